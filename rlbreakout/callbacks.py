@@ -1,0 +1,182 @@
+"""What happens while SB3 trains: evaluation on whole games, a metric of one's own, checkpoints, gifs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+
+from rlbreakout.config import Config
+from rlbreakout.envs import make_vec_env
+from rlbreakout.evaluate import Evaluation, play_games, summarize
+from rlbreakout.models import Agent, save_model
+from rlbreakout.video import record, write_video
+
+COLUMNS = (
+    "steps", "env_id", "games", "seed", "greedy", "mean", "std", "median", "lower_quartile", "min", "max", "stalled",
+)  # fmt: skip
+
+
+class Every(BaseCallback):
+    """Calls `act` when another `every` agent steps have been made; 0 means never.
+
+    SB3 counts a callback's calls, which are one for all environments; this counts agent steps.
+    """
+
+    def __init__(self, every: int) -> None:
+        super().__init__()
+        self.every = every
+        self._periods = 0
+
+    def act(self) -> None:
+        raise NotImplementedError
+
+    def _on_training_start(self) -> None:
+        self._periods = self.num_timesteps // self.every if self.every else 0
+
+    def _on_step(self) -> bool:
+        if self.every and self.num_timesteps // self.every > self._periods:
+            self._periods = self.num_timesteps // self.every
+            self.act()
+        return True
+
+
+class EvaluationCallback(Every):
+    """Play whole games in an environment of its own, every `config.evaluation.every` agent steps and at the end.
+
+    Leaves the scalars eval/mean, eval/median, eval/lower_quartile and eval/stalled in TensorBoard, a line in
+    `evaluations.csv`, and the model with the best mean in `best/`. Every evaluation plays the same starts, from the
+    config's evaluation seed, and draws from random numbers of its own: training goes on as if it had not been.
+    """
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        super().__init__(config.evaluation.every)
+        self.config, self.folder = config, folder
+        self.results: list[Evaluation] = []
+        self._evaluated_at = -1
+        self._best = max((float(row["mean"]) for row in read_evaluations(folder)), default=-np.inf)
+
+    def _on_training_start(self) -> None:
+        super()._on_training_start()
+        settings = self.config.evaluation
+        self._env = make_vec_env(
+            self.config,
+            evaluation=True,
+            env_id=self.config.evaluation_env_id,
+            n_envs=min(settings.games, settings.n_envs),
+            seed=self.config.evaluation_seed,
+        )
+
+    def _on_training_end(self) -> None:
+        if self.every and self.num_timesteps != self._evaluated_at:
+            self.act()
+        self._env.close()
+
+    def act(self) -> None:
+        self._evaluated_at = self.num_timesteps
+        seed, greedy = self.config.evaluation_seed, self.config.evaluation.greedy
+        scores, _, stalled = play_games(
+            self.model, self._env, self.config.evaluation.games, seed=seed, greedy=greedy
+        )
+        result = summarize(
+            scores, env_id=self.config.evaluation_env_id, seed=seed, greedy=greedy, stalled=stalled, speed=0.0
+        )
+        self.results.append(result)
+        for name in ("mean", "median", "lower_quartile", "stalled"):
+            self.logger.record(f"eval/{name}", getattr(result, name))
+        self.logger.dump(self.num_timesteps)
+        append_evaluation(self.folder, self.num_timesteps, result)
+        if result.mean > self._best:
+            self._best = result.mean
+            save_model(self.model, self.folder / "best", self.config)
+
+
+class CheckpointCallback(Every):
+    """Save the model to `last/` and `checkpoints/<agent steps>/`, every `every` agent steps."""
+
+    def __init__(self, every: int, folder: Path, config: Config) -> None:
+        super().__init__(every)
+        self.folder, self.config = folder, config
+
+    def act(self) -> None:
+        save_model(self.model, self.folder / "checkpoints" / f"{self.num_timesteps:09d}", self.config)
+        save_model(self.model, self.folder / "last", self.config)
+
+
+class GifCallback(Every):
+    """Record a game to `gifs/<agent steps>.gif`, every `every` agent steps."""
+
+    def __init__(self, every: int, folder: Path, config: Config, seconds: float = 10.0) -> None:
+        super().__init__(every)
+        self.folder, self.config, self.seconds = folder, config, seconds
+
+    def act(self) -> None:
+        agent = Agent(self.model, self.config, self.config.name)
+        frames = record(agent, seconds=self.seconds, seed=self.config.evaluation_seed)
+        write_video(frames, self.folder / "gifs" / f"{self.num_timesteps:09d}.gif")
+
+
+class MetricCallback(BaseCallback):
+    """A metric of one's own in TensorBoard: the mean over a rollout of what `metric(actions, infos)` says of a step.
+
+    `actions` is an array `(n_envs,)`, `infos` the list of the environments' infos. A step for which `metric` returns
+    None does not count.
+
+    >>> MetricCallback("custom/fire", lambda actions, infos: (actions == 1).mean())
+    """
+
+    def __init__(self, name: str, metric: Callable[[np.ndarray, Sequence[dict[str, Any]]], float | None]) -> None:
+        super().__init__()
+        self.name, self.metric = name, metric
+        self._values: list[float] = []
+
+    def _on_step(self) -> bool:
+        value = self.metric(self.locals["actions"], self.locals["infos"])
+        if value is not None:
+            self._values.append(float(value))
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if self._values:
+            self.logger.record(self.name, float(np.mean(self._values)))
+        self._values.clear()
+
+
+def evaluations_file(folder: Path) -> Path:
+    return folder / "evaluations.csv"
+
+
+def append_evaluation(folder: Path, steps: int, result: Evaluation) -> None:
+    """Add a line to the `evaluations.csv` of a run folder. It holds nothing that depends on the time it took."""
+    path = evaluations_file(folder)
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(COLUMNS)
+        values = [getattr(result, column) for column in COLUMNS[1:]]
+        writer.writerow([steps, *(f"{value:.4g}" if isinstance(value, float) else value for value in values)])
+
+
+def read_evaluations(folder: Path) -> list[dict[str, str]]:
+    """The lines of a run folder's `evaluations.csv`, oldest first; none if there is no such file."""
+    path = evaluations_file(folder)
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def forget_evaluations_after(folder: Path, steps: int) -> None:
+    """Drop the lines of `evaluations.csv` that a resumed training will write again."""
+    rows = read_evaluations(folder)
+    kept = [row for row in rows if int(row["steps"]) <= steps]
+    if len(kept) < len(rows):
+        with evaluations_file(folder).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(kept)

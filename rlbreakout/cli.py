@@ -1,0 +1,137 @@
+"""The `rlbreakout` command. What is heavy (torch, the emulator) is imported when a command needs it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from rlbreakout import __version__
+from rlbreakout.errors import UserError
+
+BAD_INPUT = 2
+"""Exit status for a learner's mistake."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, without the usage that argparse prints before it."""
+        self.exit(BAD_INPUT, f"{self.prog}: error: {message}\n")
+
+
+def _train(args: argparse.Namespace) -> None:
+    from rlbreakout.config import load_config
+    from rlbreakout.train import train
+
+    folder = train(load_config(args.config, args.set), args.run_dir, resume=args.resume)
+    print(
+        f"run folder:  {folder}\n"
+        f"curves:      tensorboard --logdir {folder}\n"
+        f"its score:   rlbreakout evaluate {folder}\n"
+        f"a game:      {folder / 'agent.gif'}"
+    )
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from rlbreakout.evaluate import evaluate
+    from rlbreakout.models import load_agent
+
+    if args.json is not None and not args.json.parent.is_dir():
+        raise UserError(f"--json {args.json}: the folder {args.json.parent} does not exist")
+    agent = load_agent(args.model, seed=args.seed)
+    result = evaluate(
+        agent, env_id=args.env_id, games=args.games, seed=args.seed, greedy=args.greedy, progress_bar=sys.stderr.isatty()
+    )
+    print(f"{agent.name}: {result}")
+    if args.json is not None:
+        result.write_json(args.json)
+
+
+def _gif(args: argparse.Namespace) -> None:
+    from rlbreakout.models import load_agent
+    from rlbreakout.video import check_video_path, parse_grid, record, write_video
+
+    check_video_path(args.out)
+    rows, columns = parse_grid(args.grid)
+    recording = record(
+        load_agent(args.model, seed=args.seed),
+        rows=rows,
+        columns=columns,
+        env_id=args.env_id,
+        seconds=args.seconds,
+        seed=args.seed,
+        greedy=args.greedy,
+        view=args.view,
+    )
+    write_video(recording, args.out)
+    scores = ", ".join(f"{score:.0f}" for score in recording.scores)
+    size = args.out.stat().st_size / 1e6
+    print(f"{args.out}: {recording.seconds:.1f} s, {size:.2f} MB, points: {scores}")
+
+
+def _bench(args: argparse.Namespace) -> None:
+    from rlbreakout.bench import bench
+
+    bench(args.json)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    top = _Parser(prog="rlbreakout", description="Learn deep reinforcement learning on Atari Breakout.")
+    top.add_argument("--version", action="version", version=f"rlbreakout {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, function, text: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(function=function)
+        return sub
+
+    model = "a run folder, a model folder, or the name of a pretrained agent; 'random' draws every action"
+    env_id = "the environment to play in (default: the one that the agent was trained on)"
+
+    train = command("train", _train, "train an agent as a config file says")
+    train.add_argument("config", metavar="CONFIG.yaml", help="such as configs/2.3_zoo.yaml")
+    train.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="such as --set ppo.n_steps=64")
+    train.add_argument("--run-dir", metavar="DIR", type=Path, help="run folder (default: runs/<lesson>/<name>)")
+    train.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
+
+    evaluate = command("evaluate", _evaluate, "play whole games with an agent and report its score")
+    evaluate.add_argument("model", metavar="MODEL", help=model)
+    evaluate.add_argument("--env-id", metavar="ID", help=env_id)
+    evaluate.add_argument("--games", metavar="N", type=int, default=100, help="whole games (default: 100)")
+    evaluate.add_argument("--seed", metavar="S", type=int, default=0, help="decides the games (default: 0)")
+    evaluate.add_argument("--greedy", action="store_true", help="the likeliest action instead of a drawn one")
+    evaluate.add_argument("--json", metavar="FILE", type=Path, help="write the result to this file")
+
+    gif = command("gif", _gif, "record games to a gif or mp4")
+    gif.add_argument("model", metavar="MODEL", help=model)
+    gif.add_argument("--out", metavar="FILE", type=Path, required=True, help="a file that ends in .gif or .mp4")
+    gif.add_argument("--grid", metavar="RxC", default="1x1", help="games side by side (default: 1x1)")
+    gif.add_argument("--env-id", metavar="ID", help=env_id)
+    gif.add_argument("--seconds", metavar="N", type=float, default=20.0, help="at most, of game time (default: 20)")
+    gif.add_argument("--view", default="screen", help="screen, agent or both (default: screen)")
+    gif.add_argument("--seed", metavar="S", type=int, default=0, help="decides the games (default: 0)")
+    gif.add_argument("--greedy", action="store_true", help="the likeliest action instead of a drawn one")
+
+    bench = command("bench", _bench, "measure how fast this machine is")
+    bench.add_argument("--json", metavar="FILE", type=Path, help="write the figures to this file")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command. Exit status 2 for a learner's mistake, with one line on stderr; 130 after Ctrl-C."""
+    args = parser().parse_args(arguments)
+    try:
+        args.function(args)
+    except UserError as error:
+        print(f"rlbreakout {args.command}: error: {error}", file=sys.stderr)
+        raise SystemExit(BAD_INPUT) from None
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

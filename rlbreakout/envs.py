@@ -1,0 +1,160 @@
+"""From a config to environments, for training and for evaluation.
+
+The order of the wrappers, from the emulator outwards:
+
+|                                | training              | evaluation             |
+|--------------------------------|-----------------------|------------------------|
+| the emulator                   | gymnasium.make        | gymnasium.make         |
+| random start, frame skip       | outside of Monitor    | inside of Monitor      |
+| lost life ends the episode     | as the config says    | never                  |
+| launching the ball             | as the config says    | after every lost life  |
+| stalled games are truncated    | no                    | yes                    |
+| what the agent sees            | as the config says    | as the config says     |
+| clipped reward                 | as the config says    | never                  |
+
+Monitor stands where the reward is still in points and the end is still the end of the game, so that `info["episode"]`
+is the score and the length of a whole game. In training that is next to the emulator (a length in frames), where
+rl_zoo3 has it too; in evaluation it is outside of the frame skip (a length in agent steps).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ale_py
+import gymnasium as gym
+from stable_baselines3.common.atari_wrappers import (
+    ClipRewardEnv,
+    EpisodicLifeEnv,
+    FireResetEnv,
+    MaxAndSkipEnv,
+    NoopResetEnv,
+    WarpFrame,
+)
+from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecFrameStack
+
+from rlbreakout.config import BREAKOUT_IDS, Config, EnvConfig, ObservationConfig, check_env_id
+from rlbreakout.wrappers import LaunchBall, StalledGame
+
+VEC_ENVS: dict[str, type[DummyVecEnv | SubprocVecEnv]] = {"dummy": DummyVecEnv, "subproc": SubprocVecEnv}
+
+
+def register() -> None:
+    """Make ale-py's environments known to gymnasium, and its emulator quiet."""
+    gym.register_envs(ale_py)
+    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+
+
+def make_emulator(config: EnvConfig, env_id: str | None = None, render_mode: str | None = "rgb_array") -> gym.Env:
+    """The bare game. An id that draws its own frame skip keeps it; any other shows every frame, unless max_pool is
+    off: then ale-py holds the action for frame_skip frames by itself and shows the last one.
+
+    Raises UserError if `env_id` is not Breakout.
+    """
+    register()
+    env_id = check_env_id(env_id or config.id)
+    settings: dict[str, object] = {}
+    if isinstance(BREAKOUT_IDS[env_id][0], int):
+        settings["frameskip"] = 1 if config.max_pool else config.frame_skip
+    if config.repeat_action_probability is not None:
+        settings["repeat_action_probability"] = config.repeat_action_probability
+    return gym.make(env_id, render_mode=render_mode, disable_env_checker=True, **settings)
+
+
+def _hold_actions(env: gym.Env, config: EnvConfig) -> gym.Env:
+    assert env.spec is not None
+    own = env.spec.kwargs["frameskip"]
+    return MaxAndSkipEnv(env, skip=config.frame_skip) if own == 1 and config.frame_skip > 1 else env
+
+
+def training_game(env: gym.Env, config: EnvConfig) -> gym.Env:
+    """What training puts around the monitored emulator; with the defaults the parts of SB3's AtariWrapper, in order."""
+    if config.noop_max > 0:
+        env = NoopResetEnv(env, noop_max=config.noop_max)
+    env = _hold_actions(env, config)
+    if config.episodic_life:
+        env = EpisodicLifeEnv(env)
+    if config.launch_ball == "on_reset":
+        env = FireResetEnv(env)
+    elif config.launch_ball == "every_life":
+        env = LaunchBall(env)
+    return env
+
+
+def evaluation_game(env: gym.Env, config: EnvConfig) -> gym.Env:
+    """What evaluation puts between emulator and Monitor: whole games, the ball launched, stalled games truncated."""
+    if config.noop_max > 0:
+        env = NoopResetEnv(env, noop_max=config.noop_max)
+    return StalledGame(LaunchBall(_hold_actions(env, config)))
+
+
+def observed(env: gym.Env, config: ObservationConfig) -> gym.Env:
+    """What the agent sees of one step (the frame stack is added by `make_vec_env`)."""
+    return WarpFrame(env, config.screen_size, config.screen_size) if config.kind == "warp" else env
+
+
+def _game(config: Config, evaluation: bool, env_id: str | None, render_mode: str | None = "rgb_array") -> gym.Env:
+    """What Monitor watches."""
+    env = make_emulator(config.env, env_id, render_mode)
+    return evaluation_game(env, config.env) if evaluation else env
+
+
+def _view(env: gym.Env, config: Config, evaluation: bool) -> gym.Env:
+    """What stands between Monitor and the agent."""
+    if evaluation:
+        return observed(env, config.observation)
+    env = observed(training_game(env, config.env), config.observation)
+    return ClipRewardEnv(env) if config.env.clip_reward else env
+
+
+def _monitor_settings(evaluation: bool) -> dict[str, Any]:
+    return {"info_keywords": ("stalled",)} if evaluation else {}
+
+
+def make_env(
+    config: Config,
+    *,
+    evaluation: bool = False,
+    env_id: str | None = None,
+    seed: int | None = None,
+    render_mode: str | None = "rgb_array",
+) -> gym.Env:
+    """One environment, monitored, without frame stack. `seed` seeds its first reset. Raises UserError for a wrong id."""
+    game = _game(config, evaluation, env_id, render_mode)
+    env = _view(Monitor(game, **_monitor_settings(evaluation)), config, evaluation)
+    if seed is not None:
+        env.reset(seed=seed)
+        env.action_space.seed(seed)
+    return env
+
+
+def make_vec_env(
+    config: Config,
+    *,
+    evaluation: bool = False,
+    env_id: str | None = None,
+    n_envs: int | None = None,
+    seed: int | None = None,
+    monitor_dir: Path | None = None,
+    append_to_monitor: bool = False,
+) -> VecEnv:
+    """Many environments as one of SB3's, with the config's frame stack; environment i is seeded with seed + i.
+
+    Observations are channels last, `(n_envs, height, width, channels x frame_stack)`, uint8.
+    `monitor_dir` gets one `<i>.monitor.csv` an environment with the score of every game; `append_to_monitor` adds to
+    the files that are there instead of starting them anew.
+    """
+    vec_env = sb3_make_vec_env(
+        partial(_game, config, evaluation, env_id),
+        n_envs=n_envs or config.env.n_envs,
+        seed=config.seed if seed is None else seed,
+        monitor_dir=None if monitor_dir is None else str(monitor_dir),
+        wrapper_class=partial(_view, config=config, evaluation=evaluation),
+        vec_env_cls=DummyVecEnv if evaluation else VEC_ENVS[config.env.vec_env],
+        monitor_kwargs={**_monitor_settings(evaluation), "override_existing": not append_to_monitor},
+    )
+    return VecFrameStack(vec_env, config.observation.frame_stack) if config.observation.frame_stack > 1 else vec_env

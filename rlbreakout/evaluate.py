@@ -1,0 +1,168 @@
+"""How well an agent plays: scores of whole games."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.utils import set_random_seed
+from stable_baselines3.common.vec_env import VecEnv
+from tqdm import tqdm
+
+from rlbreakout.config import check_env_id
+from rlbreakout.envs import make_vec_env
+from rlbreakout.errors import UserError
+from rlbreakout.models import Agent, Player
+
+GAMES_AT_ONCE = 10
+"""Games that an evaluation plays side by side. A fixed number, so that a seed means the same games on every machine."""
+
+BOOTSTRAP_SAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of whole games, in points, and what must be known to compare them."""
+
+    env_id: str
+    games: int
+    seed: int
+    greedy: bool
+    mean: float
+    std: float
+    """Standard deviation over games (of the sample, ddof 0)."""
+    median: float
+    ci95: tuple[float, float]
+    """95% bootstrap interval of the mean."""
+    min: float
+    max: float
+    stalled: int
+    """Games that were truncated because no point was scored for STALLED_AFTER agent steps."""
+    scores: list[float]
+    steps_per_second: float
+    """Agent steps of the counted games per second of wall-clock time."""
+
+    @property
+    def lower_quartile(self) -> float:
+        return float(np.percentile(self.scores, 25))
+
+    def __str__(self) -> str:
+        how = "greedy" if self.greedy else "sampled"
+        return (
+            f"{self.mean:.1f} points a game [{self.ci95[0]:.1f}, {self.ci95[1]:.1f}] on {self.env_id}, {self.games} "
+            f"games from seed {self.seed}, {how}; median {self.median:.1f}, {self.min:.0f} to {self.max:.0f}, "
+            f"{self.stalled} stalled"
+        )
+
+    def write_json(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def bootstrap_interval(scores: list[float], confidence: float = 0.95) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean, the same at every call."""
+    values = np.asarray(scores, dtype=float)
+    draws = np.random.default_rng(0).integers(len(values), size=(BOOTSTRAP_SAMPLES, len(values)))
+    tail = 100 * (1 - confidence) / 2
+    low, high = np.percentile(values[draws].mean(axis=1), [tail, 100 - tail])
+    return float(low), float(high)
+
+
+@contextmanager
+def separate_randomness(seed: int) -> Iterator[None]:
+    """Seed every global random generator with `seed` inside, and put them back as they were afterwards.
+
+    Without it an evaluation in the middle of a training would change the training.
+    """
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        set_random_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+
+
+def play_games(
+    player: Player, env: VecEnv, games: int, *, seed: int, greedy: bool, progress_bar: bool = False
+) -> tuple[list[float], list[int], int]:
+    """Play `games` whole games on an evaluation environment, from fresh starts that `seed` decides.
+
+    Each of the side-by-side environments plays its fixed share of the games: to count the first ones that end would
+    prefer the short, bad ones. Returns scores (points), lengths (agent steps) and the number of stalled games.
+    """
+    stalled = 0
+    with tqdm(total=games, desc="evaluating", unit="game", disable=not progress_bar) as bar, separate_randomness(seed):
+
+        def count(local: dict[str, Any], _: dict[str, Any]) -> None:
+            nonlocal stalled
+            if local["done"] and "episode" in local["info"]:
+                stalled += bool(local["info"]["episode"]["stalled"])
+                bar.update()
+
+        env.seed(seed)
+        scores, lengths = evaluate_policy(
+            player, env, n_eval_episodes=games, deterministic=greedy, callback=count, return_episode_rewards=True
+        )
+    assert isinstance(scores, list) and isinstance(lengths, list)
+    return [float(score) for score in scores], lengths, stalled
+
+
+def evaluate(
+    agent: Agent,
+    *,
+    env_id: str | None = None,
+    games: int = 100,
+    seed: int = 0,
+    greedy: bool = False,
+    progress_bar: bool = False,
+) -> Evaluation:
+    """Play `games` whole games with `agent` on `env_id` (by default the id that it was trained on).
+
+    Raises UserError for fewer than one game or an id that is not Breakout.
+    """
+    if games < 1:
+        raise UserError(f"games is {games}; allowed: 1 or more")
+    if seed < 0:
+        raise UserError(f"seed is {seed}; allowed: 0 or more")
+    env_id = check_env_id(env_id or agent.config.env.id)
+    env = make_vec_env(agent.config, evaluation=True, env_id=env_id, n_envs=min(games, GAMES_AT_ONCE), seed=seed)
+    start = time.perf_counter()
+    try:
+        scores, lengths, stalled = play_games(
+            agent.player, env, games, seed=seed, greedy=greedy, progress_bar=progress_bar
+        )
+    finally:
+        env.close()
+    seconds = time.perf_counter() - start
+    return summarize(scores, env_id=env_id, seed=seed, greedy=greedy, stalled=stalled, speed=sum(lengths) / seconds)
+
+
+def summarize(
+    scores: list[float], *, env_id: str, seed: int, greedy: bool, stalled: int, speed: float
+) -> Evaluation:
+    """The statistics of `scores`."""
+    return Evaluation(
+        env_id=env_id,
+        games=len(scores),
+        seed=seed,
+        greedy=greedy,
+        mean=float(np.mean(scores)),
+        std=float(np.std(scores)),
+        median=float(np.median(scores)),
+        ci95=bootstrap_interval(scores),
+        min=min(scores),
+        max=max(scores),
+        stalled=stalled,
+        scores=scores,
+        steps_per_second=round(speed, 1),
+    )

@@ -1,0 +1,248 @@
+"""Models on disk: safetensors and YAML, which run no code when they are loaded.
+
+A model folder holds
+
+| file                    | what                                                                               |
+|-------------------------|------------------------------------------------------------------------------------|
+| `policy.safetensors`    | the weights of the policy                                                          |
+| `optimizer.safetensors` | the optimizer's state, which resuming needs and playing does not                   |
+| `model.yaml`            | algorithm, shape of the observations, number of actions, agent steps trained        |
+| `config.yaml`           | the config of the run, from which the environment and the policy are built again    |
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from stable_baselines3 import PPO
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
+from stable_baselines3.common.vec_env import VecEnv, VecTransposeImage
+
+from rlbreakout.config import Config, dump_config, load_config
+from rlbreakout.envs import make_vec_env
+from rlbreakout.errors import UserError
+from rlbreakout.schedules import parse_schedule
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+RANDOM = "random"
+"""The name of the agent that draws every action at random."""
+
+
+class Player(Protocol):
+    """What plays a game: SB3's policies and algorithms do, and RandomPlayer."""
+
+    def predict(
+        self,
+        observation: np.ndarray | dict[str, np.ndarray],
+        state: tuple[np.ndarray, ...] | None = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...] | None]: ...
+
+
+class RandomPlayer:
+    """Draws every action with the same probability."""
+
+    def __init__(self, n_actions: int, seed: int) -> None:
+        self.n_actions = n_actions
+        self._random = np.random.default_rng(seed)
+
+    def predict(
+        self,
+        observation: np.ndarray | dict[str, np.ndarray],
+        state: tuple[np.ndarray, ...] | None = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, None]:
+        first = observation if isinstance(observation, np.ndarray) else next(iter(observation.values()))
+        return self._random.integers(self.n_actions, size=len(first)), None
+
+
+@dataclass
+class Agent:
+    """A player and the config that says which environment it plays in."""
+
+    player: Player
+    config: Config
+    name: str
+
+
+def build_algorithm(config: Config, env: VecEnv, verbose: int = 0) -> PPO:
+    """SB3's PPO with the config's hyperparameters on `env`, seeded with the config's seed."""
+    settings = config.ppo.model_dump()
+    for key in ("learning_rate", "clip_range", "clip_range_vf"):
+        if settings[key] is not None:
+            settings[key] = parse_schedule(settings[key], config.steps)
+    return PPO(config.policy, env, seed=config.seed, device=config.device, verbose=verbose, **settings)
+
+
+def save_model(model: BaseAlgorithm, folder: Path, config: Config) -> Path:
+    """Write `model` to `folder` and return it. What was there before stays until the new one is whole on the disk."""
+    new, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    new.mkdir(parents=True)
+    save_file(_contiguous(model.policy.state_dict()), new / "policy.safetensors")
+    save_file(_flatten(model.policy.optimizer.state_dict()["state"]), new / "optimizer.safetensors")
+    about = {
+        "algorithm": config.algorithm,
+        "policy": config.policy,
+        "observation_shape": list(_shape(model.observation_space)),
+        "n_actions": int(_actions(model.action_space)),
+        "steps": model.num_timesteps,
+    }
+    (new / "model.yaml").write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
+    dump_config(config, new / "config.yaml")
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def find_model(name: str | Path) -> Path:
+    """The model folder that `name` means: a model folder, a run folder (its best model, else its last) or a
+    pretrained name. Raises UserError if there is none."""
+    path = Path(name)
+    for candidate in (path, path / "best", path / "last", PRETRAINED / name):
+        if (candidate / "model.yaml").is_file():
+            return candidate
+    if path.is_dir():
+        raise UserError(f"{path} holds no model (no model.yaml in it, in best/ or in last/)")
+    pretrained = sorted(folder.name for folder in PRETRAINED.glob("*/")) if PRETRAINED.is_dir() else []
+    allowed = f"'{RANDOM}'" + "".join(f", {known!r}" for known in pretrained)
+    raise UserError(f"model {str(name)!r} does not exist; allowed: a run folder, a model folder or {allowed}")
+
+
+def load_agent(name: str | Path, seed: int = 0) -> Agent:
+    """Load a model to play with it, on the CPU, or make the agent called "random", which draws with `seed`.
+
+    Raises UserError if the model is missing or damaged, or made for another observation than its config describes.
+    """
+    if str(name) == RANDOM:
+        config = Config(name=RANDOM)
+        return Agent(RandomPlayer(n_actions=4, seed=seed), config, RANDOM)
+    folder = find_model(name)
+    config = load_config(folder / "config.yaml")
+    about = _read_about(folder)
+    env = make_vec_env(config, n_envs=1, evaluation=True)
+    try:
+        check_spaces(folder, env)
+        observation_space = _channels_first(env).observation_space
+        policy_class = PPO.policy_aliases[about["policy"]]
+        policy: BasePolicy = policy_class(observation_space, env.action_space, lr_schedule=lambda _: 0.0)
+    finally:
+        env.close()
+    policy.load_state_dict(_read_weights(folder / "policy.safetensors", policy.state_dict()))
+    policy.set_training_mode(False)
+    return Agent(policy, config, str(name))
+
+
+def restore(model: BaseAlgorithm, folder: Path) -> None:
+    """Put weights, optimizer and step count of a model folder into `model`, to go on with its training.
+
+    Raises UserError as `load_agent` does.
+    """
+    assert model.env is not None
+    check_spaces(folder, model.env)
+    policy = model.policy
+    policy.load_state_dict(_read_weights(folder / "policy.safetensors", policy.state_dict()))
+    optimizer = policy.optimizer
+    state = _unflatten(_read_tensors(folder / "optimizer.safetensors"))
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    model.num_timesteps = int(_read_about(folder)["steps"])
+
+
+def check_spaces(folder: Path, env: VecEnv) -> None:
+    """Raise UserError unless the model in `folder` takes what `env` shows and answers with its actions."""
+    about = _read_about(folder)
+    made_for, given = tuple(about["observation_shape"]), _shape(_channels_first(env).observation_space)
+    if made_for != given:
+        raise UserError(f"model {folder} was made for observations of shape {made_for}, the environment gives {given}")
+    if about["n_actions"] != _actions(env.action_space):
+        raise UserError(
+            f"model {folder} was made for {about['n_actions']} actions, the environment has {_actions(env.action_space)}"
+        )
+
+
+def trained_steps(folder: Path) -> int:
+    """Agent steps that the model in `folder` was trained for."""
+    return int(_read_about(folder)["steps"])
+
+
+def _channels_first(env: VecEnv) -> VecEnv:
+    """As SB3's algorithms see it: images have their channels first."""
+    space = env.observation_space
+    return VecTransposeImage(env) if is_image_space(space) and not is_image_space_channels_first(space) else env
+
+
+def _read_about(folder: Path) -> dict[str, Any]:
+    path = folder / "model.yaml"
+    try:
+        about = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        about = None
+    needed = {"policy": str, "observation_shape": list, "n_actions": int, "steps": int}
+    if not isinstance(about, dict) or any(not isinstance(about.get(key), kind) for key, kind in needed.items()):
+        raise UserError(f"{path} is missing or damaged: it must hold {', '.join(needed)}")
+    if about["policy"] not in PPO.policy_aliases:
+        raise UserError(f"{path}: policy {about['policy']!r} is not known; allowed: {', '.join(PPO.policy_aliases)}")
+    return about
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise UserError(f"{path} does not exist: the model is not complete")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged or cut off: {error}") from None
+
+
+def _read_weights(path: Path, expected: dict[str, Any]) -> dict[str, torch.Tensor]:
+    weights = _read_tensors(path)
+    for name in expected:
+        if name not in weights:
+            raise UserError(f"{path} is no model of this policy: {name} is missing")
+        if weights[name].shape != expected[name].shape:
+            made_for, given = tuple(weights[name].shape), tuple(expected[name].shape)
+            raise UserError(f"{path} is no model of this policy: {name} has shape {made_for}, {given} is needed")
+    return weights
+
+
+def _contiguous(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    # Actor and critic share the feature extractor under several names; safetensors wants each tensor in its own memory.
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+
+
+def _flatten(state: dict[int, dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    return _contiguous({f"{index}.{name}": value for index, values in state.items() for name, value in values.items()})
+
+
+def _unflatten(tensors: dict[str, torch.Tensor]) -> dict[int, dict[str, torch.Tensor]]:
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    return state
+
+
+def _shape(space: gym.Space) -> tuple[int, ...]:
+    assert space.shape is not None
+    return space.shape
+
+
+def _actions(space: gym.Space) -> int:
+    assert isinstance(space, gym.spaces.Discrete)
+    return int(space.n)

@@ -1,0 +1,46 @@
+"""Run folders: `runs/<lesson>/<name>/`, never overwritten."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rlbreakout.config import Config, dump_config, installed_versions
+from rlbreakout.errors import UserError
+
+RUNS = Path("runs")
+
+
+def new_run_folder(wanted: str | Path) -> Path:
+    """Make the folder `wanted`, or `wanted-2`, `wanted-3`, ... if there is something in it, and return it.
+
+    Raises UserError if it cannot be written.
+    """
+    wanted = Path(os.path.abspath(wanted)) if str(wanted) in (".", "..", "") else Path(wanted)
+    folder, number = wanted, 1
+    try:
+        while folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            number += 1
+            folder = wanted.with_name(f"{wanted.name}-{number}")
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"run folder {folder} cannot be made: {error.strerror}") from None
+    check_writable(folder)
+    return folder
+
+
+def check_writable(folder: Path) -> None:
+    """Raise UserError if no file can be made in `folder`."""
+    probe = folder / ".writable"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"run folder {folder} cannot be written: {error.strerror}") from None
+
+
+def start_run(config: Config, wanted: str | Path | None = None) -> Path:
+    """Make a run folder for `config` with its config.yaml in it, by default runs/<lesson>/<name>."""
+    folder = new_run_folder(wanted or RUNS / config.lesson / config.name)
+    dump_config(config.model_copy(update={"versions": installed_versions()}), folder / "config.yaml")
+    return folder

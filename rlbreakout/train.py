@@ -1,0 +1,182 @@
+"""From a config to a run folder: train, save, resume."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.utils import set_random_seed
+from torch.utils.tensorboard import SummaryWriter
+
+from rlbreakout.callbacks import CheckpointCallback, EvaluationCallback, GifCallback, forget_evaluations_after
+from rlbreakout.config import Config, dump_config, installed_versions, load_config
+from rlbreakout.envs import make_vec_env
+from rlbreakout.errors import UserError
+from rlbreakout.models import build_algorithm, check_spaces, load_agent, restore, save_model, trained_steps
+from rlbreakout.runs import RUNS, check_writable, start_run
+from rlbreakout.video import record, write_video
+
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit status of a program that Ctrl-C ended: 130."""
+
+MAY_CHANGE_ON_RESUME = ("lesson", "name", "steps", "evaluation", "checkpoint_every", "gif_every", "versions")
+
+
+def train(config: Config, wanted: str | Path | None = None, *, resume: bool = False, progress_bar: bool = True) -> Path:
+    """Train as `config` says and return the run folder.
+
+    `wanted` is the run folder, by default runs/<lesson>/<name>; one that is in use already is left alone and a new
+    name is made, or with `resume` its training goes on from `last/`.
+    Raises UserError before anything is made or changed, SystemExit(130) after Ctrl-C, with `last/` saved.
+    """
+    if resume:
+        folder = find_run(config, wanted)
+        config = _resumable(config, folder)
+    else:
+        folder = start_run(config, wanted)
+    if config.torch_threads:
+        torch.set_num_threads(config.torch_threads)
+    env = make_vec_env(config, monitor_dir=folder, append_to_monitor=resume)
+    model = build_algorithm(config, env)
+    if resume:
+        restore(model, folder / "last")
+        set_random_seed(config.seed + model.num_timesteps)
+        forget_evaluations_after(folder, model.num_timesteps)
+    learn(model, config, folder, progress_bar=progress_bar)
+    show(folder, config)
+    return folder
+
+
+def learn(
+    model: BaseAlgorithm,
+    config: Config,
+    folder: Path,
+    callbacks: Sequence[BaseCallback] = (),
+    *,
+    progress_bar: bool = True,
+    table: bool = False,
+) -> None:
+    """Train `model` up to `config.steps` agent steps, and leave in `folder` the TensorBoard events, the evaluations,
+    checkpoints and gifs that the config asks for, and `last/`.
+
+    `callbacks` are called beside those of the config. `table` prints SB3's log table too.
+    Closes the environment of the model. Ctrl-C saves `last/` and raises SystemExit(130).
+    """
+    if model.num_timesteps:
+        # Tells TensorBoard that later points of an interrupted run do not count: this part writes them again.
+        SummaryWriter(str(folder), purge_step=model.num_timesteps + 1).close()
+    model.set_logger(configure(str(folder), ["stdout", "tensorboard"] if table else ["tensorboard"]))
+    with saved_at_the_end(model, config, folder):
+        model.learn(
+            config.steps - model.num_timesteps,
+            callback=[
+                *callbacks,
+                EvaluationCallback(config, folder),
+                CheckpointCallback(config.checkpoint_every, folder, config),
+                GifCallback(config.gif_every, folder, config),
+            ],
+            reset_num_timesteps=model.num_timesteps == 0,
+            progress_bar=progress_bar,
+        )
+    model.logger.close()
+
+
+@contextmanager
+def saved_at_the_end(model: BaseAlgorithm, config: Config, folder: Path) -> Iterator[None]:
+    """Save `model` to `last/` and close its environment, also after Ctrl-C: then print how to resume and exit with 130."""
+    try:
+        yield
+        save_model(model, folder / "last", config)
+    except KeyboardInterrupt:
+        with _no_second_interrupt():
+            save_model(model, folder / "last", config)
+            model.logger.close()
+        print(
+            f"\ninterrupted after {model.num_timesteps:,} of {config.steps:,} agent steps; saved {folder / 'last'}\n"
+            f"to go on: rlbreakout train {folder / 'config.yaml'} --run-dir {folder} --resume",
+            file=sys.stderr,
+            flush=True,
+        )
+        raise SystemExit(INTERRUPTED) from None
+    finally:
+        if model.env is not None:
+            model.env.close()
+
+
+@contextmanager
+def _no_second_interrupt() -> Iterator[None]:
+    """A second Ctrl-C must not cut off what the first one asked for."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def show(folder: Path, config: Config, seconds: float = 20.0) -> Path:
+    """Record a game of the run's best model (its last, if none was evaluated) to `agent.gif` in its folder."""
+    recording = record(load_agent(folder), seconds=seconds, seed=config.evaluation_seed)
+    return write_video(recording, folder / "agent.gif")
+
+
+def find_run(config: Config, wanted: str | Path | None) -> Path:
+    """The run folder to resume: `wanted`, or the newest runs/<lesson>/<name>[-N]. Raises UserError if there is none."""
+    if wanted is None:
+        base = RUNS / config.lesson / config.name
+        numbered = {1: base} | {
+            int(end): path
+            for path in base.parent.glob(f"{base.name}-*")
+            if (end := path.name[len(base.name) + 1 :]).isdecimal()
+        }
+        wanted = max((item for item in numbered.items() if item[1].is_dir()), default=(1, base))[1]
+    folder = Path(wanted)
+    if not (folder / "last" / "model.yaml").is_file():
+        raise UserError(f"{folder} cannot be resumed: there is no model in {folder / 'last'}")
+    return folder
+
+
+def _resumable(config: Config, folder: Path) -> Config:
+    """Check that the run in `folder` can go on with `config`, and return the config to go on with."""
+    check_writable(folder)
+    steps = trained_steps(folder / "last")
+    env = make_vec_env(config, n_envs=1)
+    try:
+        check_spaces(folder / "last", env)
+    finally:
+        env.close()
+    before, now = (_settings(c.model_dump()) for c in (load_config(folder / "config.yaml"), config))
+    changed = [
+        f"{key} is {before.get(key)!r} in the run and {value!r} in the config"
+        for key, value in now.items()
+        if key.split(".")[0] not in MAY_CHANGE_ON_RESUME and before.get(key) != value
+    ]
+    if changed:
+        allowed = ", ".join(part for part in MAY_CHANGE_ON_RESUME if part != "versions")
+        raise UserError(f"{folder} cannot be resumed: {changed[0]}; only {allowed} may change")
+    if steps >= config.steps:
+        raise UserError(f"{folder} has {steps:,} of {config.steps:,} agent steps already; to go on: --set steps=NUMBER")
+    dump_config(config.model_copy(update={"versions": installed_versions()}), folder / "config.yaml")
+    return config
+
+
+def _settings(data: dict[str, Any], parent: str = "") -> dict[str, Any]:
+    """A config's values by their dotted names."""
+    settings: dict[str, Any] = {}
+    for key, value in data.items():
+        settings |= _settings(value, f"{parent}{key}.") if isinstance(value, dict) else {parent + key: value}
+    return settings
+
+
+def default_run_folder(script: str) -> Path:
+    """runs/<lesson>/<script> for a lesson script such as lessons/1_gym/1.3_train.py."""
+    path = Path(os.path.abspath(script))
+    return RUNS / path.parent.name / path.stem

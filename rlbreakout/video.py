@@ -1,0 +1,210 @@
+"""Games as gif or mp4, at the game's own speed, drawn without a screen.
+
+Every agent step is one picture: the emulator shows 60 frames a second, so with a frame skip of 4 there are 15
+pictures a second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from rlbreakout.config import BREAKOUT_IDS, Config, check_env_id
+from rlbreakout.envs import make_vec_env
+from rlbreakout.errors import UserError
+from rlbreakout.evaluate import separate_randomness
+from rlbreakout.models import Agent
+
+FRAMES_PER_SECOND = 60
+"""Of the emulator, in game time."""
+
+ENDINGS = (".gif", ".mp4")
+VIEWS = ("screen", "agent", "both")
+MAX_CELLS = 36
+
+SCREEN_HEIGHT, SCREEN_WIDTH = 210, 160
+CAPTION_HEIGHT = 14
+"""Pixels above each game for its number and score."""
+GAP = 4
+"""Pixels between games."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Pictures `(height, width, 3)` uint8 of one or more games, and how many of them make a second."""
+
+    pictures: list[np.ndarray]
+    pictures_per_second: float
+    scores: list[float]
+    """Points of each game when its picture was last drawn."""
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pictures) / self.pictures_per_second
+
+
+def pictures_per_second(config: Config, env_id: str) -> float:
+    """Agent steps in a second of game time; the mean of the range for an id that draws its frame skip."""
+    own = BREAKOUT_IDS[env_id][0]
+    held = config.env.frame_skip if isinstance(own, int) else (own[0] + own[1] - 1) / 2
+    return FRAMES_PER_SECOND / held
+
+
+def check_video_path(path: Path) -> Path:
+    """Return `path`, or raise UserError if its ending is not one of ENDINGS."""
+    if path.suffix.lower() not in ENDINGS:
+        raise UserError(f"{path}: ending {path.suffix!r} is not known; allowed: {', '.join(ENDINGS)}")
+    return path
+
+
+def parse_grid(text: str) -> tuple[int, int]:
+    """Rows and columns from "3x3". Raises UserError for anything else, or more than MAX_CELLS games."""
+    rows, _, columns = text.lower().partition("x")
+    if not (rows.isdecimal() and columns.isdecimal() and 1 <= int(rows) * int(columns) <= MAX_CELLS):
+        raise UserError(f"grid {text!r}: ROWSxCOLUMNS is needed, such as 3x3, with at most {MAX_CELLS} games")
+    return int(rows), int(columns)
+
+
+def record(
+    agent: Agent,
+    *,
+    rows: int = 1,
+    columns: int = 1,
+    env_id: str | None = None,
+    seconds: float = 20.0,
+    seed: int = 0,
+    greedy: bool = False,
+    view: str = "screen",
+) -> Recording:
+    """Play rows x columns games side by side, one whole game each, for at most `seconds` of game time.
+
+    A finished game stays on its last picture; the recording ends when all are finished.
+    view: the screen, what the agent sees (the newest observation of its stack), or both beside each other.
+
+    Raises UserError for an unknown view, an id that is not Breakout, or no time.
+    """
+    if view not in VIEWS:
+        raise UserError(f"view {view!r} is not known; allowed: {', '.join(VIEWS)}")
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise UserError(f"seconds is {seconds:g}; allowed: above 0")
+    if seed < 0:
+        raise UserError(f"seed is {seed}; allowed: 0 or more")
+    env_id = check_env_id(env_id or agent.config.env.id)
+    speed = pictures_per_second(agent.config, env_id)
+    env = make_vec_env(agent.config, evaluation=True, env_id=env_id, n_envs=rows * columns, seed=seed)
+    try:
+        with separate_randomness(seed):
+            return _record(agent, env, rows, columns, max(1, round(seconds * speed)), speed, greedy, view)
+    finally:
+        env.close()
+
+
+def _record(agent, env, rows, columns, n_pictures, speed, greedy, view) -> Recording:  # type: ignore[no-untyped-def]
+    games = rows * columns
+    observations = env.reset()
+    scores, finished = np.zeros(games), np.zeros(games, dtype=bool)
+    state, starts = None, np.ones(games, dtype=bool)
+    views = _views(env, observations, agent.config, view)
+    pictures = [_grid(views, scores, finished, rows, columns)]
+    while len(pictures) < n_pictures and not finished.all():
+        actions, state = agent.player.predict(observations, state=state, episode_start=starts, deterministic=greedy)
+        observations, rewards, starts, _ = env.step(actions)
+        scores[~finished] += rewards[~finished]
+        # After its last step an environment shows the next game already; a finished game keeps its picture.
+        finished |= starts
+        for game, picture in enumerate(_views(env, observations, agent.config, view)):
+            if not finished[game]:
+                views[game] = picture
+        pictures.append(_grid(views, scores, finished, rows, columns))
+    return Recording(pictures, speed, scores.tolist())
+
+
+def _views(env, observations, config: Config, view: str) -> list[np.ndarray]:  # type: ignore[no-untyped-def]
+    screens = list(env.get_images()) if view != "agent" else [None] * env.num_envs
+    seen = [_agent_view(o, config) for o in observations] if view != "screen" else [None] * env.num_envs
+    return [
+        np.concatenate([part for part in parts if part is not None], axis=1)
+        for parts in zip(screens, seen, strict=True)
+    ]
+
+
+def _agent_view(observation: np.ndarray, config: Config) -> np.ndarray:
+    """The newest observation of a stack `(height, width, channels x frame_stack)`, as tall as the screen."""
+    channels = observation.shape[-1] // config.observation.frame_stack
+    newest = observation[..., -channels:]
+    image = Image.fromarray(newest[..., 0] if channels == 1 else newest).convert("RGB")
+    width = round(SCREEN_HEIGHT * image.width / image.height)
+    return np.asarray(image.resize((width, SCREEN_HEIGHT), Image.Resampling.NEAREST))
+
+
+def _grid(views: list[np.ndarray], scores: np.ndarray, finished: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    height, width = views[0].shape[:2]
+    step_y, step_x = height + CAPTION_HEIGHT + GAP, width + GAP
+    canvas = Image.new("RGB", (columns * step_x - GAP, rows * step_y - GAP))
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(11)
+    for game, picture in enumerate(views):
+        x, y = game % columns * step_x, game // columns * step_y
+        caption = f"{scores[game]:.0f} points" + (", game over" if finished[game] else "")
+        draw.text((x + 2, y), caption, font=font, fill=(255, 255, 255))
+        canvas.paste(Image.fromarray(picture), (x, y + CAPTION_HEIGHT))
+    return np.asarray(canvas)
+
+
+def write_video(recording: Recording, path: Path) -> Path:
+    """Write a gif or mp4 by the ending of `path`. Raises UserError for another ending or a folder that is not writable.
+
+    What was there is replaced only when the new file is whole.
+    """
+    check_video_path(path)
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    try:
+        _write_gif(recording, part) if path.suffix.lower() == ".gif" else _write_mp4(recording, part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _durations(n_pictures: int, per_second: float) -> Iterator[int]:
+    """Milliseconds of each picture in the gif's unit of 10 ms, such that the sum keeps to the game's speed."""
+    shown = 0
+    for number in range(1, n_pictures + 1):
+        until = round(100 * number / per_second) * 10
+        yield until - shown
+        shown = until
+
+
+def _write_gif(recording: Recording, path: Path) -> None:
+    # One palette for all pictures: Breakout has few colours, and equal pixels then stay equal, which makes files small.
+    sample = np.concatenate([p.reshape(-1, 3) for p in recording.pictures[:: max(1, len(recording.pictures) // 8)]])
+    colours = np.unique(sample, axis=0)
+    palette = Image.fromarray(sample[None] if len(colours) > 256 else colours[None]).quantize(256, dither=Image.Dither.NONE)
+    images = [Image.fromarray(p).quantize(palette=palette, dither=Image.Dither.NONE) for p in recording.pictures]
+    # Pillow joins equal pictures into one and adds their durations, so the speed stays right.
+    durations = list(_durations(len(images), recording.pictures_per_second))
+    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=True, disposal=1)
+
+
+def _write_mp4(recording: Recording, path: Path) -> None:
+    height, width = recording.pictures[0].shape[:2]
+    even = (height + height % 2, width + width % 2)  # what yuv420p, which every player shows, asks for
+    writer = imageio_ffmpeg.write_frames(
+        str(path), (even[1], even[0]), fps=recording.pictures_per_second, macro_block_size=1, quality=7
+    )
+    writer.send(None)
+    for picture in recording.pictures:
+        padded = np.zeros((*even, 3), dtype=np.uint8)
+        padded[:height, :width] = picture
+        writer.send(np.ascontiguousarray(padded))
+    writer.close()
