@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -174,9 +173,3 @@ def _settings(data: dict[str, Any], parent: str = "") -> dict[str, Any]:
     for key, value in data.items():
         settings |= _settings(value, f"{parent}{key}.") if isinstance(value, dict) else {parent + key: value}
     return settings
-
-
-def default_run_folder(script: str) -> Path:
-    """runs/<lesson>/<script> for a lesson script such as lessons/1_gym/1.3_train.py."""
-    path = Path(os.path.abspath(script))
-    return RUNS / path.parent.name / path.stem

@@ -20,6 +20,7 @@ from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.evaluate import separate_randomness
 from rlbreakout.models import Agent
+from rlbreakout.screen import HEIGHT
 
 FRAMES_PER_SECOND = 60
 """Of the emulator, in game time."""
@@ -28,7 +29,6 @@ ENDINGS = (".gif", ".mp4")
 VIEWS = ("screen", "agent", "both")
 MAX_CELLS = 36
 
-SCREEN_HEIGHT, SCREEN_WIDTH = 210, 160
 CAPTION_HEIGHT = 14
 """Pixels above each game for its number and score."""
 GAP = 4
@@ -128,9 +128,10 @@ def _record(agent, env, rows, columns, n_pictures, speed, greedy, view) -> Recor
 def _views(env, observations, config: Config, view: str) -> list[np.ndarray]:  # type: ignore[no-untyped-def]
     screens = list(env.get_images()) if view != "agent" else [None] * env.num_envs
     seen = [_agent_view(o, config) for o in observations] if view != "screen" else [None] * env.num_envs
+    gap = np.zeros((HEIGHT, GAP, 3), dtype=np.uint8)
     return [
-        np.concatenate([part for part in parts if part is not None], axis=1)
-        for parts in zip(screens, seen, strict=True)
+        np.concatenate([screen, gap, seen], axis=1) if view == "both" else screen if view == "screen" else seen
+        for screen, seen in zip(screens, seen, strict=True)
     ]
 
 
@@ -139,8 +140,8 @@ def _agent_view(observation: np.ndarray, config: Config) -> np.ndarray:
     channels = observation.shape[-1] // config.observation.frame_stack
     newest = observation[..., -channels:]
     image = Image.fromarray(newest[..., 0] if channels == 1 else newest).convert("RGB")
-    width = round(SCREEN_HEIGHT * image.width / image.height)
-    return np.asarray(image.resize((width, SCREEN_HEIGHT), Image.Resampling.NEAREST))
+    width = round(HEIGHT * image.width / image.height)
+    return np.asarray(image.resize((width, HEIGHT), Image.Resampling.NEAREST))
 
 
 def _grid(views: list[np.ndarray], scores: np.ndarray, finished: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -150,7 +151,8 @@ def _grid(views: list[np.ndarray], scores: np.ndarray, finished: np.ndarray, row
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(11)
     for game, picture in enumerate(views):
         x, y = game % columns * step_x, game // columns * step_y
-        caption = f"{scores[game]:.0f} points" + (", game over" if finished[game] else "")
+        unit = "point" if scores[game] == 1 else "points"
+        caption = f"{scores[game]:.0f} {unit}" + (", game over" if finished[game] else "")
         draw.text((x + 2, y), caption, font=font, fill=(255, 255, 255))
         canvas.paste(Image.fromarray(picture), (x, y + CAPTION_HEIGHT))
     return np.asarray(canvas)

@@ -1,0 +1,127 @@
+"""Lesson 1.2: what a wrapper is, shown with the two that Breakout needs most.
+
+You learn: how a wrapper changes what goes in and what comes out of an environment; a life as an episode; why the ball
+must be launched for the agent.
+Expect: the same lazy agent, without and with the wrappers. A gif of each.
+Time: half a minute.
+"""
+
+# %%
+from dataclasses import dataclass
+from pathlib import Path
+
+import ale_py
+import gymnasium as gym
+import numpy as np
+from PIL import Image
+
+from rlbreakout.lesson import finish, read_options, run_folder
+from rlbreakout.video import Recording, write_video
+from rlbreakout.wrappers import LaunchBall, ball_in_play
+
+FIRE, RIGHT, LEFT = 1, 2, 3
+
+
+@dataclass
+class Options:
+    steps: int = 300
+    """Agent steps to play with each environment."""
+    seed: int = 0
+    """Decides the games and the agent's actions."""
+    run_dir: Path | None = None
+    """Folder for the gifs (default: runs/1_gym/1.2_wrapper)."""
+
+
+options = read_options(Options, __doc__)
+folder = run_folder(__file__, options.run_dir)
+gym.register_envs(ale_py)
+
+# %% A wrapper holds an environment and is one itself. What it does not define goes through to the one inside.
+
+
+class Launched(gym.Wrapper):
+    """Press FIRE at the start of a game and after a lost life."""
+
+    def reset(self, **kwargs):
+        observation, info = self.env.reset(**kwargs)
+        self.lives, self.launch = info["lives"], True
+        return observation, info
+
+    def step(self, action):
+        observation, reward, terminated, truncated, info = self.env.step(FIRE if self.launch else action)
+        self.launch = info["lives"] < self.lives  # a life was lost: the next step launches the ball
+        self.lives = info["lives"]
+        return observation, reward, terminated, truncated, info
+
+
+class LifeAsEpisode(gym.Wrapper):
+    """Say "terminated" when a life is lost, and go on with the same game at the next reset.
+
+    The agent then learns that a lost ball is an end, where no more reward comes. Its environment must not be used to
+    count scores: five such episodes make one game.
+    """
+
+    game_over = True
+
+    def reset(self, **kwargs):
+        if self.game_over:
+            observation, info = self.env.reset(**kwargs)
+        else:
+            observation, _, _, _, info = self.env.step(0)  # no action: look at the next life
+        self.lives = info["lives"]
+        return observation, info
+
+    def step(self, action):
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.game_over = terminated or truncated
+        lost_a_life = info["lives"] < self.lives
+        self.lives = info["lives"]
+        return observation, reward, terminated or lost_a_life, truncated, info
+
+
+# %% An agent that moves and never presses FIRE. One that has learned nothing yet may well be like this.
+def play(env: gym.Env) -> tuple[Recording, dict]:
+    """Play and count: steps with the ball in play, and what the environment called an episode."""
+    random = np.random.default_rng(options.seed)
+    env.reset(seed=options.seed)
+    in_play, episodes, pictures = 0, [0.0], []
+    for _ in range(options.steps):
+        _, reward, terminated, truncated, info = env.step(random.choice([RIGHT, LEFT]))
+        in_play += ball_in_play(env)
+        episodes[-1] += float(reward)
+        pictures.append(np.asarray(Image.fromarray(env.render()).resize((320, 420), Image.Resampling.NEAREST)))
+        if terminated or truncated:
+            episodes.append(0.0)
+            env.reset()
+    env.close()
+    counts = {"steps with the ball in play": in_play, "episodes ended": len(episodes) - 1, "lives left": info["lives"]}
+    return Recording(pictures, pictures_per_second=15, scores=episodes), counts
+
+
+def breakout() -> gym.Env:
+    return gym.make("ALE/Breakout-v5", render_mode="rgb_array")
+
+
+# %% The same agent in four environments.
+variants = {
+    "bare": breakout,
+    "launched": lambda: Launched(breakout()),
+    "life_as_episode": lambda: LifeAsEpisode(Launched(breakout())),
+    "library": lambda: LaunchBall(breakout()),
+}
+results, gifs = {}, []
+for name, make in variants.items():
+    recording, results[name] = play(make())
+    print(f"{name:16}", ", ".join(f"{what} {count}" for what, count in results[name].items()))
+    if name in ("bare", "launched"):
+        gifs.append(write_video(recording, folder / f"{name}.gif"))
+
+# %% Bare, the ball is never launched and nothing ever happens: the game has no end.
+# The library's LaunchBall goes on pressing FIRE until the ball is there, because a sticky action may swallow one FIRE.
+# Stable-Baselines3 has the episodic life as EpisodicLifeEnv; from now on we use both from there.
+finish(
+    folder,
+    files=gifs,
+    results=results,
+    look_at="both gifs side by side, then python lessons/1_gym/1.3_train.py",
+)

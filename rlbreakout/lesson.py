@@ -1,0 +1,71 @@
+"""What every lesson script begins and ends with: its options, and what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import tyro
+
+from rlbreakout.errors import UserError
+from rlbreakout.runs import RUNS, new_run_folder
+
+BAD_INPUT = 2
+
+Options = TypeVar("Options")
+
+AT_LEAST_ONE = ("steps", "games", "seconds")
+AT_LEAST_ZERO = ("seed",)
+
+
+def read_options(options: type[Options], description: str | None) -> Options:
+    """Read the command line into the dataclass `options`; in a notebook or an IDE's cells take the defaults.
+
+    From here on a UserError that nobody catches is printed as one line, and the script ends with status 2.
+    """
+    sys.excepthook = _one_line_for_user_errors
+    in_notebook = "ipykernel" in sys.modules
+    values = tyro.cli(options, description=description, args=[] if in_notebook else None)
+    for names, least in ((AT_LEAST_ONE, 1), (AT_LEAST_ZERO, 0)):
+        for name in names:
+            value = getattr(values, name, None)
+            if value is not None and value < least:
+                raise UserError(f"--{name} is {value}; allowed: {least} or more")
+    return values
+
+
+def run_folder(script: str, wanted: Path | None) -> Path:
+    """Make the folder of a lesson's run: `wanted`, or runs/<lesson>/<script>; a new name if that is in use."""
+    path = Path(os.path.abspath(script))
+    return new_run_folder(wanted or RUNS / path.parent.name / path.stem)
+
+
+def finish(
+    folder: Path, *, files: Sequence[Path], look_at: str, score: float | None = None, **facts: Any
+) -> None:
+    """Print where the lesson's files are and what to look at next, and write it to `lesson.json` in its folder.
+
+    score: mean points a game, if the lesson measured one; `facts` say how it was measured, and what else was.
+    """
+    summary = {"score": score, **facts, "files": [str(file.relative_to(folder)) for file in files]}
+    (folder / "lesson.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    print("\nYour files:")
+    for file in files:
+        print(f"  {file}")
+    if any(folder.rglob("events.out.tfevents.*")):
+        print(f"Your curves:\n  tensorboard --logdir {folder}")
+    print(f"Next: {look_at}")
+
+
+def _one_line_for_user_errors(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    if isinstance(error, UserError):
+        print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(BAD_INPUT)
+    sys.__excepthook__(kind, error, traceback)

@@ -1,0 +1,103 @@
+"""Curves as pictures, from what a run folder holds."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+
+matplotlib.use("Agg")  # draws without a screen
+
+import matplotlib.pyplot as plt  # noqa: E402
+import numpy as np  # noqa: E402
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
+
+from rlbreakout.errors import UserError  # noqa: E402
+
+
+class Curve(NamedTuple):
+    """Points of a curve: `x` and `y` of the same length."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+
+class Games(NamedTuple):
+    """The games of a run's Monitor files in the order in which they ended; all arrays have one entry a game."""
+
+    scores: np.ndarray
+    """Points."""
+    lengths: np.ndarray
+    """In steps of the environment that Monitor watches: frames in training."""
+    seconds: np.ndarray
+    """Since the start of the training."""
+
+
+def read_scalar(folder: Path, tag: str) -> Curve:
+    """A scalar of a run's TensorBoard events against agent steps. Raises UserError if it is not there."""
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
+    tags = events.Tags()["scalars"]
+    if tag not in tags:
+        raise UserError(f"{folder} has no scalar {tag!r}; it has: {', '.join(sorted(tags)) or 'none'}")
+    points = events.Scalars(tag)
+    return Curve(np.array([p.step for p in points]), np.array([p.value for p in points]))
+
+
+def read_monitor_file(path: Path) -> Games:
+    """The games of one `*.monitor.csv` of SB3's Monitor."""
+    with path.open(newline="", encoding="utf-8") as file:
+        file.readline()  # a line of JSON that says when the run began
+        rows = list(csv.DictReader(file))
+    return Games(*(np.array([float(row[key]) for row in rows]) for key in ("r", "l", "t")))
+
+
+def read_games(folder: Path) -> Games:
+    """The games of all `*.monitor.csv` in `folder`. Raises UserError if there are no such files."""
+    files = sorted(folder.glob("*.monitor.csv"))
+    if not files:
+        raise UserError(f"{folder} holds no *.monitor.csv")
+    parts = [read_monitor_file(file) for file in files]
+    seconds = np.concatenate([part.seconds for part in parts])
+    order = np.argsort(seconds, kind="stable")
+    return Games(*(np.concatenate([getattr(part, name) for part in parts])[order] for name in Games._fields))
+
+
+def running_mean(values: np.ndarray, window: int) -> np.ndarray:
+    """Mean of each value and the `window - 1` before it (fewer at the beginning)."""
+    sums = np.cumsum(np.insert(values.astype(float), 0, 0.0))
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(ends - window, 0)
+    return (sums[ends] - sums[starts]) / (ends - starts)
+
+
+def score_curve(folder: Path, window: int = 100) -> Curve:
+    """Mean score of the last `window` training games against the number of games, from `*.monitor.csv` in `folder`."""
+    scores = read_games(folder).scores
+    return Curve(np.arange(1, len(scores) + 1), running_mean(scores, window))
+
+
+def draw_curves(
+    curves: dict[str, Curve],
+    path: Path,
+    *,
+    title: str,
+    x_label: str = "agent steps",
+    y_label: str = "score (points a game)",
+    dashed: tuple[str, ...] = (),
+) -> Path:
+    """Draw named curves into one picture. Those named in `dashed` lie on top of the others as dashed lines."""
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for name, curve in curves.items():
+        style = {"linestyle": (0, (4, 4)), "linewidth": 2.5, "zorder": 3} if name in dashed else {"linewidth": 1.5}
+        axes.plot(curve.x, curve.y, label=name, marker="o" if len(curve.x) == 1 else None, **style)
+    axes.set(title=title, xlabel=x_label, ylabel=y_label)
+    axes.set_ylim(bottom=0 if all((curve.y >= 0).all() for curve in curves.values()) else None)
+    axes.grid(alpha=0.3)
+    if len(curves) > 1:
+        axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return path
