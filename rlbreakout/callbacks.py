@@ -79,9 +79,7 @@ class EvaluationCallback(Every):
     def act(self) -> None:
         self._evaluated_at = self.num_timesteps
         seed, greedy = self.config.evaluation_seed, self.config.evaluation.greedy
-        scores, _, stalled = play_games(
-            self.model, self._env, self.config.evaluation.games, seed=seed, greedy=greedy
-        )
+        scores, _, stalled = play_games(self.model, self._env, self.config.evaluation.games, seed=seed, greedy=greedy)
         result = summarize(
             scores, env_id=self.config.evaluation_env_id, seed=seed, greedy=greedy, stalled=stalled, speed=0.0
         )

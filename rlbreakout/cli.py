@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -42,7 +42,12 @@ def _evaluate(args: argparse.Namespace) -> None:
         raise UserError(f"--json {args.json}: the folder {args.json.parent} does not exist")
     agent = load_agent(args.model, seed=args.seed)
     result = evaluate(
-        agent, env_id=args.env_id, games=args.games, seed=args.seed, greedy=args.greedy, progress_bar=sys.stderr.isatty()
+        agent,
+        env_id=args.env_id,
+        games=args.games,
+        seed=args.seed,
+        greedy=args.greedy,
+        progress_bar=sys.stderr.isatty(),
     )
     print(f"{agent.name}: {result}")
     if args.json is not None:
@@ -83,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"rlbreakout {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
 
-    def command(name: str, function, text: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
+    def command(name: str, function: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(function=function)
         return sub

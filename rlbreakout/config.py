@@ -87,7 +87,7 @@ class EnvConfig(_Part):
     clip_reward: bool = True
     """In training a reward of 1, 4 or 7 points counts as 1. Evaluation always counts points."""
     launch_ball: Literal["never", "on_reset", "every_life"] = "every_life"
-    """Who presses FIRE in training. on_reset: SB3's FireResetEnv, at every start of an episode; every_life: LaunchBall."""
+    """Who presses FIRE in training. on_reset: SB3's FireResetEnv, once an episode; every_life: LaunchBall."""
 
     @field_validator("id")
     @classmethod
@@ -259,7 +259,7 @@ def _one_line(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         message = _unknown_key(path)
     elif first["type"] == "value_error":
-        message = f"{str(first['ctx']['error'])}, not {first['input']!r}"
+        message = f"{first['ctx']['error']!s}, not {first['input']!r}"
         if isinstance(first["ctx"]["error"], UserError):
             message = str(first["ctx"]["error"])
     else:

@@ -57,7 +57,7 @@ def make_emulator(config: EnvConfig, env_id: str | None = None, render_mode: str
     """
     register()
     env_id = check_env_id(env_id or config.id)
-    settings: dict[str, object] = {}
+    settings: dict[str, Any] = {}
     if isinstance(BREAKOUT_IDS[env_id][0], int):
         settings["frameskip"] = 1 if config.max_pool else config.frame_skip
     if config.repeat_action_probability is not None:
@@ -123,7 +123,7 @@ def make_env(
     seed: int | None = None,
     render_mode: str | None = "rgb_array",
 ) -> gym.Env:
-    """One environment, monitored, without frame stack. `seed` seeds its first reset. Raises UserError for a wrong id."""
+    """One environment, monitored, without frame stack, seeded with `seed`. Raises UserError for a wrong id."""
     game = _game(config, evaluation, env_id, render_mode)
     env = _view(Monitor(game, **_monitor_settings(evaluation)), config, evaluation)
     if seed is not None:

@@ -147,9 +147,7 @@ def evaluate(
     return summarize(scores, env_id=env_id, seed=seed, greedy=greedy, stalled=stalled, speed=sum(lengths) / seconds)
 
 
-def summarize(
-    scores: list[float], *, env_id: str, seed: int, greedy: bool, stalled: int, speed: float
-) -> Evaluation:
+def summarize(scores: list[float], *, env_id: str, seed: int, greedy: bool, stalled: int, speed: float) -> Evaluation:
     """The statistics of `scores`."""
     return Evaluation(
         env_id=env_id,

@@ -45,9 +45,7 @@ def run_folder(script: str, wanted: Path | None) -> Path:
     return new_run_folder(wanted or RUNS / path.parent.name / path.stem)
 
 
-def finish(
-    folder: Path, *, files: Sequence[Path], look_at: str, score: float | None = None, **facts: Any
-) -> None:
+def finish(folder: Path, *, files: Sequence[Path], look_at: str, score: float | None = None, **facts: Any) -> None:
     """Print where the lesson's files are and what to look at next, and write it to `lesson.json` in its folder.
 
     score: mean points a game, if the lesson measured one; `facts` say how it was measured, and what else was.
@@ -62,9 +60,7 @@ def finish(
     print(f"Next: {look_at}")
 
 
-def _one_line_for_user_errors(
-    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
-) -> None:
+def _one_line_for_user_errors(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if isinstance(error, UserError):
         print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(BAD_INPUT)

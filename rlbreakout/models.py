@@ -171,9 +171,7 @@ def check_spaces(folder: Path, env: VecEnv) -> None:
     if made_for != given:
         raise UserError(f"model {folder} was made for observations of shape {made_for}, the environment gives {given}")
     if about["n_actions"] != _actions(env.action_space):
-        raise UserError(
-            f"model {folder} was made for {about['n_actions']} actions, the environment has {_actions(env.action_space)}"
-        )
+        raise UserError(f"model {folder} was made for {about['n_actions']} actions, not {_actions(env.action_space)}")
 
 
 def trained_steps(folder: Path) -> int:
@@ -184,7 +182,10 @@ def trained_steps(folder: Path) -> int:
 def _channels_first(env: VecEnv) -> VecEnv:
     """As SB3's algorithms see it: images have their channels first."""
     space = env.observation_space
-    return VecTransposeImage(env) if is_image_space(space) and not is_image_space_channels_first(space) else env
+    channels_last = (
+        isinstance(space, gym.spaces.Box) and is_image_space(space) and not is_image_space_channels_first(space)
+    )
+    return VecTransposeImage(env) if channels_last else env
 
 
 def _read_about(folder: Path) -> dict[str, Any]:

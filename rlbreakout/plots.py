@@ -10,11 +10,11 @@ import matplotlib
 
 matplotlib.use("Agg")  # draws without a screen
 
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from rlbreakout.errors import UserError  # noqa: E402
+from rlbreakout.errors import UserError
 
 
 class Curve(NamedTuple):

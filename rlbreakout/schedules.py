@@ -86,7 +86,7 @@ def parse_schedule(value: float | str, total_steps: int) -> Schedule:
         start = _positive(numbers[0], "start of an exponential schedule")
         return Exponential(start, _positive(numbers[1], "half-life of an exponential schedule"), total_steps)
     try:
-        return parse_schedule(float(value), total_steps)
+        return parse_schedule(float(str(value)), total_steps)
     except ValueError as error:
         if isinstance(error, UserError):
             raise

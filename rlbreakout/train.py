@@ -91,7 +91,7 @@ def learn(
 
 @contextmanager
 def saved_at_the_end(model: BaseAlgorithm, config: Config, folder: Path) -> Iterator[None]:
-    """Save `model` to `last/` and close its environment, also after Ctrl-C: then print how to resume and exit with 130."""
+    """Save `model` to `last/` and close its environment. After Ctrl-C too: then say how to resume and exit with 130."""
     try:
         yield
         save_model(model, folder / "last", config)

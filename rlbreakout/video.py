@@ -14,6 +14,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from stable_baselines3.common.vec_env import VecEnv
 
 from rlbreakout.config import BREAKOUT_IDS, Config, check_env_id
 from rlbreakout.envs import make_vec_env
@@ -105,16 +106,21 @@ def record(
         env.close()
 
 
-def _record(agent, env, rows, columns, n_pictures, speed, greedy, view) -> Recording:  # type: ignore[no-untyped-def]
+def _record(
+    agent: Agent, env: VecEnv, rows: int, columns: int, n_pictures: int, speed: float, greedy: bool, view: str
+) -> Recording:
     games = rows * columns
     observations = env.reset()
+    assert isinstance(observations, np.ndarray)
     scores, finished = np.zeros(games), np.zeros(games, dtype=bool)
-    state, starts = None, np.ones(games, dtype=bool)
     views = _views(env, observations, agent.config, view)
     pictures = [_grid(views, scores, finished, rows, columns)]
+    state: tuple[np.ndarray, ...] | None = None
+    starts = np.ones(games, dtype=bool)
     while len(pictures) < n_pictures and not finished.all():
         actions, state = agent.player.predict(observations, state=state, episode_start=starts, deterministic=greedy)
         observations, rewards, starts, _ = env.step(actions)
+        assert isinstance(observations, np.ndarray)
         scores[~finished] += rewards[~finished]
         # After its last step an environment shows the next game already; a finished game keeps its picture.
         finished |= starts
@@ -125,13 +131,16 @@ def _record(agent, env, rows, columns, n_pictures, speed, greedy, view) -> Recor
     return Recording(pictures, speed, scores.tolist())
 
 
-def _views(env, observations, config: Config, view: str) -> list[np.ndarray]:  # type: ignore[no-untyped-def]
-    screens = list(env.get_images()) if view != "agent" else [None] * env.num_envs
-    seen = [_agent_view(o, config) for o in observations] if view != "screen" else [None] * env.num_envs
+def _views(env: VecEnv, observations: np.ndarray, config: Config, view: str) -> list[np.ndarray]:
+    if view == "agent":
+        return [_agent_view(observation, config) for observation in observations]
+    screens = [screen for screen in env.get_images() if screen is not None]
+    if view == "screen":
+        return screens
     gap = np.zeros((HEIGHT, GAP, 3), dtype=np.uint8)
     return [
-        np.concatenate([screen, gap, seen], axis=1) if view == "both" else screen if view == "screen" else seen
-        for screen, seen in zip(screens, seen, strict=True)
+        np.concatenate([screen, gap, _agent_view(observation, config)], axis=1)
+        for screen, observation in zip(screens, observations, strict=True)
     ]
 
 
@@ -191,7 +200,9 @@ def _write_gif(recording: Recording, path: Path) -> None:
     # One palette for all pictures: Breakout has few colours, and equal pixels then stay equal, which makes files small.
     sample = np.concatenate([p.reshape(-1, 3) for p in recording.pictures[:: max(1, len(recording.pictures) // 8)]])
     colours = np.unique(sample, axis=0)
-    palette = Image.fromarray(sample[None] if len(colours) > 256 else colours[None]).quantize(256, dither=Image.Dither.NONE)
+    palette = Image.fromarray(sample[None] if len(colours) > 256 else colours[None]).quantize(
+        256, dither=Image.Dither.NONE
+    )
     images = [Image.fromarray(p).quantize(palette=palette, dither=Image.Dither.NONE) for p in recording.pictures]
     # Pillow joins equal pictures into one and adds their durations, so the speed stays right.
     durations = list(_durations(len(images), recording.pictures_per_second))

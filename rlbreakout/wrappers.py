@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium as gym
+from gymnasium.utils import RecordConstructorArgs
 
 FIRE = 1
 """The action that launches the ball (`get_action_meanings()[1]`)."""
@@ -25,7 +26,7 @@ def ball_in_play(env: gym.Env) -> bool:
     return bool(env.unwrapped.ale.getRAM()[BALL_Y_RAM] != 0)  # type: ignore[attr-defined]
 
 
-class LaunchBall(gym.Wrapper):
+class LaunchBall(gym.Wrapper, RecordConstructorArgs):
     """Press FIRE after reset and after every lost life until a ball is in play.
 
     The agent's action of that step is replaced, so a step stays a step. Put it outside of the wrapper that skips
@@ -39,7 +40,8 @@ class LaunchBall(gym.Wrapper):
     """
 
     def __init__(self, env: gym.Env) -> None:
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self)
+        gym.Wrapper.__init__(self, env)
         meanings = env.unwrapped.get_action_meanings()  # type: ignore[attr-defined]
         if meanings[FIRE] != "FIRE":
             raise ValueError(f"LaunchBall needs FIRE as action {FIRE}, the environment has {meanings}")
@@ -64,14 +66,15 @@ class LaunchBall(gym.Wrapper):
         return self.env.unwrapped.ale.lives()  # type: ignore[attr-defined]
 
 
-class StalledGame(gym.Wrapper):
+class StalledGame(gym.Wrapper, RecordConstructorArgs):
     """Truncate a game in which no point was scored for `patience` agent steps; `info["stalled"]` tells.
 
     Put it outside of the wrapper that skips frames and inside of Monitor, so that Monitor sees the end of the game.
     """
 
     def __init__(self, env: gym.Env, patience: int = STALLED_AFTER) -> None:
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self, patience=patience)
+        gym.Wrapper.__init__(self, env)
         self.patience = patience
         self._steps_without_points = 0
 

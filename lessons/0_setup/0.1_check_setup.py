@@ -111,7 +111,10 @@ check("run folder", "choose another one with --run-dir, or free the disk", writa
 # %% The table.
 width = max(len(what) for _, what, _, _ in table)
 for ok, what, found, mend in table:
-    print(f"{'ok   ' if ok else 'WRONG'}  {what:{width}}  {found}" + (f"\n       {'':{width}}  mend: {mend}" if mend else ""))
+    print(
+        f"{'ok   ' if ok else 'WRONG'}  {what:{width}}  {found}"
+        + (f"\n       {'':{width}}  mend: {mend}" if mend else "")
+    )
 wrong = sum(not line[0] for line in table)
 print(f"\n{wrong} of {len(table)} wrong" if wrong else "\nAll is here. Next: python lessons/1_gym/1.1_gym.py")
 sys.exit(1 if wrong else 0)

@@ -80,9 +80,9 @@ LOG_TABLE = {
     "train/clip_fraction": "share of the samples whose step was cut off by clip_range",
     "train/clip_range": "PPO's leash: an action may become at most this much likelier or less likely in one update",
     "train/entropy_loss": "minus the entropy of the policy: -1.39 is four actions equally likely, 0 is always the same",
-    "train/explained_variance": "1: the critic foresees all differences in return; 0: none; below 0: worse than a constant",
+    "train/explained_variance": "1: the critic foresees every difference in return; 0: none of them",
     "train/learning_rate": "the size of a gradient step",
-    "train/loss": "policy loss + 0.5 x value loss; its fall is no sign of learning, because the data changes with the agent",
+    "train/loss": "policy loss + 0.5 x value loss; it need not fall, because the data changes with the agent",
     "train/policy_gradient_loss": "the actor's part of the loss; near 0, because advantages are normalised",
     "train/value_loss": "the critic's squared error",
 }

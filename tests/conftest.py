@@ -1,0 +1,53 @@
+"""What several tests need: commands run as a user runs them, and small runs on the real emulator."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlbreakout.config import Config, load_config
+from rlbreakout.train import train
+
+ROOT = Path(__file__).parent.parent
+ZOO_CONFIG = ROOT / "configs" / "2.3_zoo.yaml"
+
+# Small enough to train in a few seconds, and with everything in it: updates, evaluations, checkpoints.
+TINY = (
+    "steps=256",
+    "env.n_envs=2",
+    "ppo.n_steps=64",
+    "ppo.batch_size=64",
+    "ppo.n_epochs=1",
+    "evaluation.every=128",
+    "evaluation.games=2",
+    "checkpoint_every=128",
+)
+
+# Two tests run side by side on two cores: one thread each, or torch's threads wait for each other.
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+
+def run_command(*arguments: str | Path, cwd: Path = ROOT, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run python with `arguments` as a user does."""
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=ONE_THREAD, capture_output=True, text=True, timeout=timeout)
+
+
+def rlbreakout(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run the `rlbreakout` command."""
+    return run_command("-m", "rlbreakout.cli", *arguments, cwd=cwd)
+
+
+def tiny_config(*overrides: str) -> Config:
+    """The zoo's config, made small, with `overrides` on top."""
+    return load_config(ZOO_CONFIG, [*TINY, *overrides])
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a finished small training."""
+    return train(tiny_config(), tmp_path_factory.mktemp("runs") / "tiny", progress_bar=False)

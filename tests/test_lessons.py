@@ -1,0 +1,312 @@
+"""Every lesson script, run as a learner runs it, and what it leaves."""
+
+import importlib.util
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from lessons.tour import FEW_STEPS, all_lessons
+from rlbreakout.config import load_config
+from rlbreakout.envs import make_vec_env
+from rlbreakout.models import build_algorithm, load_agent
+from rlbreakout.plots import read_monitor_file, read_scalar
+from tests.conftest import ONE_THREAD, ROOT, ZOO_CONFIG, rlbreakout, run_command
+
+SCRIPTS = {script.stem: script for script in all_lessons()}
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory: pytest.TempPathFactory):
+    """Run a lesson once with few steps, and give its folder and its output to every test that asks."""
+    done: dict[str, tuple[Path, str]] = {}
+
+    def run(name: str, *options: str) -> tuple[Path, str]:
+        if name not in done:
+            folder = tmp_path_factory.mktemp("lessons") / name
+            result = run_command(SCRIPTS[name], "--run-dir", folder, *options)
+            assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+            done[name] = folder, result.stdout
+        return done[name]
+
+    return run
+
+
+HAS_ZOO = importlib.util.find_spec("rl_zoo3") is not None
+TRAIN = {
+    "1.3_train": ("--steps", "256", "--games", "2"),
+    "2.1_envs": ("--steps", "1024", "--games", "2"),
+    "2.2_callbacks": ("--steps", "1024", "--games", "2"),
+    "2.3_copying_hp_zoo": ("--steps", "4000", "--games", "2", *(["--zoo"] if HAS_ZOO else [])),
+}
+
+
+def assert_moves(gif: Path) -> None:
+    """The gif has more than one different picture."""
+    with Image.open(gif) as image:
+        pictures = set()
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            pictures.add(image.convert("RGB").tobytes())
+    assert len(pictures) > 10, gif
+
+
+def assert_a_trained_run(run: Path, tag: str = "rollout/ep_rew_mean") -> None:
+    """Curves with rising steps, and a model that `rlbreakout evaluate` accepts."""
+    steps = read_scalar(run, tag).x
+    assert len(steps) >= 1 and (np.diff(steps) > 0).all() and steps[-1] >= 1
+    evaluated = rlbreakout("evaluate", run, "--games", "1", "--json", run / "test.json")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert json.loads((run / "test.json").read_text())["games"] == 1
+
+
+def test_every_lesson_is_here_and_in_the_tour() -> None:
+    assert list(SCRIPTS) == [
+        "0.1_check_setup", "1.1_gym", "1.2_wrapper", "1.3_train", "2.1_envs", "2.2_callbacks", "2.3_copying_hp_zoo",
+    ]  # fmt: skip
+    assert set(FEW_STEPS) == set(SCRIPTS) - {"0.1_check_setup"}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_explains_itself_and_its_options(name: str) -> None:
+    text = SCRIPTS[name].read_text(encoding="utf-8")
+    docstring = text.split('"""')[1]
+    assert docstring.startswith(f"Lesson {name.split('_')[0]}: ")
+    assert all(f"\n{part}:" in docstring for part in ("You learn", "Expect", "Time"))
+    assert text.count("\n# %%") >= 4
+    shown = run_command(SCRIPTS[name], "--help")
+    assert shown.returncode == 0 and "--run-dir" in shown.stdout
+    if name in TRAIN:
+        assert "--steps" in shown.stdout and "--seed" in shown.stdout
+
+
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name != "0.1_check_setup"])
+def test_bad_options_are_one_line_and_leave_nothing(name: str, tmp_path: Path) -> None:
+    option = "--games" if name == "1.1_gym" else "--steps"
+    done = run_command(SCRIPTS[name], option, "0", "--run-dir", tmp_path / "run")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.strip().splitlines() == [f"{name}.py: error: {option} is 0; allowed: 1 or more"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_0_1_finds_everything_and_says_so(tmp_path: Path) -> None:
+    done = run_command(SCRIPTS["0.1_check_setup"], "--run-dir", tmp_path)
+    assert done.returncode == 0 and "WRONG" not in done.stdout
+    for line in (
+        "Python",
+        "torch ",
+        "Breakout's ROM",
+        "frames/s on one core",
+        "torch's device",
+        "ffmpeg",
+        "run folder",
+    ):
+        assert line in done.stdout
+
+
+def test_0_1_names_what_is_wrong_with_its_mend(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run_command(SCRIPTS["0.1_check_setup"], "--run-dir", tmp_path / "file")
+    assert done.returncode == 1 and "1 of" in done.stdout
+    wrong = next(line for line in done.stdout.splitlines() if line.startswith("WRONG"))
+    assert "run folder" in wrong and "--run-dir" in done.stdout.splitlines()[done.stdout.splitlines().index(wrong) + 1]
+
+
+def test_0_1_runs_where_nothing_is_installed(tmp_path: Path) -> None:
+    done = run_command("-I", "-S", SCRIPTS["0.1_check_setup"], "--run-dir", tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "mend: pip install -c constraints.txt -e ." in done.stdout
+
+
+def test_1_1_shows_the_game(lesson) -> None:
+    folder, output = lesson("1.1_gym", "--games", "3")
+    assert_moves(folder / "random.gif")
+    assert "{0: 'NOOP', 1: 'FIRE', 2: 'RIGHT', 3: 'LEFT'}" in output and "(210, 160, 3) uint8" in output
+    for colour, points in (("red", 7), ("orange", 7), ("ochre", 4), ("yellow", 4), ("green", 1), ("blue", 1)):
+        assert re.search(rf"^{colour} .* {points}$", output, re.MULTILINE)
+    assert output.count("a life lost") == 5 and "0 left, terminated True" in output
+    assert "cut off:     terminated False, truncated True" in output
+    summary = json.loads((folder / "lesson.json").read_text())
+    assert summary["score"] == np.mean(summary["scores"]) and len(summary["scores"]) == 3
+
+
+def test_1_2_launches_the_ball_and_ends_episodes_with_lives(lesson) -> None:
+    folder, _ = lesson("1.2_wrapper", "--steps", "300")
+    results = json.loads((folder / "lesson.json").read_text())["results"]
+    in_play, ended = "steps with the ball in play", "episodes ended"
+    assert results["bare"][in_play] == 0 and results["bare"]["lives left"] == 5
+    assert results["launched"][in_play] > 200
+    assert results["life_as_episode"][in_play] == results["launched"][in_play]
+    assert results["life_as_episode"][ended] > results["launched"][ended]
+    assert_moves(folder / "launched.gif")
+
+
+def test_1_3_trains_with_sb3s_defaults(lesson) -> None:
+    folder, output = lesson("1.3_train", *TRAIN["1.3_train"])
+    assert_a_trained_run(folder)
+    assert_moves(folder / "agent.gif")
+    assert "|    ep_rew_mean" in output and "train/explained_variance" in output
+    config = load_config(folder / "config.yaml")
+    # 2,048 steps, 64 a batch, 10 epochs, 3e-4: the defaults, which the config and SB3 must have alike.
+    assert (config.ppo.n_steps, config.ppo.batch_size, config.ppo.n_epochs, config.ppo.learning_rate) == (
+        2048,
+        64,
+        10,
+        3e-4,
+    )
+    assert json.loads((folder / "lesson.json").read_text())["score"] is not None
+
+
+def test_2_1_compares_one_environment_with_eight(lesson) -> None:
+    folder, output = lesson("2.1_envs", *TRAIN["2.1_envs"])
+    for run in ("1_envs", "8_envs"):
+        assert_a_trained_run(folder / run)
+    for picture in ("score_by_steps.png", "score_by_minutes.png"):
+        with Image.open(folder / picture) as image:
+            assert image.width > 500
+    speeds = json.loads((folder / "lesson.json").read_text())["steps_per_second"]
+    assert f"8 are {speeds['8'] / speeds['1']:.2f} times as fast as 1" in output
+
+
+def test_2_2_tells_lives_from_games(lesson) -> None:
+    folder, output = lesson("2.2_callbacks", *TRAIN["2.2_callbacks"])
+    assert_a_trained_run(folder)
+    for tag in (
+        "custom/clipped_reward_a_life",
+        "custom/fire_share",
+        "eval/mean",
+        "eval/lower_quartile",
+        "eval/stalled",
+    ):
+        assert len(read_scalar(folder, tag).x) >= 1
+    assert 0 < read_scalar(folder, "custom/fire_share").y[-1] < 1
+    three = json.loads((folder / "lesson.json").read_text())["three_rewards"]
+    assert three["clipped reward a life"] < three["score of a training game (sampled, last 100)"]
+    assert "greedy" in output and (folder / "three_rewards.png").exists()
+
+
+@pytest.mark.skipif(not HAS_ZOO, reason="needs the extra 'zoo'")
+def test_2_3_by_hand_is_the_zoos_own_training_game_by_game(lesson) -> None:
+    folder, output = lesson("2.3_copying_hp_zoo", *TRAIN["2.3_copying_hp_zoo"])
+    assert_a_trained_run(folder)
+    assert_moves(folder / "agent.gif")
+    zoo = folder / "rl_zoo3" / "ppo" / "BreakoutNoFrameskip-v4_1"
+    games = 0
+    for number in range(8):
+        ours, theirs = (read_monitor_file(run / f"{number}.monitor.csv") for run in (folder, zoo))
+        assert ours.scores.tolist() == theirs.scores.tolist() and ours.lengths.tolist() == theirs.lengths.tolist()
+        games += len(ours.scores)
+    assert games >= 8 and "the same scores and lengths, one for one" in output
+    assert json.loads((folder / "lesson.json").read_text())["same_as_rl_zoo3"] is True
+    assert (folder / "zoo.png").exists()
+
+
+def test_2_3_is_the_config_2_3_zoo(lesson) -> None:
+    folder, _ = lesson("2.3_copying_hp_zoo", *TRAIN["2.3_copying_hp_zoo"])
+    script, config = (load_config(path).model_dump() for path in (folder / "config.yaml", ZOO_CONFIG))
+    assert script.pop("steps") == 4000 and config.pop("steps") == 1_000_000
+    assert script.pop("versions") and config.pop("versions") == {}
+    assert script == config
+
+
+def test_2_3_makes_the_agent_that_the_config_makes(lesson) -> None:
+    """The hyperparameters that the script hands to PPO are those of its config: both learn the same weights."""
+    folder, _ = lesson("2.3_copying_hp_zoo", *TRAIN["2.3_copying_hp_zoo"])
+    config = load_config(folder / "config.yaml")
+    model = build_algorithm(config, make_vec_env(config))
+    torch.set_num_threads(1)
+    model.learn(config.steps)
+    weights = load_agent(folder / "last").player.state_dict()
+    assert all(torch.allclose(weights[name], value, atol=1e-6) for name, value in model.policy.state_dict().items())
+
+
+@contextmanager
+def tensorboard(folder: Path) -> Iterator[str]:
+    """A real TensorBoard on a free port; gives its address when it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--load_fast=false"],
+        env=ONE_THREAD,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:  # it says where it listens when it does
+            if "Press CTRL+C to quit" in line:
+                break
+        else:
+            pytest.fail("TensorBoard ended before it listened")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def test_a_real_tensorboard_shows_the_curve(lesson) -> None:
+    folder, _ = lesson("2.2_callbacks", *TRAIN["2.2_callbacks"])
+    expected = read_scalar(folder, "eval/mean")
+    with tensorboard(folder) as address:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+        def get(path: str):
+            with direct.open(f"{address}/data/plugin/scalars/{path}", timeout=60) as answer:
+                return json.load(answer)
+
+        tags: dict = {}
+        while "eval/mean" not in tags.get(".", {}):  # it reads the files in the background
+            tags = get("tags")
+        points = get("scalars?run=.&tag=eval%2Fmean")
+    assert [step for _, step, _ in points] == expected.x.tolist()
+    assert [value for _, _, value in points] == pytest.approx(expected.y.tolist())
+
+
+def test_the_tour_stops_at_the_first_lesson_that_fails_and_names_it(tmp_path: Path) -> None:
+    lessons = tmp_path / "lessons"
+    (lessons / "1_gym").mkdir(parents=True)
+    shutil.copy(ROOT / "lessons" / "tour.py", lessons)
+    result = "import json, sys, pathlib\nf = pathlib.Path(sys.argv[2]); f.mkdir(parents=True)\n"
+    good = (
+        result
+        + '(f / "a.gif").touch()\n(f / "lesson.json").write_text(json.dumps({"score": 3.25, "files": ["a.gif"]}))'
+    )
+    (lessons / "1_gym" / "1.1_good.py").write_text(good)
+    passed = run_command(lessons / "tour.py", "--run-dir", tmp_path / "tour")
+    assert passed.returncode == 0, passed.stderr
+    assert re.search(r"1\.1_good .* 3\.2 .*a\.gif", passed.stdout)
+    assert f"tensorboard --logdir {tmp_path / 'tour'}" in passed.stdout
+
+    (lessons / "1_gym" / "1.2_bad.py").write_text("raise SystemExit('no ball')")
+    (lessons / "1_gym" / "1.3_never.py").write_text(good)
+    failed = run_command(lessons / "tour.py", "--run-dir", tmp_path / "tour")
+    assert failed.returncode == 1
+    assert "1.2_bad.py failed with status 1" in failed.stdout and "no ball" in failed.stdout
+    assert "1.3_never" not in failed.stdout
+
+
+def test_lessons_open_as_notebooks(tmp_path: Path) -> None:
+    jupytext = pytest.importorskip("jupytext")
+    for script in SCRIPTS.values():
+        notebook = jupytext.read(script)
+        assert len(notebook.cells) >= 5 and all(cell.cell_type == "code" for cell in notebook.cells[1:])
+
+
+def test_the_ci_file_for_github_runs_what_ci_runs() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    assert any(step.get("run") == "bash .ci/run" for step in workflow["jobs"]["test"]["steps"])
