@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rlbreakout import __version__
-from rlbreakout.errors import UserError
-
-BAD_INPUT = 2
-"""Exit status for a learner's mistake."""
+from rlbreakout.errors import BAD_INPUT, INTERRUPTED, UserError
 
 
 class _Parser(argparse.ArgumentParser):
@@ -135,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(BAD_INPUT) from None
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+        raise SystemExit(INTERRUPTED) from None
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ Count = Annotated[int, BeforeValidator(_whole_number), Field(ge=1)]
 CountOrZero = Annotated[int, BeforeValidator(_whole_number), Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ScheduleNotation = float | str
+NAME = r"^\w[\w.\-]*$"
+"""What a folder may be called."""
 
 
 def check_env_id(env_id: str) -> str:
@@ -156,9 +158,9 @@ class EvaluationConfig(_Part):
 class Config(_Part):
     """A training run: game, observation, algorithm, and what is measured and kept on the way."""
 
-    lesson: str = "custom"
+    lesson: Annotated[str, Field(pattern=NAME)] = "custom"
     """The lesson folder that it belongs to: its run folders are runs/<lesson>/<name>."""
-    name: str = "run"
+    name: Annotated[str, Field(pattern=NAME)] = "run"
     seed: CountOrZero = 0
     steps: Count = 1_000_000
     """Agent steps, summed over all environments. Training ends with the rollout that reaches them."""
@@ -180,8 +182,12 @@ class Config(_Part):
 
     @model_validator(mode="after")
     def _more_than_one_sample(self) -> Config:
-        if self.ppo.n_steps * self.env.n_envs < 2:
-            raise UserError("ppo.n_steps x env.n_envs is 1; allowed: 2 or more (advantages are normalised)")
+        for name, samples in (
+            ("n_steps x env.n_envs", self.ppo.n_steps * self.env.n_envs),
+            ("batch_size", self.ppo.batch_size),
+        ):
+            if self.ppo.normalize_advantage and samples < 2:
+                raise UserError(f"ppo.{name} is {samples}; allowed: 2 or more, because normalize_advantage is on")
         return self
 
     @property

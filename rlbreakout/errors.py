@@ -2,6 +2,11 @@
 
 import importlib.util
 
+BAD_INPUT = 2
+"""Exit status for a learner's mistake."""
+INTERRUPTED = 130
+"""Exit status after Ctrl-C: 128 + SIGINT."""
+
 
 class UserError(ValueError):
     """Bad input. The command and the lessons print it as one line and exit with status 2."""

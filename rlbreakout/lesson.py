@@ -12,10 +12,8 @@ from typing import Any, TypeVar
 
 import tyro
 
-from rlbreakout.errors import UserError
+from rlbreakout.errors import BAD_INPUT, INTERRUPTED, UserError
 from rlbreakout.runs import RUNS, new_run_folder
-
-BAD_INPUT = 2
 
 Options = TypeVar("Options")
 
@@ -26,7 +24,8 @@ AT_LEAST_ZERO = ("seed",)
 def read_options(options: type[Options], description: str | None) -> Options:
     """Read the command line into the dataclass `options`; in a notebook or an IDE's cells take the defaults.
 
-    From here on a UserError that nobody catches is printed as one line, and the script ends with status 2.
+    From here on a UserError that nobody catches is printed as one line, and the script ends with status 2; with 130
+    after Ctrl-C.
     """
     sys.excepthook = _one_line_for_user_errors
     in_notebook = "ipykernel" in sys.modules
@@ -64,4 +63,7 @@ def _one_line_for_user_errors(kind: type[BaseException], error: BaseException, t
     if isinstance(error, UserError):
         print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(BAD_INPUT)
+    if isinstance(error, KeyboardInterrupt):
+        print("\ninterrupted", file=sys.stderr, flush=True)
+        raise SystemExit(INTERRUPTED)
     sys.__excepthook__(kind, error, traceback)

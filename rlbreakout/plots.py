@@ -59,8 +59,9 @@ def read_games(folder: Path) -> Games:
     if not files:
         raise UserError(f"{folder} holds no *.monitor.csv")
     parts = [read_monitor_file(file) for file in files]
-    seconds = np.concatenate([part.seconds for part in parts])
-    order = np.argsort(seconds, kind="stable")
+    # By the clock of the game, not of the machine: so that two runs of a seed are in one order.
+    ended_at = np.concatenate([np.cumsum(part.lengths) for part in parts])
+    order = np.argsort(ended_at, kind="stable")
     return Games(*(np.concatenate([getattr(part, name) for part in parts])[order] for name in Games._fields))
 
 

@@ -19,13 +19,10 @@ from torch.utils.tensorboard import SummaryWriter
 from rlbreakout.callbacks import CheckpointCallback, EvaluationCallback, GifCallback, forget_evaluations_after
 from rlbreakout.config import Config, dump_config, installed_versions, load_config
 from rlbreakout.envs import make_vec_env
-from rlbreakout.errors import UserError
+from rlbreakout.errors import INTERRUPTED, UserError
 from rlbreakout.models import build_algorithm, check_spaces, load_agent, restore, save_model, trained_steps
 from rlbreakout.runs import RUNS, check_writable, start_run
 from rlbreakout.video import record, write_video
-
-INTERRUPTED = 128 + signal.SIGINT
-"""Exit status of a program that Ctrl-C ended: 130."""
 
 MAY_CHANGE_ON_RESUME = ("lesson", "name", "steps", "evaluation", "checkpoint_every", "gif_every", "versions")
 

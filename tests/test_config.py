@@ -27,7 +27,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"ppo": {"learning_rate": "cos_1"}}, "ppo.learning_rate", "lin_START"),
     ({"ppo": {"gamma": float("nan")}}, "ppo.gamma", "finite"),
     ({"ppo": {"n_steps": 1}, "env": {"n_envs": 1}}, "ppo.n_steps", "2 or more"),
+    ({"ppo": {"batch_size": 1}}, "ppo.batch_size", "2 or more"),
     ({"env": 3}, "env", "dictionary"),
+    ({"name": "../../elsewhere"}, "name", "pattern"),
 ]
 
 

@@ -1,0 +1,189 @@
+"""Measure what the READMEs report, and keep it here as JSON.
+
+    python results/measure.py lessons            lessons 1.1 to 2.2 with their defaults -> lessons.json
+    python results/measure.py reproduction       lesson 2.3 beside rl_zoo3, 20,000 steps -> 2.3_reproduction.json
+    python results/measure.py agent RUN          a run of 2.3 on three environment ids -> 2.3_zoo.json
+
+`python results/draw.py` then draws the tables and pictures of the READMEs from these files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from rlbreakout.config import installed_versions, load_config
+from rlbreakout.evaluate import evaluate
+from rlbreakout.models import load_agent, trained_steps
+from rlbreakout.plots import read_games, read_monitor_file, read_scalar
+
+RESULTS = Path(__file__).parent
+LESSONS = RESULTS.parent / "lessons"
+MEASURED = (
+    "1_gym/1.1_gym",
+    "1_gym/1.2_wrapper",
+    "1_gym/1.3_train",
+    "2_baselines/2.1_envs",
+    "2_baselines/2.2_callbacks",
+)
+EVALUATED_ON = ("BreakoutNoFrameskip-v4", "Breakout-v4", "ALE/Breakout-v5")
+CURVE_POINTS = 100
+CURVES_KEPT = ("rollout/ep_rew_mean", "eval/mean", "time/fps")
+
+
+@dataclass
+class Lessons:
+    """Run the lessons with their defaults."""
+
+    run_dir: Path | None = None
+    """Where their run folders go (default: a temporary folder)."""
+
+
+@dataclass
+class Reproduction:
+    """Train with lesson 2.3 and with rl_zoo3, and keep both lists of games."""
+
+    steps: int = 20_000
+    """Agent steps."""
+
+
+@dataclass
+class AgentScores:
+    """Evaluate a run of lesson 2.3, sampled and greedy, on three environment ids."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """A run folder."""
+    games: int = 100
+    """Whole games for each."""
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured with."""
+    return {"cores": os.cpu_count(), "python": platform.python_version(), "versions": installed_versions()}
+
+
+def write(name: str, data: dict[str, Any]) -> None:
+    path = RESULTS / name
+    path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {path}")
+
+
+def run_lesson(lesson: str, folder: Path, *options: str) -> dict[str, Any]:
+    """Run a lesson script; return its lesson.json, with the seconds that it took."""
+    start = time.perf_counter()
+    command = [sys.executable, str(LESSONS / f"{lesson}.py"), "--run-dir", str(folder), *options]
+    subprocess.run(command, check=True)
+    seconds = round(time.perf_counter() - start, 1)
+    return {"seconds": seconds, "options": list(options), **json.loads((folder / "lesson.json").read_text())}
+
+
+def thinned(folder: Path, tag: str) -> dict[str, list[float]]:
+    """At most CURVE_POINTS points of a scalar, the last one among them."""
+    curve = read_scalar(folder, tag)
+    keep = range(len(curve.x) - 1, -1, -max(1, len(curve.x) // CURVE_POINTS))
+    order = sorted(keep)
+    return {"steps": [int(curve.x[i]) for i in order], "values": [round(float(curve.y[i]), 4) for i in order]}
+
+
+def measure_lessons(options: Lessons) -> None:
+    base = options.run_dir or Path(tempfile.mkdtemp())
+    results: dict[str, Any] = {"machine": machine()}
+    for lesson in MEASURED:
+        folder = base / lesson
+        results[Path(lesson).name] = run_lesson(lesson, folder)
+        runs = sorted({path.parent for path in folder.rglob("events.out.tfevents.*")})
+        curves = {}
+        for run in runs:
+            found = {}
+            for tag in CURVES_KEPT:
+                try:
+                    found[tag] = thinned(run, tag)
+                except ValueError:  # not every run is evaluated on the way
+                    continue
+            curves[str(run.relative_to(folder))] = found
+        results[Path(lesson).name]["curves"] = curves
+        write("lessons.json", results)
+
+
+def measure_reproduction(options: Reproduction) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        summary = run_lesson(
+            "2_baselines/2.3_copying_hp_zoo", run, "--steps", str(options.steps), "--games", "1", "--zoo"
+        )
+        config = load_config(run / "config.yaml")
+        zoo = next((run / "rl_zoo3" / "ppo").glob("*_1"))
+        environments = []
+        for file in sorted(run.glob("*.monitor.csv")):
+            ours, theirs = read_monitor_file(file), read_monitor_file(zoo / file.name)
+            environments.append(
+                {
+                    "file": file.name,
+                    "by_hand": {"scores": ours.scores.tolist(), "frames": ours.lengths.tolist()},
+                    "rl_zoo3": {"scores": theirs.scores.tolist(), "frames": theirs.lengths.tolist()},
+                }
+            )
+    data = {
+        "what": f"lesson 2.3 and rl_zoo3's own training, {options.steps} agent steps, seed {config.seed}",
+        "command": f"python results/measure.py reproduction --steps {options.steps}",
+        "machine": machine(),
+        "same": all(e["by_hand"] == e["rl_zoo3"] for e in environments),
+        "games": sum(len(e["by_hand"]["scores"]) for e in environments),
+        "seconds": summary["seconds"],
+        "environments": environments,
+    }
+    write("2.3_reproduction.json", data)
+
+
+def measure_agent(options: AgentScores) -> None:
+    agent = load_agent(options.run / "last")
+    games = read_games(options.run)
+    data: dict[str, Any] = {
+        "what": "lesson 2.3 evaluated on whole games, and its training",
+        "command": f"python results/measure.py agent RUN --games {options.games}",
+        "machine": machine(),
+        "config": agent.config.model_dump(),
+        "training": {
+            "steps": trained_steps(options.run / "last"),
+            "minutes": round(float(games.seconds[-1]) / 60, 1),
+            "games": len(games.scores),
+            "mean_of_last_100_games": float(games.scores[-100:].mean()),
+            "curve": thinned(options.run, "rollout/ep_rew_mean"),
+        },
+        "evaluations": [],
+    }
+    for env_id in EVALUATED_ON:
+        for greedy in (False, True):
+            result = evaluate(agent, env_id=env_id, games=options.games, seed=0, greedy=greedy, progress_bar=True)
+            print(result)
+            data["evaluations"].append(asdict(result))
+            write("2.3_zoo.json", data)
+
+
+def main() -> None:
+    choice = tyro.cli(
+        Annotated[Lessons, tyro.conf.subcommand("lessons")]
+        | Annotated[Reproduction, tyro.conf.subcommand("reproduction")]
+        | Annotated[AgentScores, tyro.conf.subcommand("agent")],  # type: ignore[arg-type]
+        description=__doc__,
+    )
+    if isinstance(choice, Lessons):
+        measure_lessons(choice)
+    elif isinstance(choice, Reproduction):
+        measure_reproduction(choice)
+    else:
+        measure_agent(choice)
+
+
+if __name__ == "__main__":
+    main()

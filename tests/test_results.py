@@ -1,0 +1,39 @@
+"""The READMEs say what was measured."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from results.draw import READMES, TABLES, with_tables
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_tables_are_drawn_from_the_results(readme: Path) -> None:
+    text = readme.read_text(encoding="utf-8")
+    assert with_tables(text) == text, "python results/draw.py"
+
+
+def test_every_table_stands_in_a_readme() -> None:
+    text = "".join(readme.read_text(encoding="utf-8") for readme in READMES)
+    assert all(f"<!-- {name} -->\n| " in text for name in TABLES)
+
+
+@pytest.mark.parametrize("readme", [*READMES, ROOT / "results" / "README.md"], ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(readme: Path) -> None:
+    for link in re.findall(r"\]\((?!https?://)([^)#]+)\)", readme.read_text(encoding="utf-8")):
+        assert (readme.parent / link).exists(), link
+
+
+def test_the_kept_reproduction_is_what_it_says() -> None:
+    data = json.loads((ROOT / "results" / "2.3_reproduction.json").read_text())
+    games = [(env["by_hand"], env["rl_zoo3"]) for env in data["environments"]]
+    assert data["same"] is all(ours == theirs for ours, theirs in games)
+    assert data["games"] == sum(len(ours["scores"]) for ours, _ in games)
+
+
+def test_gifs_are_small_enough_to_be_looked_at() -> None:
+    gifs = sorted((ROOT / "videos").glob("*.gif"))
+    assert gifs and all(gif.stat().st_size <= 3_000_000 for gif in gifs)
