@@ -29,6 +29,7 @@ lint: setup  ## ruff
 
 type: setup  ## mypy
 	$(BIN)/mypy
+	for script in lessons/*.py lessons/*/*.py; do $(BIN)/mypy $$script || exit 1; done
 
 format: setup  ## let ruff rewrite the code
 	$(BIN)/ruff check --fix .

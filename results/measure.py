@@ -123,7 +123,7 @@ def measure_reproduction(options: Reproduction) -> None:
         )
         config = load_config(run / "config.yaml")
         zoo = next((run / "rl_zoo3" / "ppo").glob("*_1"))
-        environments = []
+        environments: list[dict[str, Any]] = []
         for file in sorted(run.glob("*.monitor.csv")):
             ours, theirs = read_monitor_file(file), read_monitor_file(zoo / file.name)
             environments.append(
@@ -174,7 +174,7 @@ def main() -> None:
     choice = tyro.cli(
         Annotated[Lessons, tyro.conf.subcommand("lessons")]
         | Annotated[Reproduction, tyro.conf.subcommand("reproduction")]
-        | Annotated[AgentScores, tyro.conf.subcommand("agent")],  # type: ignore[arg-type]
+        | Annotated[AgentScores, tyro.conf.subcommand("agent")],
         description=__doc__,
     )
     if isinstance(choice, Lessons):

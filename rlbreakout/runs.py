@@ -42,5 +42,10 @@ def check_writable(folder: Path) -> None:
 def start_run(config: Config, wanted: str | Path | None = None) -> Path:
     """Make a run folder for `config` with its config.yaml in it, by default runs/<lesson>/<name>."""
     folder = new_run_folder(wanted or RUNS / config.lesson / config.name)
-    dump_config(config.model_copy(update={"versions": installed_versions()}), folder / "config.yaml")
+    write_config(config, folder)
     return folder
+
+
+def write_config(config: Config, folder: Path) -> None:
+    """Write `config` to the config.yaml of a run folder, with the versions of the packages that decide the run."""
+    dump_config(config.model_copy(update={"versions": installed_versions()}), folder / "config.yaml")

@@ -17,11 +17,11 @@ from stable_baselines3.common.utils import set_random_seed
 from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout.callbacks import CheckpointCallback, EvaluationCallback, GifCallback, forget_evaluations_after
-from rlbreakout.config import Config, dump_config, installed_versions, load_config
+from rlbreakout.config import Config, load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import INTERRUPTED, UserError
 from rlbreakout.models import build_algorithm, check_spaces, load_agent, restore, save_model, trained_steps
-from rlbreakout.runs import RUNS, check_writable, start_run
+from rlbreakout.runs import RUNS, check_writable, start_run, write_config
 from rlbreakout.video import record, write_video
 
 MAY_CHANGE_ON_RESUME = ("lesson", "name", "steps", "evaluation", "checkpoint_every", "gif_every", "versions")
@@ -160,7 +160,7 @@ def _resumable(config: Config, folder: Path) -> Config:
         raise UserError(f"{folder} cannot be resumed: {changed[0]}; only {allowed} may change")
     if steps >= config.steps:
         raise UserError(f"{folder} has {steps:,} of {config.steps:,} agent steps already; to go on: --set steps=NUMBER")
-    dump_config(config.model_copy(update={"versions": installed_versions()}), folder / "config.yaml")
+    write_config(config, folder)
     return config
 
 

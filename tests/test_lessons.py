@@ -38,6 +38,9 @@ def lesson(tmp_path_factory: pytest.TempPathFactory):
             folder = tmp_path_factory.mktemp("lessons") / name
             result = run_command(SCRIPTS[name], "--run-dir", folder, *options)
             assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+            left = json.loads((folder / "lesson.json").read_text())["files"]
+            assert left and all((folder / file).exists() for file in left)
+            assert sorted(path.name for path in folder.parent.iterdir()) == [name]
             done[name] = folder, result.stdout
         return done[name]
 
@@ -48,7 +51,7 @@ HAS_ZOO = importlib.util.find_spec("rl_zoo3") is not None
 TRAIN = {
     "1.3_train": ("--steps", "256", "--games", "2"),
     "2.1_envs": ("--steps", "1024", "--games", "2"),
-    "2.2_callbacks": ("--steps", "1024", "--games", "2"),
+    "2.2_callbacks": ("--steps", "2048", "--games", "2"),
     "2.3_copying_hp_zoo": ("--steps", "4000", "--games", "2", *(["--zoo"] if HAS_ZOO else [])),
 }
 

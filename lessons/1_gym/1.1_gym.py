@@ -41,7 +41,7 @@ env = gym.make("ALE/Breakout-v5", render_mode="human" if options.render else "rg
 
 # %% What comes in and what goes out.
 print("observation:", env.observation_space.shape, env.observation_space.dtype, "(rows, columns, red-green-blue)")
-print("actions:    ", dict(enumerate(env.unwrapped.get_action_meanings())))
+print("actions:    ", dict(enumerate(env.get_wrapper_attr("get_action_meanings")())))
 
 # %% One step. The action is held for 4 frames, and each frame repeats the action before it with probability 0.25:
 # these sticky actions keep an agent from learning one game by heart.
@@ -58,7 +58,8 @@ for row in BRICK_ROWS:
 # %% Whole games at random. The score of a game is the sum of its rewards. A lost life gives no reward and does not
 # end the game: `terminated` turns true only when the fifth life is lost.
 env.action_space.seed(options.seed)
-scores, rewards_seen = [], Counter()
+scores: list[float] = []
+rewards_seen: Counter[float] = Counter()
 for game in range(options.games):
     observation, info = env.reset(seed=options.seed + game)
     score, steps, terminated, truncated, lives = 0.0, 0, False, False, info["lives"]

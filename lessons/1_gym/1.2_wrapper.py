@@ -89,7 +89,8 @@ def play(env: gym.Env) -> tuple[Recording, dict]:
         _, reward, terminated, truncated, info = env.step(random.choice([RIGHT, LEFT]))
         in_play += ball_in_play(env)
         episodes[-1] += float(reward)
-        pictures.append(np.asarray(Image.fromarray(env.render()).resize((320, 420), Image.Resampling.NEAREST)))
+        screen = Image.fromarray(np.asarray(env.render()))
+        pictures.append(np.asarray(screen.resize((320, 420), Image.Resampling.NEAREST)))
         if terminated or truncated:
             episodes.append(0.0)
             env.reset()

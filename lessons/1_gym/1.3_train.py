@@ -22,7 +22,7 @@ from rlbreakout.evaluate import evaluate
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.models import load_agent
 from rlbreakout.plots import read_scalar
-from rlbreakout.runs import start_run
+from rlbreakout.runs import write_config
 from rlbreakout.train import learn, show
 from rlbreakout.wrappers import LaunchBall
 
@@ -60,7 +60,8 @@ config = Config(
     observation=ObservationConfig(kind="warp", frame_stack=1),
     evaluation=EvaluationConfig(every=10_240, games=10),
 )
-folder = start_run(config, run_folder(__file__, options.run_dir))
+folder = run_folder(__file__, options.run_dir)
+write_config(config, folder)
 
 # %% The agent. CnnPolicy: a small convolutional network with two heads, one says how likely each action is (actor),
 # the other how much reward is still to come (critic). Everything else is as Stable-Baselines3 has it.

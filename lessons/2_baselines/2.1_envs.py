@@ -50,7 +50,7 @@ register()
 # itself: the observation is then already of the new game, and the last one of the old game is in the info.
 vec_env = make_atari_env(ENV_ID, n_envs=8, seed=options.seed)
 observations = vec_env.reset()
-print(f"{AtariWrapper.__name__} shows {vec_env.observation_space.shape}; 8 of them: {observations.shape}")
+print(f"{AtariWrapper.__name__} shows {vec_env.observation_space.shape}; 8 of them: {np.shape(observations)}")
 observations, rewards, dones, infos = vec_env.step(np.ones(8, dtype=int))
 print("rewards", rewards, "dones", dones)
 vec_env.close()
@@ -99,7 +99,7 @@ runs = {n_envs: train(n_envs) for n_envs in (1, 8)}
 
 # %% Both curves, against agent steps and against minutes. `time/fps` is steps over all the time since the start.
 by_steps, by_minutes, speeds = {}, {}, {}
-for n_envs, (run, _) in runs.items():
+for n_envs, (run, _result) in runs.items():
     speed = read_scalar(run, "time/fps")
     speeds[n_envs] = float(speed.y[-1])
     score = read_scalar(run, "rollout/ep_rew_mean")
@@ -114,7 +114,7 @@ pictures = [
 
 # %%
 print("\nenvironments  steps/s  score of whole games [95% interval]")
-for n_envs, (_, result) in runs.items():
+for n_envs, (_run, result) in runs.items():
     print(f"{n_envs:12}{speeds[n_envs]:9.0f}  {result.mean:.2f} [{result.ci95[0]:.2f}, {result.ci95[1]:.2f}]")
 print(f"8 are {speeds[8] / speeds[1]:.2f} times as fast as 1")
 best_run, best = runs[8]
@@ -128,6 +128,6 @@ finish(
     seed=best.seed,
     greedy=best.greedy,
     steps_per_second=speeds,
-    scores={n_envs: {"mean": result.mean, "ci95": result.ci95} for n_envs, (_, result) in runs.items()},
+    scores={n_envs: {"mean": result.mean, "ci95": result.ci95} for n_envs, (_run, result) in runs.items()},
     look_at="both pictures, then python lessons/2_baselines/2.2_callbacks.py",
 )

@@ -20,7 +20,7 @@ from rlbreakout.evaluate import evaluate
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.models import build_algorithm, load_agent
 from rlbreakout.plots import draw_curves, read_scalar
-from rlbreakout.runs import start_run
+from rlbreakout.runs import write_config
 from rlbreakout.train import learn, show
 from rlbreakout.wrappers import STALLED_AFTER
 
@@ -52,7 +52,7 @@ config = Config(
     evaluation=EvaluationConfig(every=5_120, games=10),
     gif_every=10_240,
 )
-start_run(config, folder)
+write_config(config, folder)
 
 
 # %% A callback is called after every step of all environments. It sees what the training loop sees (`self.locals`),

@@ -34,7 +34,7 @@ from rlbreakout.evaluate import evaluate
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.models import load_agent
 from rlbreakout.plots import draw_curves, read_monitor_file, score_curve
-from rlbreakout.runs import start_run
+from rlbreakout.runs import write_config
 from rlbreakout.train import learn, show
 
 ENV_ID = "BreakoutNoFrameskip-v4"
@@ -122,7 +122,7 @@ config = Config(
     ),
     evaluation=EvaluationConfig(every=100_000, games=20),
 )
-start_run(config, folder)
+write_config(config, folder)
 learn(model, config, folder)
 
 # %% Its score: whole games, sampled and greedy.
