@@ -50,7 +50,7 @@ register()
 # itself: the observation is then already of the new game, and the last one of the old game is in the info.
 vec_env = make_atari_env(ENV_ID, n_envs=8, seed=options.seed)
 observations = vec_env.reset()
-print(f"{AtariWrapper.__name__} shows {vec_env.observation_space.shape}; 8 of them: {np.shape(observations)}")
+print(f"{AtariWrapper.__name__} shows {vec_env.observation_space.shape}; 8 of them: {np.asarray(observations).shape}")
 observations, rewards, dones, infos = vec_env.step(np.ones(8, dtype=int))
 print("rewards", rewards, "dones", dones)
 vec_env.close()
