@@ -17,6 +17,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from rlbreakout.runs import new_run_folder
+
 LESSONS = Path(__file__).parent
 
 # What a lesson is run with here; a lesson that is not named runs with its defaults. --run-dir is added.
@@ -56,8 +58,6 @@ def run(script: Path, folder: Path) -> tuple[float, dict]:
 
 
 def main() -> None:
-    from rlbreakout.runs import new_run_folder
-
     folder = new_run_folder(tyro.cli(Options, description=__doc__).run_dir)
     table = Table(
         "lesson", "seconds", "score", "files", title="The tour (few steps: the scores are those of beginners)"

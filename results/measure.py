@@ -118,9 +118,7 @@ def measure_lessons(options: Lessons) -> None:
 def measure_reproduction(options: Reproduction) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        summary = run_lesson(
-            "2_baselines/2.3_copying_hp_zoo", run, "--steps", str(options.steps), "--games", "1", "--zoo"
-        )
+        run_lesson("2_baselines/2.3_copying_hp_zoo", run, "--steps", str(options.steps), "--games", "1", "--zoo")
         config = load_config(run / "config.yaml")
         zoo = next((run / "rl_zoo3" / "ppo").glob("*_1"))
         environments: list[dict[str, Any]] = []
@@ -139,7 +137,6 @@ def measure_reproduction(options: Reproduction) -> None:
         "machine": machine(),
         "same": all(e["by_hand"] == e["rl_zoo3"] for e in environments),
         "games": sum(len(e["by_hand"]["scores"]) for e in environments),
-        "seconds": summary["seconds"],
         "environments": environments,
     }
     write("2.3_reproduction.json", data)

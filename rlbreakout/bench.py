@@ -18,8 +18,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from rlbreakout.config import Config, EnvConfig, EvaluationConfig, PPOConfig
 from rlbreakout.envs import make_vec_env, register
-from rlbreakout.errors import UserError
 from rlbreakout.models import build_algorithm
+from rlbreakout.runs import check_output_file
 
 SECONDS = 5.0
 """What each figure is measured for, at least."""
@@ -38,8 +38,8 @@ def bench(json_file: Path | None = None) -> list[Figure]:
 
     Raises UserError if the file cannot be written.
     """
-    if json_file is not None and not json_file.parent.is_dir():
-        raise UserError(f"--json {json_file}: the folder {json_file.parent} does not exist")
+    if json_file is not None:
+        check_output_file(json_file)
     register()
     frames = raw_emulator_speed()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

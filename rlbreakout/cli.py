@@ -34,9 +34,10 @@ def _train(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     from rlbreakout.evaluate import evaluate
     from rlbreakout.models import load_agent
+    from rlbreakout.runs import check_output_file
 
-    if args.json is not None and not args.json.parent.is_dir():
-        raise UserError(f"--json {args.json}: the folder {args.json.parent} does not exist")
+    if args.json is not None:
+        check_output_file(args.json)
     agent = load_agent(args.model, seed=args.seed)
     result = evaluate(
         agent,

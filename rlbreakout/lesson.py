@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,10 +37,9 @@ def read_options(options: type[Options], description: str | None) -> Options:
     return values
 
 
-def run_folder(script: str, wanted: Path | None) -> Path:
-    """Make the folder of a lesson's run: `wanted`, or runs/<lesson>/<script>; a new name if that is in use."""
-    path = Path(os.path.abspath(script))
-    return new_run_folder(wanted or RUNS / path.parent.name / path.stem)
+def run_folder(lesson: str, wanted: Path | None) -> Path:
+    """Make the folder of a lesson's run: `wanted`, or runs/<lesson>; a new name if that is in use."""
+    return new_run_folder(wanted or RUNS / lesson)
 
 
 def finish(folder: Path, *, files: Sequence[Path], look_at: str, score: float | None = None, **facts: Any) -> None:

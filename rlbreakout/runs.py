@@ -39,6 +39,17 @@ def check_writable(folder: Path) -> None:
         raise UserError(f"run folder {folder} cannot be written: {error.strerror}") from None
 
 
+def check_output_file(path: Path) -> Path:
+    """Return `path`, or raise UserError if a file cannot be written there: better before hours of work than after."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; a file is needed")
+    if not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: the folder {path.parent} does not exist")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UserError(f"{path} cannot be written: permission denied")
+    return path
+
+
 def start_run(config: Config, wanted: str | Path | None = None) -> Path:
     """Make a run folder for `config` with its config.yaml in it, by default runs/<lesson>/<name>."""
     folder = new_run_folder(wanted or RUNS / config.lesson / config.name)

@@ -58,9 +58,11 @@ def pictures_per_second(config: Config, env_id: str) -> float:
 
 
 def check_video_path(path: Path) -> Path:
-    """Return `path`, or raise UserError if its ending is not one of ENDINGS."""
+    """Return `path`, or raise UserError if its ending is not one of ENDINGS or it is a folder."""
     if path.suffix.lower() not in ENDINGS:
         raise UserError(f"{path}: ending {path.suffix!r} is not known; allowed: {', '.join(ENDINGS)}")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; a file is needed")
     return path
 
 

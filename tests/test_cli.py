@@ -71,6 +71,7 @@ def test_train_evaluate_and_gif_from_the_command_line(tmp_path: Path) -> None:
         ),
         (["gif", "random", "--out", "bad.yaml/x.gif", "--seconds", "1"], ["bad.yaml/x.gif cannot be written"]),
         (["bench", "--json", "none/x.json"], ["the folder none does not exist"]),
+        (["evaluate", "random", "--json", "."], [". is a folder; a file is needed"]),
         (["dance"], ["invalid choice: 'dance'"]),
         ([], ["COMMAND"]),
     ],

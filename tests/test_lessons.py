@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import jupytext
 import numpy as np
 import pytest
 import torch
@@ -303,11 +304,21 @@ def test_the_tour_stops_at_the_first_lesson_that_fails_and_names_it(tmp_path: Pa
     assert "1.3_never" not in failed.stdout
 
 
-def test_lessons_open_as_notebooks(tmp_path: Path) -> None:
-    jupytext = pytest.importorskip("jupytext")
-    for script in SCRIPTS.values():
-        notebook = jupytext.read(script)
-        assert len(notebook.cells) >= 5 and all(cell.cell_type == "code" for cell in notebook.cells[1:])
+def test_a_lesson_runs_as_a_notebook(tmp_path: Path) -> None:
+    """Its cells one after the other, where there is no __file__ and the command line is the kernel's."""
+    notebook = jupytext.read(SCRIPTS["1.2_wrapper"])
+    assert len(notebook.cells) >= 5
+    (tmp_path / "cells.json").write_text(
+        json.dumps([cell.source for cell in notebook.cells if cell.cell_type == "code"])
+    )
+    kernel = (
+        "import json, sys, types\nsys.modules['ipykernel'] = types.ModuleType('ipykernel')\n"
+        "sys.modules['__main__'].__dict__.pop('__file__', None)\nsys.argv = ['kernel', '-f', 'connection.json']\n"
+        "for cell in json.load(open('cells.json')): exec(cell, sys.modules['__main__'].__dict__)"
+    )
+    done = run_command("-c", kernel, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert_moves(tmp_path / "runs" / "1_gym" / "1.2_wrapper" / "launched.gif")
 
 
 def test_the_ci_file_for_github_runs_what_ci_runs() -> None:

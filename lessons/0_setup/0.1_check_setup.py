@@ -21,7 +21,7 @@ INSTALL = "pip install -c constraints.txt -e ."
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--run-dir", type=Path, default=Path("runs"), help="the folder that has to be writable")
-options = parser.parse_args()
+options = parser.parse_args([] if "ipykernel" in sys.modules else None)  # a notebook has options of its own
 
 table: list[tuple[bool, str, str, str]] = []  # ok?, what, found, mend
 

@@ -33,7 +33,7 @@ class Options:
 
 
 options = read_options(Options, __doc__)
-folder = run_folder(__file__, options.run_dir)
+folder = run_folder("1_gym/1.1_gym", options.run_dir)
 
 # %% Make the environment. gymnasium knows Atari games only after ale_py, which holds them, is registered.
 gym.register_envs(ale_py)

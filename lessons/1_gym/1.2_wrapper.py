@@ -33,7 +33,7 @@ class Options:
 
 
 options = read_options(Options, __doc__)
-folder = run_folder(__file__, options.run_dir)
+folder = run_folder("1_gym/1.2_wrapper", options.run_dir)
 gym.register_envs(ale_py)
 
 # %% A wrapper holds an environment and is one itself. What it does not define goes through to the one inside.

@@ -60,7 +60,7 @@ config = Config(
     observation=ObservationConfig(kind="warp", frame_stack=1),
     evaluation=EvaluationConfig(every=10_240, games=10),
 )
-folder = run_folder(__file__, options.run_dir)
+folder = run_folder("1_gym/1.3_train", options.run_dir)
 write_config(config, folder)
 
 # %% The agent. CnnPolicy: a small convolutional network with two heads, one says how likely each action is (actor),

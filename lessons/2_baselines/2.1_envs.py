@@ -43,7 +43,7 @@ class Options:
 
 
 options = read_options(Options, __doc__)
-folder = run_folder(__file__, options.run_dir)
+folder = run_folder("2_baselines/2.1_envs", options.run_dir)
 register()
 
 # %% A vector environment takes an array of actions and gives arrays back. When a game ends it starts the next one by

@@ -38,7 +38,7 @@ class Options:
 
 
 options = read_options(Options, __doc__)
-folder = run_folder(__file__, options.run_dir)
+folder = run_folder("2_baselines/2.2_callbacks", options.run_dir)
 
 # %% A config holds what lesson 2.1 wrote out, and `build_algorithm` makes the PPO from it. `evaluation` says: every
 # 5,120 agent steps, play 10 whole games.

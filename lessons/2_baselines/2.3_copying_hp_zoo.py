@@ -73,7 +73,7 @@ def atari_wrapper(env: gym.Env) -> gym.Env:
 
 # %% Eight games in turn, and the last 4 pictures on top of each other: the direction of the ball is in the difference.
 # Games begin with seeds 123, 124, ..., 130. Their scores are kept in 0.monitor.csv to 7.monitor.csv.
-folder = run_folder(__file__, options.run_dir)
+folder = run_folder("2_baselines/2.3_copying_hp_zoo", options.run_dir)
 env = make_vec_env(
     lambda: gym.make(ENV_ID, render_mode="rgb_array"),
     n_envs=8,
