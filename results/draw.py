@@ -47,6 +47,10 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def gif(lesson: str) -> str:
+    return f"[look](videos/{lesson}.gif)"
+
+
 def three_ids() -> str:
     """Lesson 2.3's agent on three environments, sampled and greedy."""
     rows = [
@@ -79,10 +83,10 @@ def path_of_lessons() -> str:
         "2.2_callbacks": "measuring while training, and how not to be fooled",
     }
     folder = {"1": "1_gym", "2": "2_baselines"}
-    rows = [["[0.1](lessons/0_setup/README.md)", "is everything here?", "", "10 s"]]
+    rows = [["[0.1](lessons/0_setup/README.md)", "is everything here?", "", "10 s", ""]]
     for name, text in taught.items():
         readme = f"lessons/{folder[name[0]]}/README.md"
-        rows.append([f"[{name[:3]}]({readme})", text, score[name], minutes(lessons[name]["seconds"])])
+        rows.append([f"[{name[:3]}]({readme})", text, score[name], minutes(lessons[name]["seconds"]), gif(name)])
     games = f"({first['games']} games, seed {first['seed']}, `{first['env_id']}`, sampled)"
     rows.append(
         [
@@ -90,9 +94,10 @@ def path_of_lessons() -> str:
             "the zoo's PPO rebuilt by hand, the same games one for one",
             f"{first['mean']:.1f} {games}",
             f"{zoo['training']['minutes']:.0f} min",
+            gif("2.3_copying_hp_zoo"),
         ]
     )
-    return table(["lesson", "what it teaches", "measured score (points a game)", "time on two cores"], rows)
+    return table(["lesson", "what it teaches", "measured score (points a game)", "time on two cores", "gif"], rows)
 
 
 def two_speeds() -> str:

@@ -34,6 +34,8 @@ CAPTION_HEIGHT = 14
 """Pixels above each game for its number and score."""
 GAP = 4
 """Pixels between games."""
+ENLARGED = 2
+"""How many times a game is enlarged that is shown alone."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,8 @@ def _agent_view(observation: np.ndarray, config: Config) -> np.ndarray:
 
 
 def _grid(views: list[np.ndarray], scores: np.ndarray, finished: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    if len(views) == 1:
+        views = [views[0].repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)]
     height, width = views[0].shape[:2]
     step_y, step_x = height + CAPTION_HEIGHT + GAP, width + GAP
     canvas = Image.new("RGB", (columns * step_x - GAP, rows * step_y - GAP))

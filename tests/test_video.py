@@ -8,7 +8,7 @@ from PIL import Image
 from rlbreakout.errors import UserError
 from rlbreakout.models import load_agent
 from rlbreakout.screen import HEIGHT, WIDTH
-from rlbreakout.video import CAPTION_HEIGHT, GAP, Recording, parse_grid, record, write_video
+from rlbreakout.video import CAPTION_HEIGHT, ENLARGED, GAP, Recording, parse_grid, record, write_video
 from tests.conftest import rlbreakout
 
 
@@ -61,8 +61,8 @@ def test_a_finished_game_stays_on_its_last_picture_with_its_score() -> None:
 def test_the_agents_view_stands_beside_the_screen(tiny_run: Path, view: str) -> None:
     recording = record(load_agent(tiny_run), seconds=1, view=view)
     width = recording.pictures[0].shape[1]
-    assert width == HEIGHT if view == "agent" else WIDTH + GAP + HEIGHT
-    seen = recording.pictures[5][CAPTION_HEIGHT:, -HEIGHT:]
+    assert width == ENLARGED * (HEIGHT if view == "agent" else WIDTH + GAP + HEIGHT)
+    seen = recording.pictures[5][CAPTION_HEIGHT:, -ENLARGED * HEIGHT :]
     assert (seen[..., 0] == seen[..., 1]).all() and seen.max() > 100  # grey, and not empty
 
 
