@@ -142,6 +142,13 @@ def curve(data: dict[str, list[float]]) -> Curve:
     return Curve(np.array(data["steps"]), np.array(data["values"]))
 
 
+def against_minutes(data: dict[str, list[float]], fps: dict[str, list[float]]) -> Curve:
+    """A curve against minutes of training, from its steps and the steps a second since the start."""
+    minutes = {s: s / f / 60 for s, f in zip(fps["steps"], fps["values"], strict=True)}
+    both = [(minutes[s], value) for s, value in zip(data["steps"], data["values"], strict=True) if s in minutes]
+    return Curve(*(np.array(column) for column in zip(*both, strict=True)))
+
+
 def draw_pictures() -> list[Path]:
     """All pictures of the READMEs that show measured curves."""
     lessons, zoo, reproduction = load("lessons.json"), load("2.3_zoo.json"), load("2.3_reproduction.json")
@@ -150,15 +157,7 @@ def draw_pictures() -> list[Path]:
         f"{name.split('_')[0]} environment{'s' if name[0] != '1' else ''}": found
         for name, found in lessons["2.1_envs"]["curves"].items()
     }
-    by_minutes = {
-        name: Curve(
-            np.array(
-                [s / 60 / f for s, f in zip(found["time/fps"]["steps"], found["time/fps"]["values"], strict=True)]
-            ),
-            np.array(found[mean]["values"]),
-        )
-        for name, found in envs.items()
-    }
+    by_minutes = {name: against_minutes(found[mean], found["time/fps"]) for name, found in envs.items()}
     callbacks = lessons["2.2_callbacks"]["curves"]["."]
     both = {
         who: np.concatenate([e[key]["scores"] for e in reproduction["environments"]])

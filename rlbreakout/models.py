@@ -27,7 +27,6 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
-from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.vec_env import VecEnv, VecTransposeImage
 
 from rlbreakout.config import Config, dump_config, load_config
@@ -79,13 +78,19 @@ class Agent:
     name: str
 
 
+def check_device(config: Config) -> None:
+    """Raise UserError if the config asks for a device that this machine does not have."""
+    available = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available[config.device]:
+        raise UserError(f"device {config.device!r} is not available on this machine; allowed: auto, cpu")
+
+
 def build_algorithm(config: Config, env: VecEnv, verbose: int = 0) -> PPO:
     """SB3's PPO with the config's hyperparameters on `env`, seeded with the config's seed.
 
-    Raises UserError for a device that this machine has not.
+    Raises UserError for a device that this machine does not have.
     """
-    if config.device != "auto" and get_device(config.device).type != config.device:
-        raise UserError(f"device {config.device!r} is not available on this machine; allowed: auto, cpu")
+    check_device(config)
     settings = config.ppo.model_dump()
     for key in ("learning_rate", "clip_range", "clip_range_vf"):
         if settings[key] is not None:

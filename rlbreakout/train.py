@@ -20,7 +20,15 @@ from rlbreakout.callbacks import CheckpointCallback, EvaluationCallback, GifCall
 from rlbreakout.config import Config, load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import INTERRUPTED, UserError
-from rlbreakout.models import build_algorithm, check_spaces, load_agent, restore, save_model, trained_steps
+from rlbreakout.models import (
+    build_algorithm,
+    check_device,
+    check_spaces,
+    load_agent,
+    restore,
+    save_model,
+    trained_steps,
+)
 from rlbreakout.runs import RUNS, check_writable, start_run, write_config
 from rlbreakout.video import record, write_video
 
@@ -34,6 +42,7 @@ def train(config: Config, wanted: str | Path | None = None, *, resume: bool = Fa
     name is made, or with `resume` its training goes on from `last/`.
     Raises UserError before anything is made or changed, SystemExit(130) after Ctrl-C, with `last/` saved.
     """
+    check_device(config)
     if resume:
         folder = find_run(config, wanted)
         config = _resumable(config, folder)
@@ -45,6 +54,8 @@ def train(config: Config, wanted: str | Path | None = None, *, resume: bool = Fa
     model = build_algorithm(config, env)
     if resume:
         restore(model, folder / "last")
+        # Other games and other random numbers than those that the run began with.
+        env.seed(config.seed + model.num_timesteps)
         set_random_seed(config.seed + model.num_timesteps)
         forget_evaluations_after(folder, model.num_timesteps)
     learn(model, config, folder, progress_bar=progress_bar)

@@ -1,5 +1,6 @@
 """Trainings as short as they can be and still be whole ones."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,6 +112,27 @@ def test_an_interrupted_run_goes_on_with_the_same_schedules_and_the_same_curve(t
     assert (np.diff(read_scalar(folder, "time/fps").x) > 0).all()
     assert len(read_games(folder).scores) > games_before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint_with_one_curve(tiny_run: Path, tmp_path: Path) -> None:
+    # What SIGKILL after 256 steps leaves when the last checkpoint is of step 128: later curves and later evaluations.
+    folder = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    shutil.rmtree(folder / "last")
+    shutil.copytree(folder / "checkpoints" / "000000128", folder / "last")
+    train(tiny_config("steps=384"), folder, resume=True, progress_bar=False)
+    assert [row["steps"] for row in read_evaluations(folder)] == ["128", "256", "384"]
+    assert read_scalar(folder, "eval/mean").x.tolist() == [128, 256, 384]
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_there_is_refused_before_anything_is_made(
+    device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    with pytest.raises(UserError, match=f"'{device}' is not available on this machine; allowed: auto, cpu"):
+        train(tiny_config(f"device={device}"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_ctrl_c_saves_says_how_to_resume_and_exits_with_130(tmp_path: Path) -> None:
