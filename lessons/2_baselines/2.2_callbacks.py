@@ -3,7 +3,7 @@
 You learn: what a callback is; evaluation in an environment of its own; a metric of your own in TensorBoard; why the
 reward of a life is not a score; why greedy evaluation can hang, and what we do about it.
 Expect: three numbers for the same agent that all look like "reward", of which one is the score.
-Time: 4 minutes on two cores.
+Time: 3 minutes on two cores.
 """
 
 # %%
