@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from rlbreakout.config import Config, load_config
 from rlbreakout.train import train
@@ -28,6 +29,7 @@ TINY = (
 )
 
 # Two tests run side by side on two cores: one thread each, or torch's threads wait for each other.
+torch.set_num_threads(1)
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 
 
