@@ -26,9 +26,9 @@ FEW_STEPS: dict[str, list[str]] = {
     "1.1_gym": ["--games", "3"],
     "1.2_wrapper": ["--steps", "150"],
     "1.3_train": ["--steps", "2048", "--games", "5"],
-    "2.1_envs": ["--steps", "1024", "--games", "5"],
-    "2.2_callbacks": ["--steps", "2048", "--games", "5"],
-    "2.3_copying_hp_zoo": ["--steps", "2048", "--games", "5"],
+    "2.1_envs": ["--steps", "1024", "--games", "2"],
+    "2.2_callbacks": ["--steps", "1024", "--games", "2"],
+    "2.3_copying_hp_zoo": ["--steps", "1024", "--games", "2"],
 }
 LINES_SHOWN_OF_A_FAILURE = 20
 
