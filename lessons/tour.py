@@ -59,9 +59,8 @@ def run(script: Path, folder: Path) -> tuple[float, dict]:
 
 def main() -> None:
     folder = new_run_folder(tyro.cli(Options, description=__doc__).run_dir)
-    table = Table(
-        "lesson", "seconds", "score", "files", title="The tour (few steps: the scores are those of beginners)"
-    )
+    table = Table("lesson", "seconds", "score", title="The tour (few steps: the scores are those of beginners)")
+    table.add_column("files", overflow="fold")
     scripts = all_lessons()
     for number, script in enumerate(scripts, 1):
         print(f"[{number}/{len(scripts)}] {script.parent.name}/{script.stem} ... ", end="", flush=True)
