@@ -67,6 +67,18 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
 
 
+OBSERVATION_KINDS: dict[str, str] = {
+    "rgb": "CnnPolicy",
+    "warp": "CnnPolicy",
+    "image": "CnnPolicy",
+    "coordinates": "MlpPolicy",
+    "both": "MultiInputPolicy",
+}
+"""What the agent may see, and the policy that takes it."""
+MONO_MODES = ("3col", "grey_3dim", "grey_1dim", "mono_3dim", "mono_1dim")
+TRIM_MODES = ("keep", "trim", "blacken", "whiten")
+
+
 class EnvConfig(_Part):
     """The game that the agent is trained on."""
 
@@ -74,8 +86,9 @@ class EnvConfig(_Part):
     """One of BREAKOUT_IDS."""
     n_envs: Count = 8
     """Games that run side by side."""
-    vec_env: Literal["dummy", "subproc"] = "dummy"
-    """dummy: one after the other in this process; subproc: each in a process of its own."""
+    vec_env: Literal["dummy", "subproc", "fast"] = "dummy"
+    """In training. dummy: one after the other in this process; subproc: each in a process of its own; fast: ale-py's
+    own vector environment (BreakoutVecEnv), on all cores."""
     frame_skip: Count = 4
     """Frames an action is held. An id that draws its own frame skip (Breakout-v4, -v0) keeps that instead."""
     max_pool: bool = True
@@ -100,12 +113,47 @@ class EnvConfig(_Part):
 class ObservationConfig(_Part):
     """What the agent sees."""
 
-    kind: Literal["rgb", "warp"] = "warp"
-    """rgb: the screen as it is, 210x160x3; warp: grey, resized to screen_size x screen_size."""
+    kind: Literal["rgb", "warp", "image", "coordinates", "both"] = "warp"
+    """rgb: the screen as it is, 210x160x3; warp: grey, resized to screen_size x screen_size; image: as mode, trim,
+    half, aimbot and counters say; coordinates: a vector of what is known (observation.COORDINATES); both: image and
+    coordinates."""
     screen_size: Annotated[int, BeforeValidator(_whole_number), Field(ge=36, le=210)] = 84
     """Edge of the warped screen in pixels. The convolutions of CnnPolicy need at least 36."""
+    mode: Literal["3col", "grey_3dim", "grey_1dim", "mono_3dim", "mono_1dim"] = "mono_1dim"
+    """Colours of an image: as they are, grey, or black and white; the last two with three equal channels or one."""
+    trim: Literal["keep", "trim", "blacken", "whiten"] = "trim"
+    """What an image shows outside of the game area: all, nothing (cut off), black or white."""
+    half: bool = False
+    """Max-pool an image by 2, so that it is half as high and half as wide."""
+    aimbot: bool = False
+    """Paint into an image where the falling ball will cross the paddle's line."""
+    counters: bool = False
+    """Write numbers about ball and paddle into an image, as the brightness of single pixels. Needs aimbot."""
     frame_stack: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=16)] = 4
     """Observations of the last so many agent steps, stacked: one picture alone shows no motion."""
+
+    @property
+    def needs_flight(self) -> bool:
+        """Whether ball and paddle have to be followed from look to look."""
+        return self.kind in ("coordinates", "both") or (self.kind == "image" and self.aimbot)
+
+    @model_validator(mode="after")
+    def _counters_need_the_aimbot(self) -> ObservationConfig:
+        if self.counters and not self.aimbot:
+            raise UserError("counters is true; allowed: only with aimbot: true, whose numbers it writes")
+        return self
+
+
+class NetworkConfig(_Part):
+    """Policy and value function. None: as Stable-Baselines3 has it."""
+
+    net_arch: Annotated[list[Count], Field(min_length=1)] | None = None
+    """Nodes of the fully connected layers, the same for policy and value function, which share none of them."""
+    activation: Literal["tanh", "relu"] | None = None
+    """Of the fully connected layers."""
+    cnn: Literal["nature", "nips"] = "nature"
+    """Convolutions of a policy that sees images. nature: those of DQN in 2015, three layers, as SB3 has them; nips:
+    those of DQN in 2013, two layers with half the filters, several times faster."""
 
 
 class PPOConfig(_Part):
@@ -167,7 +215,8 @@ class Config(_Part):
     env: EnvConfig = Field(default_factory=EnvConfig)
     observation: ObservationConfig = Field(default_factory=ObservationConfig)
     algorithm: Literal["ppo"] = "ppo"
-    policy: Literal["CnnPolicy"] = "CnnPolicy"
+    policy: Literal["CnnPolicy", "MlpPolicy", "MultiInputPolicy"] = "CnnPolicy"
+    network: NetworkConfig = Field(default_factory=NetworkConfig)
     ppo: PPOConfig = Field(default_factory=PPOConfig)
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     checkpoint_every: CountOrZero = 50_000
@@ -179,6 +228,30 @@ class Config(_Part):
     """Threads of torch. None: torch's own choice, one for each core."""
     versions: dict[str, str] = Field(default_factory=dict)
     """Filled in by a run folder: the packages that the run was made with."""
+
+    @model_validator(mode="after")
+    def _policy_takes_the_observation(self) -> Config:
+        kind = self.observation.kind
+        if self.policy != OBSERVATION_KINDS[kind]:
+            raise UserError(
+                f"policy {self.policy} cannot take observation.kind {kind!r}; allowed: {OBSERVATION_KINDS[kind]}"
+            )
+        if self.observation.needs_flight and self.env.max_pool and self.env.frame_skip > 1:
+            raise UserError(
+                "env.max_pool is true; allowed: false with an aimbot or coordinates, which need single frames: "
+                "in two frames laid over each other the ball is smeared"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_fast_environment_can_play_it(self) -> Config:
+        if self.env.vec_env == "fast" and not isinstance(BREAKOUT_IDS[self.env.id][0], int):
+            allowed = ", ".join(name for name, (held, _) in BREAKOUT_IDS.items() if isinstance(held, int))
+            raise UserError(
+                f"env.vec_env fast cannot draw a frame skip as env.id {self.env.id} does; allowed: {allowed}, "
+                "or env.vec_env dummy"
+            )
+        return self
 
     @model_validator(mode="after")
     def _more_than_one_sample(self) -> Config:

@@ -31,14 +31,15 @@ from stable_baselines3.common.atari_wrappers import (
     FireResetEnv,
     MaxAndSkipEnv,
     NoopResetEnv,
-    WarpFrame,
 )
 from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecFrameStack
 
 from rlbreakout.config import BREAKOUT_IDS, Config, EnvConfig, ObservationConfig, check_env_id
-from rlbreakout.wrappers import LaunchBall, StalledGame
+from rlbreakout.observation import Observer
+from rlbreakout.vec_env import MONITOR_NAME, BreakoutVecEnv
+from rlbreakout.wrappers import ConfiguredObservation, LaunchBall, LifeIsEpisode, StalledGame
 
 VEC_ENVS: dict[str, type[DummyVecEnv | SubprocVecEnv]] = {"dummy": DummyVecEnv, "subproc": SubprocVecEnv}
 
@@ -49,20 +50,30 @@ def register() -> None:
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
 
 
-def make_emulator(config: EnvConfig, env_id: str | None = None, render_mode: str | None = "rgb_array") -> gym.Env:
+def make_emulator(
+    config: EnvConfig, env_id: str | None = None, render_mode: str | None = "rgb_array", *, grey: bool = False
+) -> gym.Env:
     """The bare game. An id that draws its own frame skip keeps it; any other shows every frame, unless max_pool is
     off: then ale-py holds the action for frame_skip frames by itself and shows the last one.
 
-    Raises UserError if `env_id` is not Breakout.
+    `grey` shows screens `(210, 160)` instead of ones in colour. Raises UserError if `env_id` is not Breakout.
     """
     register()
     env_id = check_env_id(env_id or config.id)
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = {"obs_type": "grayscale"} if grey else {}
     if isinstance(BREAKOUT_IDS[env_id][0], int):
         settings["frameskip"] = 1 if config.max_pool else config.frame_skip
     if config.repeat_action_probability is not None:
         settings["repeat_action_probability"] = config.repeat_action_probability
     return gym.make(env_id, render_mode=render_mode, disable_env_checker=True, **settings)
+
+
+def _random_start(env: gym.Env, config: EnvConfig) -> gym.Env:
+    assert env.spec is not None
+    held = env.spec.kwargs["frameskip"]
+    # Where ale-py holds an action for several frames, a step of no action is as long.
+    noop_max = config.noop_max // held if isinstance(held, int) else config.noop_max
+    return NoopResetEnv(env, noop_max=noop_max) if noop_max > 0 else env
 
 
 def _hold_actions(env: gym.Env, config: EnvConfig) -> gym.Env:
@@ -72,12 +83,11 @@ def _hold_actions(env: gym.Env, config: EnvConfig) -> gym.Env:
 
 
 def training_game(env: gym.Env, config: EnvConfig) -> gym.Env:
-    """What training puts around the monitored emulator; with the defaults the parts of SB3's AtariWrapper, in order."""
-    if config.noop_max > 0:
-        env = NoopResetEnv(env, noop_max=config.noop_max)
-    env = _hold_actions(env, config)
+    """What training puts around the monitored emulator; with `launch_ball: on_reset` the parts of SB3's AtariWrapper,
+    in order, otherwise ours that make no steps of their own."""
+    env = _hold_actions(_random_start(env, config), config)
     if config.episodic_life:
-        env = EpisodicLifeEnv(env)
+        env = EpisodicLifeEnv(env) if config.launch_ball == "on_reset" else LifeIsEpisode(env)
     if config.launch_ball == "on_reset":
         env = FireResetEnv(env)
     elif config.launch_ball == "every_life":
@@ -87,19 +97,17 @@ def training_game(env: gym.Env, config: EnvConfig) -> gym.Env:
 
 def evaluation_game(env: gym.Env, config: EnvConfig) -> gym.Env:
     """What evaluation puts between emulator and Monitor: whole games, the ball launched, stalled games truncated."""
-    if config.noop_max > 0:
-        env = NoopResetEnv(env, noop_max=config.noop_max)
-    return StalledGame(LaunchBall(_hold_actions(env, config)))
+    return StalledGame(LaunchBall(_hold_actions(_random_start(env, config), config)))
 
 
 def observed(env: gym.Env, config: ObservationConfig) -> gym.Env:
     """What the agent sees of one step (the frame stack is added by `make_vec_env`)."""
-    return WarpFrame(env, config.screen_size, config.screen_size) if config.kind == "warp" else env
+    return ConfiguredObservation(env, config)
 
 
 def _game(config: Config, evaluation: bool, env_id: str | None, render_mode: str | None = "rgb_array") -> gym.Env:
     """What Monitor watches."""
-    env = make_emulator(config.env, env_id, render_mode)
+    env = make_emulator(config.env, env_id, render_mode, grey=not Observer.needs_colour(config.observation))
     return evaluation_game(env, config.env) if evaluation else env
 
 
@@ -144,10 +152,22 @@ def make_vec_env(
 ) -> VecEnv:
     """Many environments as one of SB3's, with the config's frame stack; environment i is seeded with seed + i.
 
-    Observations are channels last, `(n_envs, height, width, channels x frame_stack)`, uint8.
-    `monitor_dir` gets one `<i>.monitor.csv` an environment with the score of every game; `append_to_monitor` adds to
-    the files that are there instead of starting them anew.
+    Pictures are channels last, `(n_envs, height, width, channels x frame_stack)`, uint8; coordinates are float32
+    `(n_envs, entries x frame_stack)`; both are a dict of them.
+    Evaluation plays in gymnasium's environments whatever `env.vec_env` says, so that a seed means the same games for
+    every agent.
+    `monitor_dir` gets `*.monitor.csv` with the score of every game, one file an environment, or one for all of the fast
+    environment; `append_to_monitor` adds to the files that are there instead of starting them anew.
     """
+    if config.env.vec_env == "fast" and not evaluation and env_id in (None, config.env.id):
+        fast = BreakoutVecEnv(
+            config,
+            n_envs=n_envs,
+            seed=seed,
+            monitor_file=None if monitor_dir is None else monitor_dir / MONITOR_NAME,
+            append_to_monitor=append_to_monitor,
+        )
+        return _stacked(fast, config)
     vec_env = sb3_make_vec_env(
         partial(_game, config, evaluation, env_id),
         n_envs=n_envs or config.env.n_envs,
@@ -157,4 +177,8 @@ def make_vec_env(
         vec_env_cls=DummyVecEnv if evaluation else VEC_ENVS[config.env.vec_env],
         monitor_kwargs={**_monitor_settings(evaluation), "override_existing": not append_to_monitor},
     )
-    return VecFrameStack(vec_env, config.observation.frame_stack) if config.observation.frame_stack > 1 else vec_env
+    return _stacked(vec_env, config)
+
+
+def _stacked(env: VecEnv, config: Config) -> VecEnv:
+    return VecFrameStack(env, config.observation.frame_stack) if config.observation.frame_stack > 1 else env

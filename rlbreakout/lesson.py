@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import tyro
 
 from rlbreakout.errors import BAD_INPUT, INTERRUPTED, UserError
-from rlbreakout.runs import RUNS, new_run_folder
+from rlbreakout.runs import RUNS, check_writable, new_run_folder
 
 Options = TypeVar("Options")
 
-AT_LEAST_ONE = ("steps", "games", "seconds")
+AT_LEAST_ONE = ("steps", "games", "seconds", "seeds")
 AT_LEAST_ZERO = ("seed",)
 
 
@@ -37,9 +37,17 @@ def read_options(options: type[Options], description: str | None) -> Options:
     return values
 
 
-def run_folder(lesson: str, wanted: Path | None) -> Path:
-    """Make the folder of a lesson's run: `wanted`, or runs/<lesson>; a new name if that is in use."""
-    return new_run_folder(wanted or RUNS / lesson)
+def run_folder(lesson: str, wanted: Path | None, *, go_on: bool = False) -> Path:
+    """Make the folder of a lesson's run: `wanted`, or runs/<lesson>; a new name if that is in use.
+
+    With `go_on` a folder that is in use is taken: for lessons that go on with what is in it.
+    Raises UserError if it cannot be written.
+    """
+    folder = wanted or RUNS / lesson
+    if go_on and folder.is_dir():
+        check_writable(folder)
+        return folder
+    return new_run_folder(folder)
 
 
 def finish(folder: Path, *, files: Sequence[Path], look_at: str, score: float | None = None, **facts: Any) -> None:

@@ -27,6 +27,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv, VecTransposeImage
 
 from rlbreakout.config import Config, dump_config, load_config
@@ -95,7 +96,69 @@ def build_algorithm(config: Config, env: VecEnv, verbose: int = 0) -> PPO:
     for key in ("learning_rate", "clip_range", "clip_range_vf"):
         if settings[key] is not None:
             settings[key] = parse_schedule(settings[key], config.steps)
-    return PPO(config.policy, env, seed=config.seed, device=config.device, verbose=verbose, **settings)
+    return PPO(
+        config.policy,
+        env,
+        seed=config.seed,
+        device=config.device,
+        verbose=verbose,
+        policy_kwargs=policy_settings(config),
+        **settings,
+    )
+
+
+def policy_settings(config: Config) -> dict[str, Any]:
+    """The `policy_kwargs` of SB3 that the config's network stands for."""
+    network, settings = config.network, dict[str, Any]()
+    if network.net_arch is not None:
+        settings["net_arch"] = list(network.net_arch)
+    if network.activation is not None:
+        settings["activation_fn"] = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}[network.activation]
+    if network.cnn == "nips" and config.policy in NIPS_EXTRACTORS:
+        settings["features_extractor_class"] = NIPS_EXTRACTORS[config.policy]
+    return settings
+
+
+class NipsCNN(BaseFeaturesExtractor):
+    """The convolutions of the first DQN (Mnih et al. 2013, https://arxiv.org/abs/1312.5602): 16 8x8 filters with stride
+    4, 32 4x4 filters with stride 2, and 256 nodes. About a fifth of the work of SB3's NatureCNN.
+
+    Takes images with their channels first, `(n, channels, height, width)`, scaled to 0..1.
+    """
+
+    def __init__(self, observation_space: gym.spaces.Box, features_dim: int = 256) -> None:
+        super().__init__(observation_space, features_dim)
+        channels, height, width = observation_space.shape
+        self.cnn = torch.nn.Sequential(
+            torch.nn.Conv2d(channels, 16, kernel_size=8, stride=4),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(16, 32, kernel_size=4, stride=2),
+            torch.nn.ReLU(),
+            torch.nn.Flatten(),
+        )
+        with torch.no_grad():
+            nodes = self.cnn(torch.zeros(1, channels, height, width)).shape[1]
+        self.linear = torch.nn.Sequential(torch.nn.Linear(nodes, features_dim), torch.nn.ReLU())
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        return self.linear(self.cnn(observations))
+
+
+class NipsCombined(BaseFeaturesExtractor):
+    """The features of NipsCNN of the image, and the coordinates as they are: a Dict of both goes in."""
+
+    def __init__(self, observation_space: gym.spaces.Dict) -> None:
+        image, coordinates = observation_space["image"], observation_space["coordinates"]
+        assert isinstance(image, gym.spaces.Box) and coordinates.shape is not None
+        cnn = NipsCNN(image)
+        super().__init__(observation_space, cnn.features_dim + coordinates.shape[0])
+        self.cnn = cnn
+
+    def forward(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.cat([self.cnn(observations["image"]), observations["coordinates"]], dim=1)
+
+
+NIPS_EXTRACTORS: dict[str, type[BaseFeaturesExtractor]] = {"CnnPolicy": NipsCNN, "MultiInputPolicy": NipsCombined}
 
 
 def save_model(model: BaseAlgorithm, folder: Path, config: Config) -> Path:
@@ -109,7 +172,7 @@ def save_model(model: BaseAlgorithm, folder: Path, config: Config) -> Path:
     about = {
         "algorithm": config.algorithm,
         "policy": config.policy,
-        "observation_shape": list(_shape(model.observation_space)),
+        "observation_shape": _shape(model.observation_space),
         "n_actions": int(_actions(model.action_space)),
         "steps": model.num_timesteps,
     }
@@ -152,7 +215,9 @@ def load_agent(name: str | Path, seed: int = 0) -> Agent:
         check_spaces(folder, env)
         observation_space = _channels_first(env).observation_space
         policy_class = PPO.policy_aliases[about["policy"]]
-        policy: BasePolicy = policy_class(observation_space, env.action_space, lr_schedule=lambda _: 0.0)
+        policy: BasePolicy = policy_class(
+            observation_space, env.action_space, lr_schedule=lambda _: 0.0, **policy_settings(config)
+        )
     finally:
         env.close()
     policy.load_state_dict(_read_weights(folder / "policy.safetensors", policy.state_dict()))
@@ -178,7 +243,7 @@ def restore(model: BaseAlgorithm, folder: Path) -> None:
 def check_spaces(folder: Path, env: VecEnv) -> None:
     """Raise UserError unless the model in `folder` takes what `env` shows and answers with its actions."""
     about = _read_about(folder)
-    made_for, given = tuple(about["observation_shape"]), _shape(_channels_first(env).observation_space)
+    made_for, given = about["observation_shape"], _shape(_channels_first(env).observation_space)
     if made_for != given:
         raise UserError(f"model {folder} was made for observations of shape {made_for}, the environment gives {given}")
     if about["n_actions"] != _actions(env.action_space):
@@ -193,8 +258,10 @@ def trained_steps(folder: Path) -> int:
 def _channels_first(env: VecEnv) -> VecEnv:
     """As SB3's algorithms see it: images have their channels first."""
     space = env.observation_space
-    channels_last = (
-        isinstance(space, gym.spaces.Box) and is_image_space(space) and not is_image_space_channels_first(space)
+    parts = space.values() if isinstance(space, gym.spaces.Dict) else [space]
+    channels_last = any(
+        isinstance(part, gym.spaces.Box) and is_image_space(part) and not is_image_space_channels_first(part)
+        for part in parts
     )
     return VecTransposeImage(env) if channels_last else env
 
@@ -205,7 +272,7 @@ def _read_about(folder: Path) -> dict[str, Any]:
         about = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         about = None
-    needed = {"policy": str, "observation_shape": list, "n_actions": int, "steps": int}
+    needed: dict[str, Any] = {"policy": str, "observation_shape": (list, dict), "n_actions": int, "steps": int}
     if not isinstance(about, dict) or any(not isinstance(about.get(key), kind) for key, kind in needed.items()):
         raise UserError(f"{path} is missing or damaged: it must hold {', '.join(needed)}")
     if about["policy"] not in PPO.policy_aliases:
@@ -250,9 +317,10 @@ def _unflatten(tensors: dict[str, torch.Tensor]) -> dict[int, dict[str, torch.Te
     return state
 
 
-def _shape(space: gym.Space) -> tuple[int, ...]:
-    assert space.shape is not None
-    return space.shape
+def _shape(space: gym.Space) -> list[int] | dict[str, list[int]]:
+    if isinstance(space, gym.spaces.Dict):
+        return {name: list(part.shape or ()) for name, part in space.items()}
+    return list(space.shape or ())
 
 
 def _actions(space: gym.Space) -> int:

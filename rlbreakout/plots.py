@@ -79,6 +79,34 @@ def score_curve(folder: Path, window: int = 100) -> Curve:
     return Curve(np.arange(1, len(scores) + 1), running_mean(scores, window))
 
 
+def draw_bands(
+    curves: dict[str, list[Curve]],
+    path: Path,
+    *,
+    title: str,
+    x_label: str = "agent steps",
+    y_label: str = "score (points a game)",
+) -> Path:
+    """Draw one line for each name: the mean of its curves (one a seed), with a band from the lowest to the highest."""
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    for name, seeds in curves.items():
+        # Where every seed has points: between the latest start and the earliest end.
+        start, end = max(curve.x[0] for curve in seeds), min(curve.x[-1] for curve in seeds)
+        x = np.linspace(start, end, 200)
+        y = np.array([np.interp(x, curve.x, curve.y) for curve in seeds])
+        (line,) = axes.plot(x, y.mean(axis=0), label=name, linewidth=1.5)
+        if len(seeds) > 1:
+            axes.fill_between(x, y.min(axis=0), y.max(axis=0), color=line.get_color(), alpha=0.2, linewidth=0)
+    axes.set(title=title, xlabel=x_label, ylabel=y_label)
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return path
+
+
 def draw_curves(
     curves: dict[str, Curve],
     path: Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -60,6 +61,22 @@ def train(config: Config, wanted: str | Path | None = None, *, resume: bool = Fa
         forget_evaluations_after(folder, model.num_timesteps)
     learn(model, config, folder, progress_bar=progress_bar)
     show(folder, config)
+    return folder
+
+
+def train_or_go_on(config: Config, folder: Path, *, progress_bar: bool = True) -> Path:
+    """Train into `folder`, go on with the training that was interrupted there, or leave a finished one alone.
+
+    For a lesson that trains many agents: stopped and run again, it loses no more than the steps since a checkpoint.
+    Raises UserError as `train` does, also if the run in `folder` has another config.
+    """
+    last = folder / "last"
+    if not (last / "model.yaml").is_file():
+        shutil.rmtree(folder, ignore_errors=True)  # stopped before its first checkpoint
+        return train(config, folder, progress_bar=progress_bar)
+    if trained_steps(last) < config.steps:
+        return train(config, folder, resume=True, progress_bar=progress_bar)
+    _check_unchanged(config, folder)
     return folder
 
 
@@ -160,6 +177,15 @@ def _resumable(config: Config, folder: Path) -> Config:
         check_spaces(folder / "last", env)
     finally:
         env.close()
+    _check_unchanged(config, folder)
+    if steps >= config.steps:
+        raise UserError(f"{folder} has {steps:,} of {config.steps:,} agent steps already; to go on: --set steps=NUMBER")
+    write_config(config, folder)
+    return config
+
+
+def _check_unchanged(config: Config, folder: Path) -> None:
+    """Raise UserError if the run in `folder` was made with other hyperparameters."""
     before, now = (_settings(c.model_dump()) for c in (load_config(folder / "config.yaml"), config))
     changed = [
         f"{key} is {before.get(key)!r} in the run and {value!r} in the config"
@@ -169,10 +195,6 @@ def _resumable(config: Config, folder: Path) -> Config:
     if changed:
         allowed = ", ".join(part for part in MAY_CHANGE_ON_RESUME if part != "versions")
         raise UserError(f"{folder} cannot be resumed: {changed[0]}; only {allowed} may change")
-    if steps >= config.steps:
-        raise UserError(f"{folder} has {steps:,} of {config.steps:,} agent steps already; to go on: --set steps=NUMBER")
-    write_config(config, folder)
-    return config
 
 
 def _settings(data: dict[str, Any], parent: str = "") -> dict[str, Any]:

@@ -15,12 +15,14 @@ import imageio_ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs
 
 from rlbreakout.config import BREAKOUT_IDS, Config, check_env_id
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.evaluate import separate_randomness
 from rlbreakout.models import Agent
+from rlbreakout.observation import draw_coordinates
 from rlbreakout.screen import HEIGHT
 
 FRAMES_PER_SECOND = 60
@@ -115,7 +117,7 @@ def _record(
 ) -> Recording:
     games = rows * columns
     observations = env.reset()
-    assert isinstance(observations, np.ndarray)
+    assert not isinstance(observations, tuple)
     scores, finished = np.zeros(games), np.zeros(games, dtype=bool)
     views = _views(env, observations, agent.config, view)
     pictures = [_grid(views, scores, finished, rows, columns)]
@@ -124,7 +126,7 @@ def _record(
     while len(pictures) < n_pictures and not finished.all():
         actions, state = agent.player.predict(observations, state=state, episode_start=starts, deterministic=greedy)
         observations, rewards, starts, _ = env.step(actions)
-        assert isinstance(observations, np.ndarray)
+        assert not isinstance(observations, tuple)
         scores[~finished] += rewards[~finished]
         # After its last step an environment shows the next game already; a finished game keeps its picture.
         finished |= starts
@@ -135,21 +137,37 @@ def _record(
     return Recording(pictures, speed, scores.tolist())
 
 
-def _views(env: VecEnv, observations: np.ndarray, config: Config, view: str) -> list[np.ndarray]:
+def _views(env: VecEnv, observations: VecEnvObs, config: Config, view: str) -> list[np.ndarray]:
     if view == "agent":
-        return [_agent_view(observation, config) for observation in observations]
+        return _agent_views(observations, config)
     screens = [screen for screen in env.get_images() if screen is not None]
     if view == "screen":
         return screens
     gap = np.zeros((HEIGHT, GAP, 3), dtype=np.uint8)
     return [
-        np.concatenate([screen, gap, _agent_view(observation, config)], axis=1)
-        for screen, observation in zip(screens, observations, strict=True)
+        np.concatenate([screen, gap, seen], axis=1)
+        for screen, seen in zip(screens, _agent_views(observations, config), strict=True)
     ]
 
 
-def _agent_view(observation: np.ndarray, config: Config) -> np.ndarray:
-    """The newest observation of a stack `(height, width, channels x frame_stack)`, as tall as the screen."""
+def _agent_views(observations: VecEnvObs, config: Config) -> list[np.ndarray]:
+    """What each agent sees, as tall as the screen: pictures, or drawings of coordinates, or both side by side."""
+    if isinstance(observations, dict):
+        pictures = [_picture_view(observation, config) for observation in observations["image"]]
+        drawings = [_coordinates_view(observation, config) for observation in observations["coordinates"]]
+        return [np.concatenate(pair, axis=1) for pair in zip(pictures, drawings, strict=True)]
+    assert isinstance(observations, np.ndarray)
+    view = _coordinates_view if config.observation.kind == "coordinates" else _picture_view
+    return [view(observation, config) for observation in observations]
+
+
+def _coordinates_view(observation: np.ndarray, config: Config) -> np.ndarray:
+    newest = observation[-(len(observation) // config.observation.frame_stack) :]
+    return draw_coordinates(newest)
+
+
+def _picture_view(observation: np.ndarray, config: Config) -> np.ndarray:
+    """The newest picture of a stack `(height, width, channels x frame_stack)`."""
     channels = observation.shape[-1] // config.observation.frame_stack
     newest = observation[..., -channels:]
     image = Image.fromarray(newest[..., 0] if channels == 1 else newest).convert("RGB")

@@ -1,7 +1,7 @@
-"""Gymnasium wrappers for one Breakout environment.
+"""Gymnasium wrappers for one Breakout environment: playing whole games, and what the agent sees.
 
-What Stable-Baselines3 already has (skipping frames, resizing, a life as an episode) is used from there; here stands
-what it lacks for playing whole games.
+What Stable-Baselines3 already has (skipping frames, resizing) is used from there. The pixels are those of
+observation.py, called with a batch of one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,28 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 from gymnasium.utils import RecordConstructorArgs
+from stable_baselines3.common.atari_wrappers import MaxAndSkipEnv
+
+from rlbreakout.config import BREAKOUT_IDS, MONO_MODES, TRIM_MODES, ObservationConfig
+from rlbreakout.errors import UserError
+from rlbreakout.observation import (
+    WHITE,
+    Knowledge,
+    Observation,
+    Observer,
+    Watcher,
+    check_mode,
+    coordinates,
+    coordinates_space,
+    mono,
+    paint_counters,
+    paint_mark,
+    trim,
+)
+from rlbreakout.observation import half as max_pooled
+from rlbreakout.screen import HEIGHT, WIDTH
 
 FIRE = 1
 """The action that launches the ball (`get_action_meanings()[1]`)."""
@@ -51,19 +72,16 @@ class LaunchBall(gym.Wrapper, RecordConstructorArgs):
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         observation, info = self.env.reset(**kwargs)
         self._waiting = True
-        self._lives = self._count_lives()
+        self._lives = lives(self.env)
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         self._waiting = self._waiting and not ball_in_play(self.env)
         observation, reward, terminated, truncated, info = self.env.step(FIRE if self._waiting else action)
-        lives = self._count_lives()
-        self._waiting = self._waiting or lives < self._lives
-        self._lives = lives
+        lives_left = lives(self.env)
+        self._waiting = self._waiting or lives_left < self._lives
+        self._lives = lives_left
         return observation, reward, terminated, truncated, info
-
-    def _count_lives(self) -> int:
-        return self.env.unwrapped.ale.lives()  # type: ignore[attr-defined]
 
 
 class StalledGame(gym.Wrapper, RecordConstructorArgs):
@@ -87,3 +105,277 @@ class StalledGame(gym.Wrapper, RecordConstructorArgs):
         self._steps_without_points = 0 if reward else self._steps_without_points + 1
         stalled = self._steps_without_points >= self.patience and not terminated
         return observation, reward, terminated, truncated or stalled, {**info, "stalled": stalled}
+
+
+class LifeIsEpisode(gym.Wrapper, RecordConstructorArgs):
+    """A lost life ends the episode; the next one begins at the very screen where the last one ended.
+
+    As Stable-Baselines3's EpisodicLifeEnv, but without its step of no action at the start of an episode, which many
+    environments that step together cannot make one by one. Put it inside of LaunchBall.
+    """
+
+    def __init__(self, env: gym.Env) -> None:
+        RecordConstructorArgs.__init__(self)
+        gym.Wrapper.__init__(self, env)
+        self._lives = 0
+        self._game_over = True
+        self._last: tuple[Any, dict[str, Any]] | None = None
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        if self._game_over or self._last is None or kwargs.get("seed") is not None:
+            observation, info = self.env.reset(**kwargs)
+        else:
+            observation, info = self._last
+        self._lives = lives(self.env)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self._game_over = terminated or truncated
+        self._last = observation, info
+        return observation, reward, terminated or lives(self.env) < self._lives, truncated, info
+
+
+class MonoObservation(gym.ObservationWrapper, RecordConstructorArgs):
+    """Show fewer colours: `3col` (as they are), `grey_3dim`, `grey_1dim`, `mono_3dim` or `mono_1dim` (black and white).
+
+    >>> env = MonoObservation(gym.make("ALE/Breakout-v5"), mode="mono_1dim")
+    >>> env.observation_space.shape
+    (210, 160, 1)
+
+    Raises UserError for another mode, for what is no picture, and outside of an AimbotObservation with counters, if
+    the mode would blot them out.
+    """
+
+    def __init__(self, env: gym.Env, mode: str = "mono_1dim") -> None:
+        RecordConstructorArgs.__init__(self, mode=mode)
+        gym.ObservationWrapper.__init__(self, env)
+        check_mode(mode, MONO_MODES, "mono mode")
+        shape = _picture_shape(env, "MonoObservation")
+        if mode == "3col" and shape[2:] != (3,):
+            raise UserError(f"MonoObservation mode '3col' needs a screen in colour, not of shape {shape}")
+        aimbot = _inside(env, AimbotObservation)
+        if mode.startswith("mono") and aimbot is not None and aimbot.counters:
+            raise UserError(
+                f"MonoObservation mode {mode!r} must come before AimbotObservation with counters, whose numbers are "
+                "brightness; allowed outside of it: 3col, grey_3dim, grey_1dim"
+            )
+        self.mode = mode
+        channels = mono(np.zeros((1, 1, 1, 3), np.uint8), mode).shape[-1]
+        self.observation_space = gym.spaces.Box(0, WHITE, (*shape[:2], channels), np.uint8)
+
+    def observation(self, observation: np.ndarray) -> np.ndarray:
+        return mono(observation[None], self.mode)[0]
+
+
+class TrimObservation(gym.ObservationWrapper, RecordConstructorArgs):
+    """Show the game area only: `keep` (everything), `trim` (cut the rest off), `blacken` or `whiten` the rest.
+
+    Pixels are kept one to one; with `half` the picture is max-pooled by 2, which keeps the ball whole.
+
+    >>> env = TrimObservation(gym.make("ALE/Breakout-v5"), mode="trim")
+    >>> env.observation_space.shape
+    (174, 144, 3)
+
+    Raises UserError for another mode, and for what is no whole screen.
+    """
+
+    def __init__(self, env: gym.Env, mode: str = "trim", half: bool = False) -> None:
+        RecordConstructorArgs.__init__(self, mode=mode, half=half)
+        gym.ObservationWrapper.__init__(self, env)
+        check_mode(mode, TRIM_MODES, "trim mode")
+        self.mode, self.half = mode, half
+        self._shape = _whole_screen(env, "TrimObservation")
+        trimmed = self.observation(np.zeros(self._shape, dtype=np.uint8))
+        self.observation_space = gym.spaces.Box(0, WHITE, trimmed.shape, np.uint8)
+
+    def observation(self, observation: np.ndarray) -> np.ndarray:
+        picture = trim(observation.reshape(1, HEIGHT, WIDTH, -1), self.mode)
+        picture = max_pooled(picture) if self.half else picture.copy()
+        return picture[0] if len(self._shape) == 3 else picture[0, :, :, 0]
+
+
+class _Watching(gym.Wrapper):
+    """Follows ball and paddle of one game; what a wrapper makes of it is for its subclass to say."""
+
+    def __init__(self, env: gym.Env) -> None:
+        gym.Wrapper.__init__(self, env)
+        name = type(self).__name__
+        self._shape = _whole_screen(env, name)
+        pooling = _inside(env, MaxAndSkipEnv)
+        if pooling is not None and pooling._skip > 1:
+            raise UserError(
+                f"{name} needs single frames, and MaxAndSkipEnv lays two over each other, which smears the ball; "
+                "hold actions with gymnasium.make(..., frameskip=4) instead, or put it inside of MaxAndSkipEnv"
+            )
+        self._clock = _Clock(env)
+        self._watcher = Watcher(1)
+        self._last_action = np.array([-1])
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        observation, info = self.env.reset(**kwargs)
+        self._watcher.forget(np.array([0]))
+        self._last_action = np.array([-1])
+        return self._show(observation, self._clock.start(info)), info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self._last_action = np.array([action])
+        return self._show(observation, self._clock.elapsed(info)), reward, terminated, truncated, info
+
+    def _show(self, observation: np.ndarray, elapsed: int) -> Any:
+        frames = observation.reshape(1, HEIGHT, WIDTH, -1)
+        # Any channel will do: it is looked at for what is lit, not for colours.
+        known = self._watcher.look(np.ascontiguousarray(frames[..., 0]), elapsed)
+        return self.observation(observation, known)
+
+    def observation(self, observation: np.ndarray, known: Knowledge) -> Any:
+        raise NotImplementedError
+
+
+class AimbotObservation(_Watching, RecordConstructorArgs):
+    """Paint where the falling ball will cross the paddle's line, as a white mark 6 pixels wide on rows 200 to 204.
+
+    With `counters`, write what observation.COUNTERS names as the brightness of single pixels of row 196.
+    Put it inside of what cuts or resizes the screen. Rendering shows the game as it is.
+
+    >>> env = AimbotObservation(gym.make("ALE/Breakout-v5"))
+
+    Raises UserError for what is no whole screen of Breakout, or two frames laid over each other.
+    """
+
+    def __init__(self, env: gym.Env, counters: bool = False) -> None:
+        RecordConstructorArgs.__init__(self, counters=counters)
+        _Watching.__init__(self, env)
+        self.counters = counters
+
+    def observation(self, observation: np.ndarray, known: Knowledge) -> np.ndarray:
+        painted = observation.copy()
+        picture = painted.reshape(1, HEIGHT, WIDTH, -1)
+        paint_mark(picture, known.landing)
+        if self.counters:
+            paint_counters(picture, known.flight, known.landing, known.paddle_seen, known.paddle_column)
+        return painted
+
+
+class CoordinatesObservation(_Watching, RecordConstructorArgs):
+    """Show what is known as numbers: float32 `(len(COORDINATES),)`; observation.COORDINATES names each and its unit.
+
+    With `image`, show both: a Dict of the picture that comes in ("image") and the numbers ("coordinates"), for
+    MultiInputPolicy.
+
+    >>> env = CoordinatesObservation(gym.make("ALE/Breakout-v5"))
+
+    Raises UserError for what is no whole screen of Breakout, or two frames laid over each other.
+    """
+
+    def __init__(self, env: gym.Env, image: bool = False) -> None:
+        RecordConstructorArgs.__init__(self, image=image)
+        _Watching.__init__(self, env)
+        self.image = image
+        numbers = coordinates_space()
+        both = gym.spaces.Dict({"image": env.observation_space, "coordinates": numbers})
+        self.observation_space = both if image else numbers
+
+    def observation(self, observation: np.ndarray, known: Knowledge) -> Any:
+        numbers = coordinates(known, self._last_action)[0]
+        return {"image": observation, "coordinates": numbers} if self.image else numbers
+
+
+class ConfiguredObservation(gym.Wrapper, RecordConstructorArgs):
+    """Show what an ObservationConfig says: the same pixels that BreakoutVecEnv shows, for one environment.
+
+    When a game is over, what was seen last stays: no ball is left to be seen, and BreakoutVecEnv has no later screen.
+
+    Raises UserError for what is no whole screen of Breakout in colour.
+    """
+
+    def __init__(self, env: gym.Env, config: ObservationConfig) -> None:
+        RecordConstructorArgs.__init__(self, config=config)
+        gym.Wrapper.__init__(self, env)
+        shape = _whole_screen(env, "ConfiguredObservation")
+        self._observer = Observer(config, 1)
+        if Observer.needs_colour(config) and shape != (HEIGHT, WIDTH, 3):
+            raise UserError(f"this observation needs a screen in colour, not of shape {shape}")
+        self._shape = (1, *shape)
+        self._clock = _Clock(env)
+        self.observation_space = self._observer.space
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        frame, info = self.env.reset(**kwargs)
+        self._observer.forget(np.array([0]))
+        self._last = _only(self._observer.look(frame.reshape(self._shape), self._clock.start(info)))
+        return self._last, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        frame, reward, terminated, truncated, info = self.env.step(action)
+        elapsed = self._clock.elapsed(info)
+        if not (truncated or (terminated and lives(self.env) == 0)):
+            self._last = _only(self._observer.look(frame.reshape(self._shape), elapsed, np.array([action])))
+        return self._last, reward, terminated, truncated, info
+
+
+class _Clock:
+    """Counts the frames between two looks, also where an id draws its own frame skip."""
+
+    def __init__(self, env: gym.Env) -> None:
+        spec = env.unwrapped.spec
+        held = spec.kwargs.get("frameskip", 4) if spec is not None else 4
+        self._usual = held if isinstance(held, int) else max(held) - 1
+        self._now = 0
+
+    def start(self, info: dict[str, Any]) -> int:
+        self._now = info.get("episode_frame_number", 0)
+        return 0
+
+    def elapsed(self, info: dict[str, Any]) -> int:
+        before, self._now = self._now, info.get("episode_frame_number", self._now + self._usual)
+        return self._now - before
+
+
+def lives(env: gym.Env) -> int:
+    """Lives that are left in `env`, an environment of ale-py, wrapped or not."""
+    return int(env.unwrapped.ale.lives())  # type: ignore[attr-defined]
+
+
+def _only(observation: Observation) -> Any:
+    """A batch of one, without the batch."""
+    if isinstance(observation, dict):
+        return {name: part[0] for name, part in observation.items()}
+    return observation[0]
+
+
+def _inside(env: gym.Env, kind: type[Any]) -> Any:
+    """The wrapper of this kind that is nearest to the outside of `env`, or None."""
+    while isinstance(env, gym.Wrapper):
+        if isinstance(env, kind):
+            return env
+        env = env.env
+    return None
+
+
+def _picture_shape(env: gym.Env, who: str) -> tuple[int, ...]:
+    space = env.observation_space
+    if not isinstance(space, gym.spaces.Box) or space.dtype != np.uint8 or len(space.shape) not in (2, 3):
+        raise UserError(f"{who} needs pictures, uint8 (height, width[, channels]), not {space}")
+    if len(space.shape) == 3 and space.shape[2] not in (1, 3):
+        raise UserError(
+            f"{who} needs 1 or 3 channels, not a picture of shape {space.shape}; stack frames outside of it"
+        )
+    return space.shape
+
+
+def _whole_screen(env: gym.Env, who: str) -> tuple[int, ...]:
+    """The shape of the screen that `env` shows. Raises UserError if it is not Breakout's whole screen."""
+    shape = _picture_shape(env, who)
+    if shape[:2] != (HEIGHT, WIDTH):
+        raise UserError(
+            f"{who} needs whole screens of {HEIGHT}x{WIDTH} pixels, not {shape[0]}x{shape[1]}; "
+            "it must come before (inside of) whatever cuts or resizes them"
+        )
+    spec = env.unwrapped.spec
+    if spec is not None and spec.id not in BREAKOUT_IDS:
+        raise UserError(
+            f"{who} knows Breakout's screen only, not that of {spec.id}; allowed: {', '.join(BREAKOUT_IDS)}"
+        )
+    return shape

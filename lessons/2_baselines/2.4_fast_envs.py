@@ -1,0 +1,115 @@
+"""Lesson 2.4: the same PPO at the emulator's own speed.
+
+You learn: where the time of a training goes; what a vector environment in C++ changes, and what it does not.
+Expect: environments that are more than twice as fast alone; a PPO that is faster too, but by less, because its network
+has to look at every picture all the same.
+Time: 5 minutes on two cores.
+"""
+
+# %%
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from rlbreakout.config import Config, EnvConfig, EvaluationConfig, PPOConfig
+from rlbreakout.envs import make_vec_env
+from rlbreakout.evaluate import evaluate
+from rlbreakout.lesson import finish, read_options, run_folder
+from rlbreakout.models import build_algorithm, load_agent
+from rlbreakout.plots import Curve, draw_curves, read_scalar
+from rlbreakout.runs import start_run
+from rlbreakout.train import learn, show
+
+ROLLOUT = 1024  # agent steps between two updates, as in 2.1
+
+
+@dataclass
+class Options:
+    steps: int = 20_480
+    """Agent steps to train for, with each of the three environments."""
+    seed: int = 0
+    """Decides the network's first weights, the games and the actions."""
+    games: int = 20
+    """Whole games that each trained agent plays to get its score."""
+    run_dir: Path | None = None
+    """Run folder (default: runs/2_baselines/2.4_fast_envs)."""
+
+
+options = read_options(Options, __doc__)
+folder = run_folder("2_baselines/2.4_fast_envs", options.run_dir)
+
+
+# %% The PPO of lesson 2.1, on the environments of three configs. `dummy` is SB3's DummyVecEnv: Python steps one game
+# after the other. `fast` is BreakoutVecEnv: ale-py steps all of them in C++, on all cores, and only the pictures come
+# back. What the agent sees is the same, pixel by pixel.
+def config(vec_env: Literal["dummy", "fast"], n_envs: int) -> Config:
+    """Lesson 2.1's training, on `n_envs` environments."""
+    return Config(
+        lesson="2_baselines",
+        name=f"2.4_{vec_env}_{n_envs}",
+        seed=options.seed,
+        steps=options.steps,
+        env=EnvConfig(id="BreakoutNoFrameskip-v4", vec_env=vec_env, n_envs=n_envs),
+        ppo=PPOConfig(n_steps=ROLLOUT // n_envs, batch_size=256, n_epochs=4, learning_rate=2.5e-4, clip_range=0.1),
+        evaluation=EvaluationConfig(every=0),
+    )
+
+
+CHOICES = {"8, one after the other": config("dummy", 8), "8, fast": config("fast", 8), "64, fast": config("fast", 64)}
+
+
+# %% The environments alone. The games of `fast` are played while Python waits, so more of them keep the cores busier.
+def steps_per_second(choice: Config, steps: int = 4_000) -> float:
+    """Agent steps/s of the environment alone, under random actions."""
+    env = make_vec_env(choice)
+    env.reset()
+    start = time.perf_counter()
+    for _ in range(steps // env.num_envs):
+        env.step(np.random.randint(4, size=env.num_envs))
+    env.close()
+    return steps / (time.perf_counter() - start)
+
+
+alone = {name: steps_per_second(choice) for name, choice in CHOICES.items()}
+
+# %% The same number of agent steps, of updates and of pictures in each update: only the environments differ.
+runs, scores = {}, {}
+for name, choice in CHOICES.items():
+    run = start_run(choice, folder / choice.name)
+    learn(build_algorithm(choice, make_vec_env(choice, monitor_dir=run)), choice, run)
+    runs[name], scores[name] = run, evaluate(load_agent(run), games=options.games, seed=1000)
+
+# %% By the clock: `time/fps` is steps over all the time since the start.
+speeds, curves = {}, {}
+for name, run in runs.items():
+    speed, score = read_scalar(run, "time/fps"), read_scalar(run, "rollout/ep_rew_mean")
+    speeds[name] = float(speed.y[-1])
+    minutes = dict(zip(speed.x.tolist(), speed.x / speed.y / 60, strict=True))
+    curves[name] = Curve(np.array([minutes[x] for x in score.x.tolist()]), score.y)
+picture = draw_curves(curves, folder / "score_by_minutes.png", title="The same PPO, by the clock", x_label="minutes")
+
+print(f"\n{'environments':24}{'alone':>10}{'with PPO':>10}   score of whole games [95% interval]")
+for name, result in scores.items():
+    interval = f"{result.mean:.2f} [{result.ci95[0]:.2f}, {result.ci95[1]:.2f}]"
+    print(f"{name:24}{alone[name]:10.0f}{speeds[name]:10.0f}   {interval}")
+print("PPO's own work, on the pictures, is what is left: lesson 3 makes that small too.")
+
+# %%
+best = scores["8, fast"]
+gif = show(runs["8, fast"], CHOICES["8, fast"])
+finish(
+    folder,
+    files=[picture, gif],
+    score=best.mean,
+    env_id=best.env_id,
+    games=best.games,
+    seed=best.seed,
+    greedy=best.greedy,
+    steps_per_second=speeds,
+    alone=alone,
+    scores={name: {"mean": result.mean, "ci95": result.ci95} for name, result in scores.items()},
+    look_at="the picture, then python lessons/3_obswrapper/3.1_observation_space.py",
+)

@@ -1,0 +1,90 @@
+"""Lesson 3.1: what the agent really sees.
+
+You learn: what Stable-Baselines3's AtariWrapper does to a screen, number by number; why the ball, the one thing that
+matters, suffers most from it.
+Expect: one screen before and after, as jpeg and as csv to open in a spreadsheet, and the ball in both, enlarged.
+Time: a quarter of a minute.
+"""
+
+# %%
+from dataclasses import dataclass
+from pathlib import Path
+
+import ale_py
+import gymnasium as gym
+import numpy as np
+from PIL import Image
+from stable_baselines3.common.atari_wrappers import AtariWrapper
+
+from rlbreakout.lesson import finish, read_options, run_folder
+from rlbreakout.models import load_agent
+from rlbreakout.screen import BALL_HEIGHT, BALL_WIDTH, BRICKS_BOTTOM, find_ball
+from rlbreakout.video import record, write_video
+
+ENLARGED = 16
+
+
+@dataclass
+class Options:
+    steps: int = 8
+    """Agent steps after which the screen is looked at (later, until the ball is in the open)."""
+    seed: int = 0
+    """Decides the game."""
+    run_dir: Path | None = None
+    """Folder for the files (default: runs/3_obswrapper/3.1_observation_space)."""
+
+
+options = read_options(Options, __doc__)
+folder = run_folder("3_obswrapper/3.1_observation_space", options.run_dir)
+gym.register_envs(ale_py)
+
+# %% AtariWrapper: no-op start, 4 frames a step with the brighter of the last two, a life as an episode, FIRE, 84x84
+# grey pixels, clipped reward. The emulator inside still has the whole screen.
+game = gym.make("BreakoutNoFrameskip-v4")
+env = AtariWrapper(game)
+after, _ = env.reset(seed=options.seed)
+ale = game.unwrapped.ale  # type: ignore[attr-defined]
+for step in range(options.steps + 200):
+    after, _reward, terminated, truncated, _info = env.step(0)
+    if terminated or truncated:
+        after, _ = env.reset()
+    grey = ale.getScreenGrayscale()
+    ball = find_ball(grey[None])
+    if step + 1 >= options.steps and ball.seen[0] and ball.row[0] > BRICKS_BOTTOM + 10:
+        break
+before, small = ale.getScreenRGB(), after[:, :, 0]
+row, column = int(ball.row[0]), int(ball.column[0])
+print(f"before: {before.shape} {before.dtype}, {before.size:,} numbers; after: {after.shape}, {after.size:,} numbers")
+
+# %% As pictures, and as numbers. A spreadsheet shows the csv files cell by cell; 0 is black.
+files = []
+for name, picture, numbers in (("before", before, grey), ("after", small, small)):
+    Image.fromarray(picture).save(folder / f"{name}.jpg", quality=95)
+    np.savetxt(folder / f"{name}.csv", numbers, fmt="%d", delimiter=",")
+    files += [folder / f"{name}.jpg", folder / f"{name}.csv"]
+
+# %% The ball: 2x4 pixels of one colour on black. Resized to 84x84 it falls between the pixels, and because two frames
+# are laid over each other it is there twice.
+here = grey[row : row + BALL_HEIGHT, column : column + BALL_WIDTH]
+y, x = row * 84 // 210, column * 84 // 160
+there = small[y - 3 : y + 5, x - 4 : x + 6]
+smeared = there[there > 0]
+print(f"the ball before: {here.size} pixels, all of brightness {set(here.ravel().tolist())}")
+print(f"the ball after: {smeared.size} pixels of brightness {sorted(smeared.tolist(), reverse=True)}")
+
+crop = grey[row - 8 : row + 12, column - 8 : column + 10]
+size = (crop.shape[1] * ENLARGED, crop.shape[0] * ENLARGED)
+pair = [np.asarray(Image.fromarray(part).resize(size, Image.Resampling.NEAREST)) for part in (crop, there)]
+gap = np.full((size[1], ENLARGED), 255, dtype=np.uint8)
+Image.fromarray(np.concatenate([pair[0], gap, pair[1]], axis=1)).save(folder / "ball.png")
+files.append(folder / "ball.png")
+
+# %% The same, moving: the screen beside what a random agent sees of it.
+gif = write_video(record(load_agent("random"), seconds=8, view="both", seed=options.seed), folder / "before_after.gif")
+finish(
+    folder,
+    files=[*files, gif],
+    ball_before=here.ravel().tolist(),
+    ball_after=sorted(smeared.tolist(), reverse=True),
+    look_at="ball.png: as it is, and as seen; then python lessons/3_obswrapper/3.2_observation_wrapper.py",
+)

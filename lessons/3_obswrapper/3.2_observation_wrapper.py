@@ -1,0 +1,115 @@
+"""Lesson 3.2: mono, trim and aimbot, one after the other.
+
+You learn: how to write an observation wrapper; three that keep what matters and drop the rest; how the ball's path is
+told from two looks at it.
+Expect: the same game five times, each as jpeg, csv, and gif of the screen beside what the agent would see.
+Time: a quarter of a minute.
+"""
+
+# %%
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import ale_py
+import gymnasium as gym
+import numpy as np
+from PIL import Image
+
+from rlbreakout.lesson import finish, read_options, run_folder
+from rlbreakout.screen import HEIGHT, find_ball, find_paddle
+from rlbreakout.video import Recording, write_video
+from rlbreakout.wrappers import AimbotObservation, LaunchBall, MonoObservation, TrimObservation
+
+RIGHT, LEFT = 2, 3
+PICTURES_PER_SECOND = 15  # 60 frames a second, 4 frames a step
+
+
+@dataclass
+class Options:
+    steps: int = 150
+    """Agent steps to play, 15 a second of game time."""
+    seed: int = 0
+    """Decides the game."""
+    run_dir: Path | None = None
+    """Folder for the files (default: runs/3_obswrapper/3.2_observation_wrapper)."""
+
+
+options = read_options(Options, __doc__)
+folder = run_folder("3_obswrapper/3.2_observation_wrapper", options.run_dir)
+gym.register_envs(ale_py)
+
+
+# %% An observation wrapper changes what comes out of an environment, and says so in its observation_space. This is all
+# that MonoObservation does in its mode "mono_1dim".
+class BlackAndWhite(gym.ObservationWrapper):
+    """255 where the screen is not black, 0 elsewhere."""
+
+    def __init__(self, env: gym.Env) -> None:
+        super().__init__(env)
+        self.observation_space = gym.spaces.Box(0, 255, (210, 160, 1), np.uint8)
+
+    def observation(self, observation: np.ndarray) -> np.ndarray:
+        return np.where(observation.any(axis=2, keepdims=True), 255, 0).astype(np.uint8)
+
+
+# %% One step further each. The game is held 4 frames by the emulator itself, so that the agent sees single frames: the
+# aimbot needs them, since in two frames laid over each other the ball is smeared.
+def breakout() -> gym.Env:
+    """The game, 4 frames a step, the ball launched."""
+    return LaunchBall(gym.make("BreakoutNoFrameskip-v4", frameskip=4, render_mode="rgb_array"))
+
+
+def aimbot(counters: bool) -> gym.Env:
+    """Colours first, because the counters are brightness; the cut last, because the aimbot needs the whole screen."""
+    return TrimObservation(AimbotObservation(MonoObservation(breakout(), "mono_1dim"), counters=counters), "trim")
+
+
+VIEWS: dict[str, Callable[[], gym.Env]] = {
+    "by_hand": lambda: BlackAndWhite(breakout()),
+    "mono": lambda: MonoObservation(breakout(), "mono_1dim"),
+    "trim": lambda: TrimObservation(MonoObservation(breakout(), "mono_1dim"), "trim"),
+    "aimbot": lambda: aimbot(counters=False),
+    "counters": lambda: aimbot(counters=True),
+}
+
+
+# %% Somebody has to play: the paddle follows the ball. It looks at the same screen as everybody else.
+def follow(game: gym.Env) -> int:
+    """The action that brings the paddle under the ball."""
+    screen = np.asarray(game.render())
+    lit = np.ascontiguousarray(screen[None, :, :, 0])
+    ball, paddle = find_ball(lit), find_paddle(lit)
+    offset = int(ball.column[0] - paddle.column[0]) - 8 if ball.seen[0] and paddle.seen[0] else 0
+    return RIGHT if offset > 4 else LEFT if offset < -4 else 0
+
+
+# %% The same seed and the same actions in a game without sticky actions: the same game.
+files, numbers = [], {}
+for name, make in VIEWS.items():
+    env = make()
+    observation, _ = env.reset(seed=options.seed)
+    pictures = []
+    for _step in range(options.steps):
+        observation, _reward, terminated, truncated, _info = env.step(follow(env))
+        seen = Image.fromarray(observation[:, :, 0]).convert("RGB")
+        seen = seen.resize((round(HEIGHT * seen.width / seen.height), HEIGHT), Image.Resampling.NEAREST)
+        screen, gap = np.asarray(env.render()), np.zeros((HEIGHT, 4, 3), np.uint8)
+        pictures.append(np.concatenate([screen, gap, np.asarray(seen)], axis=1))
+        if terminated or truncated:
+            break
+    Image.fromarray(pictures[len(pictures) // 2]).save(folder / f"{name}.jpg", quality=95)
+    np.savetxt(folder / f"{name}.csv", observation[:, :, 0], fmt="%d", delimiter=",")
+    gif = write_video(Recording(pictures, PICTURES_PER_SECOND, []), folder / f"{name}.gif")
+    files += [folder / f"{name}.jpg", folder / f"{name}.csv", gif]
+    numbers[name] = {"shape": list(observation.shape), "values": sorted(set(observation.ravel().tolist()))}
+    print(f"{name:9} {observation.shape!s:15} {observation.size:6,} numbers, values {numbers[name]['values']}")
+    env.close()
+
+# %%
+finish(
+    folder,
+    files=files,
+    observations=numbers,
+    look_at="aimbot.gif: the mark under the paddle; then python lessons/3_obswrapper/3.3_aimbot_training.py",
+)

@@ -1,0 +1,198 @@
+"""Where the ball will cross the paddle's line.
+
+The ball knows eight speeds only (SPEEDS) and the side walls turn it at fixed columns, so a look at it before and after
+an agent step tells its speed, also when it touched a wall in between: of all speeds and directions, the one whose
+flight from the first place ends at the second. From there its flight is known to the frame.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from rlbreakout.screen import BALL_HEIGHT, BRICKS_BOTTOM, PADDLE_TOP, WIDTH, Ball
+
+SPEEDS = ((2.0, 1.0), (2.0, 2.0), (1.5, 1.0), (1.0, 1.0), (1.0, 1.5), (2.0, 3.375), (0.5, 2.0), (1.5, 2.0))
+"""All speeds of the ball, in pixels a frame: columns (to a side), rows (up or down). Measured over 60,000 frames."""
+
+TURNS_AT_LEFT, TURNS_AT_RIGHT = 7, 151
+"""A ball whose column is at or beyond it moves away from that wall in the next frame."""
+
+LONGEST_STEP = 16
+"""Frames between two looks, at most, for which the ball is followed."""
+
+_HALF = 2  # columns are counted in half pixels here: the emulator's own fractions, of which the screen shows whole ones
+_SIDEWAYS = np.array([round(columns * _HALF) for columns, _ in SPEEDS])
+_DOWN = np.array([rows for _, rows in SPEEDS])
+_LONGEST_FLIGHT = int(np.ceil(PADDLE_TOP / _DOWN.min())) + 1
+
+
+class Flight(NamedTuple):
+    """What a tracker knows about the ball in each of n games, after a look at it."""
+
+    known: np.ndarray
+    """`(n,)` bool: whether speed and direction are known."""
+    row: np.ndarray
+    column: np.ndarray
+    """`(n,)` int, the place of the ball in pixels, also while a side wall hides it; -1 if it is not known."""
+    seen: np.ndarray
+    """`(n,)` bool: whether the place is known."""
+    rows_a_frame: np.ndarray
+    """`(n,)` float, positive downwards; 0 if it is not known."""
+    columns_a_frame: np.ndarray
+    """`(n,)` float, positive to the right; 0 if it is not known."""
+
+
+class Landing(NamedTuple):
+    """Where and when the ball will cross the paddle's line, in each of n games."""
+
+    known: np.ndarray
+    """`(n,)` bool: it is, while the ball falls below the bricks."""
+    column: np.ndarray
+    """`(n,)` int, of the ball's left pixels when its top reaches row PADDLE_TOP; -1 if it is not known."""
+    frames: np.ndarray
+    """`(n,)` int, frames until then; -1 if it is not known."""
+
+
+@cache
+def _flights() -> tuple[np.ndarray, np.ndarray]:
+    """Column (in half pixels) and direction (0 left, 1 right) after `frames`, both indexed
+    `[frames, speed, direction, column in half pixels]`."""
+    columns = np.empty((_LONGEST_FLIGHT + 1, len(SPEEDS), 2, WIDTH * _HALF), dtype=np.int16)
+    directions = np.empty_like(columns)
+    columns[0], directions[0] = np.arange(WIDTH * _HALF), np.array([0, 1])[:, None]
+    for frame in range(_LONGEST_FLIGHT):
+        column, direction = columns[frame], directions[frame]
+        moved = column + np.where(direction == 1, 1, -1) * _SIDEWAYS[:, None, None]
+        columns[frame + 1] = np.clip(moved, 0, WIDTH * _HALF - 1)
+        directions[frame + 1] = np.where(
+            moved // _HALF <= TURNS_AT_LEFT, 1, np.where(moved // _HALF >= TURNS_AT_RIGHT, 0, direction)
+        )
+    return columns, directions
+
+
+class BallTracker:
+    """Follows the ball of n games from look to look.
+
+    >>> tracker = BallTracker(1)
+    >>> _ = tracker.look(find_ball(frames_before), frames=4)
+    >>> tracker.look(find_ball(frames_after), frames=4)      # now its flight is known
+    >>> tracker.landing()
+    """
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self._seen = np.zeros(n, dtype=bool)
+        self._row, self._column = np.full(n, -1), np.full(n, -1)
+        self._speed = np.full(n, -1)
+        """Index into SPEEDS, -1 if it is not known."""
+        self._direction, self._down = np.zeros(n, dtype=int), np.zeros(n, dtype=bool)
+        self._half = np.zeros(n, dtype=int)
+        """Half pixels by which the ball is right of its column."""
+        self._certain = np.zeros(n, dtype=bool)
+        """Whether the half pixel is known: only a turn at a wall shows it."""
+
+    def forget(self, games: np.ndarray) -> None:
+        """Start anew in `games`, an array of indices: a ball of another life flies on no path of the one before."""
+        self._seen[games] = False
+        self._speed[games] = -1
+
+    def look(self, ball: Ball, frames: int | np.ndarray, games: np.ndarray | None = None) -> Flight:
+        """Take in where the ball is now, `frames` (one number, or one for each game) after the look before.
+
+        `games` are the indices of the games that `ball` is about; by default all.
+        """
+        games = np.arange(self.n) if games is None else games
+        columns, directions = _flights()
+        each = np.arange(len(games))
+        elapsed = np.clip(np.broadcast_to(frames, len(games)), 0, LONGEST_STEP)
+        old_row, old_column, old_speed = self._row[games], self._column[games], self._speed[games]
+        old_direction, old_down, was_seen = self._direction[games], self._down[games], self._seen[games]
+        was_known = was_seen & (old_speed >= 0)
+
+        # The place it should have reached on the path that it was on.
+        start = old_column * _HALF + self._half[games]
+        expected = columns[elapsed, old_speed, old_direction, start]
+        expected_rows = _DOWN[old_speed] * elapsed
+        on = directions[elapsed, old_speed, old_direction, start]
+        hidden = ~ball.seen & was_known & _is_hidden(expected // _HALF)
+        row = np.where(hidden, np.rint(old_row + np.where(old_down, 1, -1) * expected_rows).astype(int), ball.row)
+        hidden &= (row > 0) & (row < PADDLE_TOP)
+        column = np.where(hidden, expected // _HALF, ball.column)
+        seen = ball.seen | hidden
+        rows = row - old_row
+
+        # All speeds, both directions, both halves of the first column: which of these flights ends here?
+        starts = old_column[:, None] * _HALF + np.arange(2)
+        ends = columns[elapsed[:, None, None, None], _ALL_SPEEDS, _BOTH_DIRECTIONS, starts[:, None, None, :]]
+        fits = (ends // _HALF == column[:, None, None, None]) & (
+            np.abs(np.abs(rows)[:, None] - _DOWN * elapsed[:, None]) < 1
+        )[:, :, None, None]
+        # The path that it was on comes first, then its speed, then the rest.
+        same_speed = old_speed[:, None] == np.arange(len(SPEEDS))
+        rank = fits.astype(np.int8)
+        rank += 2 * (fits & same_speed[:, :, None, None])
+        same_path = same_speed[:, :, None] & (old_direction[:, None] == np.arange(2))[:, None, :]
+        rank += 4 * (fits & same_path[:, :, :, None])
+        rank[:, :, :, 0] += fits[:, :, :, 0] & (self._half[games] == 0)[:, None, None]
+        rank[:, :, :, 1] += fits[:, :, :, 1] & (self._half[games] == 1)[:, None, None]
+        rank = rank.reshape(len(games), -1)
+        best = rank.argmax(axis=1)
+        new_speed, new_direction, new_half = np.unravel_index(best, (len(SPEEDS), 2, 2))
+        found = (rank[each, best] > 0) & was_seen & seen & (elapsed > 0) & (rows != 0)
+        begin = np.clip(old_column, 0, WIDTH - 1) * _HALF + new_half
+        down = rows > 0
+        same = found & was_known & (new_speed == old_speed) & (new_direction == old_direction) & (down == old_down)
+
+        # Rising on its path to the side, but not as high as it should be: a brick has sent it back.
+        turned = was_known & seen & ~old_down & (expected // _HALF == column) & (rows > 1 - expected_rows)
+        speed = np.where(turned, old_speed, new_speed)
+        direction = np.where(turned, on, directions[elapsed, new_speed, new_direction, begin])
+        half = np.where(turned, expected, columns[elapsed, new_speed, new_direction, begin]) % _HALF
+        down |= turned
+        found |= turned
+        # Both halves fit, unless the ball turned at a wall meanwhile: then what was known before stays true.
+        both = fits[each, new_speed, new_direction].all(axis=1)
+        certain = np.where(turned | both, was_known & self._certain[games], True)
+
+        # A ball that should have met the paddle, and is not where it would be without, has met it: it rises.
+        met_paddle = was_known & old_down & (old_row + expected_rows > PADDLE_TOP - BALL_HEIGHT)
+        found &= ~(met_paddle & down & ~same)
+
+        self._seen[games], self._row[games], self._column[games] = seen, row, column
+        self._speed[games] = np.where(found, speed, -1)
+        self._direction[games], self._half[games], self._down[games] = direction, half, down
+        self._certain[games] = found & certain
+        return Flight(
+            known=found,
+            row=np.where(seen, row, -1),
+            column=np.where(seen, column, -1),
+            seen=seen,
+            rows_a_frame=np.where(found, np.where(down, 1, -1) * _DOWN[speed], 0.0),
+            columns_a_frame=np.where(found, np.where(direction == 1, 1, -1) * _SIDEWAYS[speed] / _HALF, 0.0),
+        )
+
+    def landing(self, games: np.ndarray | None = None) -> Landing:
+        """Where the ball will cross the paddle's line, as far as the last look tells."""
+        games = np.arange(self.n) if games is None else games
+        row, speed = self._row[games], self._speed[games]
+        known = self._seen[games] & (speed >= 0) & self._down[games] & (row >= BRICKS_BOTTOM) & (row < PADDLE_TOP)
+        frames = np.ceil((PADDLE_TOP - row) / _DOWN[speed]).astype(int)
+        frames = np.where(known, frames, 0)
+        start = np.clip(self._column[games], 0, WIDTH - 1) * _HALF
+        first, second = (start + np.where(self._certain[games], self._half[games], half) for half in (0, 1))
+        columns, direction = _flights()[0], self._direction[games]
+        # The middle, where both halves are possible.
+        column = (columns[frames, speed, direction, first] + columns[frames, speed, direction, second]) // (2 * _HALF)
+        return Landing(known, np.where(known, column, -1), np.where(known, frames, -1))
+
+
+_ALL_SPEEDS = np.arange(len(SPEEDS))[:, None, None]
+_BOTH_DIRECTIONS = np.arange(2)[:, None]
+
+
+def _is_hidden(columns: np.ndarray) -> np.ndarray:
+    """Whether a ball at these columns is behind a side wall."""
+    return (columns < TURNS_AT_LEFT) | (columns > TURNS_AT_RIGHT)

@@ -1,0 +1,282 @@
+"""How fast this machine is: the emulator, the environments, PPO, and how right the aimbot is.
+
+All in one run, because only ratios of one run compare.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import ale_py
+import numpy as np
+from ale_py.roms import get_rom_path
+from ale_py.vector_env import AtariVectorEnv
+from rich.console import Console
+from rich.table import Table
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv
+
+from rlbreakout.bench.aimbot import Accuracy, play
+from rlbreakout.config import Config, EnvConfig, EvaluationConfig, NetworkConfig, ObservationConfig, PPOConfig
+from rlbreakout.envs import make_vec_env, register
+from rlbreakout.models import build_algorithm
+from rlbreakout.runs import check_output_file
+from rlbreakout.screen import HEIGHT, WIDTH
+from rlbreakout.vec_env import cores
+
+SECONDS = 5.0
+"""What each figure is measured for, at least."""
+FRAME_SKIP = 4
+MANY = 64
+"""Environments of the fast measurements."""
+DESCENTS = 1_000
+"""Descents of the ball over which the aimbot is measured."""
+
+CEILING = "emulator's ceiling: one core x cores / frame skip"
+ZOO_PPO = "PPO with the zoo's settings"
+STEPS, FRAMES = "agent steps/s", "frames/s"
+
+OBSERVATIONS: dict[str, tuple[Any, ObservationConfig, NetworkConfig]] = {
+    "coordinates": (
+        "MlpPolicy",
+        ObservationConfig(kind="coordinates", frame_stack=1),
+        NetworkConfig(net_arch=[256] * 2),
+    ),
+    "image": (
+        "CnnPolicy",
+        ObservationConfig(kind="image", half=True, aimbot=True, frame_stack=3),
+        NetworkConfig(cnn="nips"),
+    ),
+    "both": (
+        "MultiInputPolicy",
+        ObservationConfig(kind="both", half=True, aimbot=True, frame_stack=3),
+        NetworkConfig(cnn="nips", net_arch=[256] * 2),
+    ),
+}
+"""What PPO is measured on: mono_1dim, trimmed, at half resolution where there is an image."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    value: float
+    unit: str
+
+
+def bench(json_file: Path | None = None) -> list[Figure]:
+    """Measure, print a table and, with `json_file`, write the figures, their units and the ratios between them.
+
+    Raises UserError if the file cannot be written.
+    """
+    if json_file is not None:
+        check_output_file(json_file)
+    register()
+    figures: list[Figure] = []
+
+    def measure(name: str, unit: str, value: float) -> float:
+        figures.append(Figure(name, value, unit))
+        print(f"{name}: {value:,.4g} {unit}", file=sys.stderr, flush=True)
+        return value
+
+    before = raw_emulator_speed()
+    fast = {name: env_speed(fast_env(name)) for name in OBSERVATIONS}
+    bare = bare_vector_env_speed()
+    raw = measure("raw emulator, one core", FRAMES, (before + raw_emulator_speed()) / 2)
+    ceiling = measure(CEILING, STEPS, raw * cores() / FRAME_SKIP)
+    measure(f"AtariVectorEnv, whole screens, {MANY} environments", STEPS, bare)
+    for name, value in fast.items():
+        measure(f"BreakoutVecEnv, {name}, {MANY} environments", STEPS, value)
+    measure(f"AtariVectorEnv, its own preprocessing, {MANY} environments", STEPS, bare_vector_env_speed(84, stack=4))
+    for n_envs in (1, 8):
+        measure(
+            f"SB3's DummyVecEnv, AtariWrapper, {n_envs} environments",
+            STEPS,
+            env_speed(make_vec_env(zoo_config(n_envs))),
+        )
+    measure("PPO, BreakoutVecEnv, coordinates", STEPS, ppo_speed(fast_config("coordinates")))
+    if (memory := peak_memory()) is not None:
+        measure("memory until then, at most", "MB", memory)
+    zoo = measure(ZOO_PPO, STEPS, ppo_speed(zoo_config()))
+    for name in ("image", "both"):
+        measure(f"PPO, BreakoutVecEnv, {name}", STEPS, ppo_speed(fast_config(name)))
+    accuracy = play(DESCENTS)
+    for name, unit, value in describe(accuracy):
+        measure(name, unit, value)
+
+    steps = [f for f in figures if f.unit == STEPS]
+    to_ceiling = {f.name: f.value / ceiling for f in steps if f.name != CEILING}
+    to_zoo = {f.name: f.value / zoo for f in steps if f.name.startswith("PPO") and f.name != ZOO_PPO}
+    Console().print(_table(figures, to_ceiling, to_zoo))
+    if json_file is not None:
+        result: dict[str, Any] = {
+            "cores": cores(),
+            "figures": [asdict(f) for f in figures],
+            "ratios": {CEILING: to_ceiling, ZOO_PPO: to_zoo},
+            "aimbot_steps_by_speed": {f"{x:g}, {y:g} pixels a frame": n for (x, y), n in accuracy.speeds.items()},
+        }
+        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return figures
+
+
+def _table(figures: list[Figure], to_ceiling: dict[str, float], to_zoo: dict[str, float]) -> Table:
+    table = Table("figure", "value", "unit", "of the ceiling", "of the zoo's PPO", title=f"{cores()} cores")
+    for figure in figures:
+        ratios = (f"{r[figure.name]:.2f}" if figure.name in r else "" for r in (to_ceiling, to_zoo))
+        table.add_row(
+            figure.name, f"{figure.value:,.0f}" if figure.value >= 10 else f"{figure.value:.4f}", figure.unit, *ratios
+        )
+    return table
+
+
+def describe(accuracy: Accuracy) -> list[tuple[str, str, float]]:
+    """Name, unit and value of what was counted about the aimbot."""
+    return [
+        ("aimbot: descents of the ball", "descents", accuracy.descents),
+        ("aimbot: steps in which the ball falls below the bricks", "agent steps", accuracy.steps),
+        ("aimbot: such steps with a prediction", "share", accuracy.coverage),
+        ("aimbot: predictions within 2 pixels", "share", accuracy.within(2)),
+        ("aimbot: predictions within 4 pixels", "share", accuracy.within(4)),
+        ("aimbot: predictions while the paddle is narrow", "agent steps", accuracy.narrow),
+    ]
+
+
+def peak_memory() -> float | None:
+    """The most memory that this process has used, in MB, or None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def _per_second(act: Callable[[], int]) -> float:
+    """What `act` returns, summed over calls for SECONDS, a second."""
+    act()
+    count, start = 0, time.perf_counter()
+    while (seconds := time.perf_counter() - start) < SECONDS:
+        count += act()
+    return count / seconds
+
+
+def raw_emulator_speed() -> float:
+    """Frames/s of `ale.act` in one thread, nothing looked at."""
+    ale = ale_py.ALEInterface()
+    rom = get_rom_path("breakout")
+    assert rom is not None
+    ale.loadROM(rom)
+
+    def act() -> int:
+        for frame in range(100):
+            ale.act(frame % 4)
+            if ale.game_over():
+                ale.reset_game()
+        return 100
+
+    return _per_second(act)
+
+
+def zoo_config(n_envs: int = 8) -> Config:
+    return Config(
+        env=EnvConfig(id="BreakoutNoFrameskip-v4", n_envs=n_envs, launch_ball="on_reset"),
+        ppo=PPOConfig(
+            n_steps=128, n_epochs=4, batch_size=256, learning_rate="lin_2.5e-4", clip_range="lin_0.1", ent_coef=0.01
+        ),
+        evaluation=EvaluationConfig(every=0),
+        checkpoint_every=0,
+    )
+
+
+def fast_config(name: str) -> Config:
+    """PPO on the fast environment, with one of OBSERVATIONS."""
+    policy, observation, network = OBSERVATIONS[name]
+    return Config(
+        env=EnvConfig(n_envs=MANY, vec_env="fast", max_pool=False),
+        observation=observation,
+        policy=policy,
+        network=network,
+        ppo=PPOConfig(
+            n_steps=128, n_epochs=6 if name == "coordinates" else 4, batch_size=2048, learning_rate="lin_6e-4"
+        ),
+        evaluation=EvaluationConfig(every=0),
+        checkpoint_every=0,
+    )
+
+
+def fast_env(name: str) -> VecEnv:
+    return make_vec_env(fast_config(name))
+
+
+def env_speed(env: VecEnv) -> float:
+    """Agent steps/s of an environment under random actions; closes it."""
+    env.reset()
+    random = np.random.default_rng(0)
+
+    def act() -> int:
+        env.step(random.integers(4, size=env.num_envs))
+        return env.num_envs
+
+    try:
+        return _per_second(act)
+    finally:
+        env.close()
+
+
+def bare_vector_env_speed(size: int | None = None, stack: int = 1) -> float:
+    """Agent steps/s of ale-py's AtariVectorEnv: whole grey screens, or resized to `size`, pooled and stacked."""
+    env = AtariVectorEnv(
+        "breakout",
+        MANY,
+        num_threads=cores(),
+        img_height=size or HEIGHT,
+        img_width=size or WIDTH,
+        stack_num=stack,
+        maxpool=size is not None,
+        repeat_action_probability=0.25,
+    )
+    env.reset(seed=0)
+    random = np.random.default_rng(0)
+
+    def act() -> int:
+        env.step(random.integers(4, size=MANY))
+        return MANY
+
+    try:
+        return _per_second(act)
+    finally:
+        env.close()
+
+
+def ppo_speed(config: Config) -> float:
+    """Agent steps/s of PPO from the second update on, learning included."""
+    model = build_algorithm(config, make_vec_env(config))
+    clock = _Clock()
+    try:
+        model.learn(config.steps, callback=clock)
+    finally:
+        assert model.env is not None
+        model.env.close()
+    return clock.steps / clock.seconds
+
+
+class _Clock(BaseCallback):
+    """Ends the training when whole rounds of rollout and update took SECONDS; the first round is warm-up."""
+
+    steps, seconds, rounds = 0, 0.0, 0
+
+    def _on_rollout_start(self) -> None:
+        if self.rounds == 1:
+            self._start, self._first_step = time.perf_counter(), self.num_timesteps
+        if self.rounds > 1:
+            self.seconds = time.perf_counter() - self._start
+            self.steps = self.num_timesteps - self._first_step
+        self.rounds += 1
+
+    def _on_step(self) -> bool:
+        return self.seconds < SECONDS

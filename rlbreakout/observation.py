@@ -1,0 +1,402 @@
+"""What the agent sees, made from whole screens: mono, trim, aimbot, coordinates, composed from a config.
+
+Everything here works on a batch of frames `(n, 210, 160[, 3])` uint8 of n games, and is written once: the gymnasium
+wrappers call it with one game, the vector environment with all of its games.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import gymnasium as gym
+import numpy as np
+
+from rlbreakout.aimbot import BallTracker, Flight, Landing
+from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
+from rlbreakout.errors import UserError
+from rlbreakout.screen import (
+    BALL_WIDTH,
+    BRICK_ROWS,
+    BRICKS_IN_A_ROW,
+    GAME_BOTTOM,
+    GAME_LEFT,
+    GAME_RIGHT,
+    GAME_TOP,
+    HEIGHT,
+    NARROW_PADDLE,
+    PADDLE_TOP,
+    WIDE_PADDLE,
+    WIDTH,
+    find_ball,
+    find_bricks,
+    find_paddle,
+    to_grey,
+)
+
+WHITE = 255
+N_ACTIONS = 4
+
+MARK_TOP, MARK_BOTTOM = 200, 205
+"""Rows of the aimbot's mark: the first, and the one after the last."""
+MARK_WIDTH = 6
+"""Columns of the aimbot's mark. Its middle is the middle of the ball that will land."""
+
+COUNTERS_ROW = 196
+"""Where the counters are written as single pixels, between the paddle and the mark."""
+COUNTERS = ("time to impact", "predicted column", "ball's row", "ball's column", "paddle's column")
+COUNTER_COLUMNS = tuple(range(GAME_LEFT, GAME_LEFT + 4 * len(COUNTERS), 4))
+"""The pixel of each counter. Its brightness is the number: frames, or pixels; 0 where it is not known."""
+
+
+class Coordinate(NamedTuple):
+    """An entry of the coordinates."""
+
+    name: str
+    unit: str
+    """What a value of 1 means."""
+    low: float
+    high: float
+
+
+MOST_ROWS_A_FRAME, MOST_COLUMNS_A_FRAME = 4.0, 2.0
+PADDLE_COLUMNS_A_FRAME = 8.0
+"""What the paddle's speed is measured in; it is clipped there."""
+FRAMES_TO_LAND = 100.0
+NEAR = 16.0
+"""Columns that the entries called `..._near` are measured in; they are clipped there, to show what is close finely."""
+ACTION_NAMES = ("none", "fire", "right", "left")
+
+COORDINATES: tuple[Coordinate, ...] = (
+    Coordinate("ball_seen", "it is seen", 0, 1),
+    Coordinate("ball_row", f"{PADDLE_TOP - GAME_TOP} rows below the upper wall", 0, 1),
+    Coordinate("ball_column", f"{WIDTH} columns", 0, 1),
+    Coordinate("ball_flight_known", "its velocity is known", 0, 1),
+    Coordinate("ball_rows_a_frame", f"{MOST_ROWS_A_FRAME:g} rows a frame, downwards", -1, 1),
+    Coordinate("ball_columns_a_frame", f"{MOST_COLUMNS_A_FRAME:g} columns a frame, to the right", -1, 1),
+    Coordinate("ball_from_paddle_near", f"{NEAR:g} columns from the paddle's middle, to the right", -1, 1),
+    Coordinate("landing_known", "it is known", 0, 1),
+    Coordinate("landing_column", f"{WIDTH} columns", 0, 1),
+    Coordinate("landing_frames", f"{FRAMES_TO_LAND:g} frames until then", 0, 1),
+    Coordinate("landing_from_paddle", f"{WIDTH} columns from the paddle's middle, to the right", -1, 1),
+    Coordinate("landing_from_paddle_near", f"{NEAR:g} columns from the paddle's middle, to the right", -1, 1),
+    Coordinate("paddle_column", f"{WIDTH} columns, of its middle", 0, 1),
+    Coordinate("paddle_is_wide", f"{WIDE_PADDLE} columns wide, not {NARROW_PADDLE}", 0, 1),
+    Coordinate("paddle_columns_a_frame", f"{PADDLE_COLUMNS_A_FRAME:g} columns a frame, to the right", -1, 1),
+    *(Coordinate(f"last_action_{name}", "it was the agent's last action", 0, 1) for name in ACTION_NAMES),
+    *(
+        Coordinate(f"brick_{row.colour}_{brick}", "it is there", 0, 1)
+        for row in BRICK_ROWS
+        for brick in range(BRICKS_IN_A_ROW)
+    ),
+)
+"""The entries of the coordinates, in their order. What is not known is 0."""
+
+_AT = {coordinate.name: index for index, coordinate in enumerate(COORDINATES)}
+
+
+# Pictures
+
+
+def mono(frames: np.ndarray, mode: str) -> np.ndarray:
+    """`(n, h, w, channels)` uint8 from frames in colour `(n, h, w, 3)` or grey `(n, h, w[, 1])`.
+
+    | mode      | channels | pixels                                             |
+    |-----------|----------|----------------------------------------------------|
+    | 3col      | 3        | as they are                                        |
+    | grey_3dim | 3        | the emulator's grey, three times                   |
+    | grey_1dim | 1        | the emulator's grey                                |
+    | mono_3dim | 3        | 255 where the screen is not black, 0 elsewhere     |
+    | mono_1dim | 1        | the same, once                                     |
+
+    Raises UserError for another mode, or for 3col from grey frames.
+    """
+    check_mode(mode, MONO_MODES, "mono mode")
+    in_colour = frames.ndim == 4 and frames.shape[-1] == 3
+    if mode == "3col":
+        if not in_colour:
+            raise UserError(f"mono mode '3col' needs frames in colour, not of shape {frames.shape}")
+        return frames.copy()
+    colour, _, dimensions = mode.partition("_")
+    grey = to_grey(frames) if in_colour else frames.reshape(frames.shape[:3])
+    # Multiplied, because that is several times faster than np.where.
+    picture = ((grey != 0).view(np.uint8) * np.uint8(WHITE) if colour == "mono" else grey)[..., None]
+    return picture.repeat(3, axis=3) if dimensions == "3dim" else picture
+
+
+def trim(pictures: np.ndarray, mode: str) -> np.ndarray:
+    """Only the game area of whole screens `(n, 210, 160, channels)`, pixel by pixel.
+
+    | mode    | what                                            | shape                  |
+    |---------|-------------------------------------------------|------------------------|
+    | keep    | everything                                      | (n, 210, 160, channels)|
+    | trim    | the game area, rows 32 to 205, columns 8 to 151 | (n, 174, 144, channels)|
+    | blacken | everything else becomes black                   | (n, 210, 160, channels)|
+    | whiten  | everything else becomes white                   | (n, 210, 160, channels)|
+
+    Raises UserError for another mode.
+    """
+    check_mode(mode, TRIM_MODES, "trim mode")
+    area = slice(None), slice(GAME_TOP, GAME_BOTTOM), slice(GAME_LEFT, GAME_RIGHT)
+    if mode == "keep":
+        return pictures
+    if mode == "trim":
+        return pictures[area]
+    framed = np.full_like(pictures, WHITE if mode == "whiten" else 0)
+    framed[area] = pictures[area]
+    return framed
+
+
+def half(pictures: np.ndarray) -> np.ndarray:
+    """Half as high and half as wide: the brightest of every 2x2 pixels, so that the ball, 2x4 pixels, never fades."""
+    above = np.maximum(pictures[:, ::2, ::2], pictures[:, ::2, 1::2])
+    below = np.maximum(pictures[:, 1::2, ::2], pictures[:, 1::2, 1::2])
+    return np.maximum(above, below)
+
+
+def paint_mark(pictures: np.ndarray, landing: Landing) -> None:
+    """Paint where the ball will cross the paddle's line into whole screens `(n, 210, 160, channels)`, in place."""
+    for n in np.flatnonzero(landing.known):
+        left = int(landing.column[n]) + BALL_WIDTH // 2 - MARK_WIDTH // 2
+        pictures[n, MARK_TOP:MARK_BOTTOM, max(left, 0) : left + MARK_WIDTH] = WHITE
+
+
+def paint_counters(
+    pictures: np.ndarray, flight: Flight, landing: Landing, paddle_seen: np.ndarray, paddle_column: np.ndarray
+) -> None:
+    """Write COUNTERS as single pixels into whole screens `(n, 210, 160, channels)`, in place."""
+    numbers = (
+        np.where(landing.known, landing.frames, 0),
+        np.where(landing.known, landing.column, 0),
+        np.where(flight.seen, flight.row, 0),
+        np.where(flight.seen, flight.column, 0),
+        np.where(paddle_seen, paddle_column, 0),
+    )
+    for column, number in zip(COUNTER_COLUMNS, numbers, strict=True):
+        pictures[:, COUNTERS_ROW, column] = np.clip(number, 0, WHITE)[:, None]
+
+
+def warp(frames: np.ndarray, size: int) -> np.ndarray:
+    """Frames in colour as Stable-Baselines3's WarpFrame shows them, grey and resized: `(n, size, size, 1)`."""
+    pictures = np.empty((len(frames), size, size, 1), dtype=np.uint8)
+    for frame, picture in zip(frames, pictures, strict=True):
+        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        picture[..., 0] = cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
+    return pictures
+
+
+def check_mode(mode: str, allowed: tuple[str, ...], what: str) -> None:
+    """Raise UserError that lists what is allowed, unless `mode` is."""
+    if mode not in allowed:
+        raise UserError(f"{what} {mode!r} is not known; allowed: {', '.join(allowed)}")
+
+
+# What is known about the game
+
+
+class Knowledge(NamedTuple):
+    """What a look at n screens tells, with what was seen before. Arrays `(n, ...)`."""
+
+    flight: Flight
+    landing: Landing
+    bricks: np.ndarray
+    paddle_seen: np.ndarray
+    paddle_column: np.ndarray
+    """Of its left pixels."""
+    paddle_width: np.ndarray
+    paddle_columns_a_frame: np.ndarray
+
+
+class Watcher:
+    """Follows ball and paddle of n games from look to look."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self._tracker = BallTracker(n)
+        self._paddle_column = np.full(n, -1)
+        self._paddle_width = np.full(n, WIDE_PADDLE)
+
+    def forget(self, games: np.ndarray) -> None:
+        """Start anew in `games`, an array of indices."""
+        self._tracker.forget(games)
+        self._paddle_column[games] = -1
+        self._paddle_width[games] = WIDE_PADDLE
+
+    def look(self, frames: np.ndarray, elapsed: int | np.ndarray, games: np.ndarray | None = None) -> Knowledge:
+        """Take in grey frames `(n, 210, 160)`, `elapsed` frames of the emulator after the look before.
+
+        `games` are the indices of the games that `frames` shows; by default all.
+        """
+        games = np.arange(self.n) if games is None else games
+        bricks = find_bricks(frames)
+        flight = self._tracker.look(find_ball(frames, bricks), elapsed, games)
+        seen, column, right = find_paddle(frames)
+        # Where it slides behind the right wall its width does not show.
+        width = np.where(seen & (right < GAME_RIGHT), right - column, self._paddle_width[games])
+        width = np.where(width > NARROW_PADDLE, WIDE_PADDLE, NARROW_PADDLE)
+        before = self._paddle_column[games]
+        moved = np.where(seen & (before >= 0), column - before, 0) / np.maximum(elapsed, 1)
+        self._paddle_column[games], self._paddle_width[games] = column, width
+        return Knowledge(flight, self._tracker.landing(games), bricks, seen, column, width, moved)
+
+
+def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
+    """The vectors `(n, len(COORDINATES))` float32. `last_actions` is `(n,)`, -1 where there was none."""
+    flight, landing = known.flight, known.landing
+    vectors = np.zeros((len(known.bricks), len(COORDINATES)), dtype=np.float32)
+    middle = known.paddle_column + known.paddle_width / 2
+    ball_offset = flight.column + BALL_WIDTH / 2 - middle
+    landing_offset = landing.column + BALL_WIDTH / 2 - middle
+    aimed = landing.known & known.paddle_seen
+    values: dict[str, np.ndarray] = {
+        "ball_seen": flight.seen,
+        "ball_row": np.where(flight.seen, (flight.row - GAME_TOP) / (PADDLE_TOP - GAME_TOP), 0),
+        "ball_column": np.where(flight.seen, flight.column / WIDTH, 0),
+        "ball_flight_known": flight.known,
+        "ball_rows_a_frame": flight.rows_a_frame / MOST_ROWS_A_FRAME,
+        "ball_columns_a_frame": flight.columns_a_frame / MOST_COLUMNS_A_FRAME,
+        "ball_from_paddle_near": np.where(flight.seen & known.paddle_seen, ball_offset / NEAR, 0),
+        "landing_known": landing.known,
+        "landing_column": np.where(landing.known, landing.column / WIDTH, 0),
+        "landing_frames": np.where(landing.known, landing.frames / FRAMES_TO_LAND, 0),
+        "landing_from_paddle": np.where(aimed, landing_offset / WIDTH, 0),
+        "landing_from_paddle_near": np.where(aimed, landing_offset / NEAR, 0),
+        "paddle_column": np.where(known.paddle_seen, middle / WIDTH, 0),
+        "paddle_is_wide": known.paddle_width == WIDE_PADDLE,
+        "paddle_columns_a_frame": known.paddle_columns_a_frame / PADDLE_COLUMNS_A_FRAME,
+    }
+    for name, value in values.items():
+        vectors[:, _AT[name]] = value
+    acted = np.flatnonzero(last_actions >= 0)
+    vectors[acted, _AT["last_action_none"] + last_actions[acted]] = 1
+    vectors[:, _AT["brick_red_0"] :] = known.bricks.reshape(len(vectors), -1)
+    return np.clip(vectors, _LOW, _HIGH, out=vectors)
+
+
+_LOW = np.array([coordinate.low for coordinate in COORDINATES], dtype=np.float32)
+_HIGH = np.array([coordinate.high for coordinate in COORDINATES], dtype=np.float32)
+
+
+def coordinates_space() -> gym.spaces.Box:
+    return gym.spaces.Box(_LOW, _HIGH, dtype=np.float32)
+
+
+def image_shape(mode: str, trim_mode: str, at_half: bool) -> tuple[int, int, int]:
+    """Height, width and channels of the pictures."""
+    shape = trim(np.empty((1, HEIGHT, WIDTH, 1), dtype=np.uint8), trim_mode).shape
+    height, width = (shape[1] // 2, shape[2] // 2) if at_half else (shape[1], shape[2])
+    return height, width, 3 if mode == "3col" or mode.endswith("3dim") else 1
+
+
+# All of it, as a config says
+
+Observation = np.ndarray | dict[str, np.ndarray]
+
+
+class Observer:
+    """Turns the screens of n games into what the config lets the agent see. It remembers what was seen before.
+
+    `space` is one game's observation space: a Box of pictures or of coordinates, or for `both` a Dict of them.
+    """
+
+    def __init__(self, config: ObservationConfig, n: int) -> None:
+        self.config, self.n = config, n
+        self._watcher = Watcher(n) if config.needs_flight else None
+        self._last_actions = np.full(n, -1)
+        self.space = self._space()
+
+    @staticmethod
+    def needs_colour(config: ObservationConfig) -> bool:
+        """Whether the frames must be in colour; grey ones are enough for the rest."""
+        return config.kind in ("rgb", "warp") or (config.kind in ("image", "both") and config.mode == "3col")
+
+    def _space(self) -> gym.Space:
+        config = self.config
+        if config.kind == "coordinates":
+            return coordinates_space()
+        if config.kind == "rgb":
+            shape: tuple[int, int, int] = (HEIGHT, WIDTH, 3)
+        elif config.kind == "warp":
+            shape = (config.screen_size, config.screen_size, 1)
+        else:
+            shape = image_shape(config.mode, config.trim, config.half)
+        image = gym.spaces.Box(0, WHITE, shape, np.uint8)
+        if config.kind == "both":
+            return gym.spaces.Dict({"image": image, "coordinates": coordinates_space()})
+        return image
+
+    def forget(self, games: np.ndarray) -> None:
+        """A new game or life begins in `games`, an array of indices: what was seen and done before does not count."""
+        if self._watcher is not None:
+            self._watcher.forget(games)
+        self._last_actions[games] = -1
+
+    def look(
+        self,
+        frames: np.ndarray,
+        elapsed: int | np.ndarray,
+        actions: np.ndarray | None = None,
+        games: np.ndarray | None = None,
+    ) -> Observation:
+        """What the agents of `games` (by default all) see of `frames`, uint8 `(n, 210, 160[, 3])`.
+
+        `elapsed` is how many frames of the emulator passed since the look before, `actions` what was done meanwhile.
+        The frames are not changed.
+        """
+        games = np.arange(self.n) if games is None else games
+        if actions is not None:
+            self._last_actions[games] = actions
+        known = None
+        if self._watcher is not None:
+            # Any channel will do: it is looked at for what is lit, not for colours.
+            lit = np.ascontiguousarray(frames[..., 0]) if frames.ndim == 4 else frames
+            known = self._watcher.look(lit, elapsed, games)
+        if self.config.kind == "coordinates":
+            assert known is not None
+            return coordinates(known, self._last_actions[games])
+        picture = self._picture(frames, known)
+        if self.config.kind == "both":
+            assert known is not None
+            return {"image": picture, "coordinates": coordinates(known, self._last_actions[games])}
+        return picture
+
+    def _picture(self, frames: np.ndarray, known: Knowledge | None) -> np.ndarray:
+        config = self.config
+        if config.kind == "rgb":
+            return frames.copy()
+        if config.kind == "warp":
+            return warp(frames, config.screen_size)
+        picture = mono(frames, config.mode)
+        if picture.base is frames or np.shares_memory(picture, frames):
+            picture = picture.copy()
+        if config.aimbot:
+            assert known is not None
+            paint_mark(picture, known.landing)
+        if config.counters:
+            assert known is not None
+            paint_counters(picture, known.flight, known.landing, known.paddle_seen, known.paddle_column)
+        picture = trim(picture, config.trim)
+        return half(picture) if config.half else picture
+
+
+def draw_coordinates(vector: np.ndarray) -> np.ndarray:
+    """A picture `(210, 160, 3)` uint8 of what a vector of coordinates tells, for people to look at."""
+    values = dict(zip(_AT, vector, strict=False))
+    picture = np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8)
+    picture[:GAME_TOP] = picture[:, :GAME_LEFT] = picture[:, GAME_RIGHT:] = 60
+    bricks = vector[_AT["brick_red_0"] : _AT["brick_red_0"] + len(BRICK_ROWS) * BRICKS_IN_A_ROW]
+    for index in np.flatnonzero(bricks > 0.5):
+        row, brick = divmod(int(index), BRICKS_IN_A_ROW)
+        top, left = BRICK_ROWS[row].top, GAME_LEFT + 8 * brick
+        picture[top : top + 5, left : left + 7] = 120
+    width = WIDE_PADDLE if values["paddle_is_wide"] > 0.5 else NARROW_PADDLE
+    left = max(0, round(float(values["paddle_column"]) * WIDTH - width / 2))
+    picture[PADDLE_TOP : PADDLE_TOP + 4, left : left + width] = (200, 72, 72)
+    if values["ball_seen"] > 0.5:
+        top = GAME_TOP + round(float(values["ball_row"]) * (PADDLE_TOP - GAME_TOP))
+        left = round(float(values["ball_column"]) * WIDTH)
+        picture[top : top + 4, left : left + 2] = (255, 255, 255)
+    if values["landing_known"] > 0.5:
+        left = round(float(values["landing_column"]) * WIDTH)
+        picture[MARK_TOP:MARK_BOTTOM, max(left - 2, 0) : left + 4] = (255, 255, 0)
+    return picture
