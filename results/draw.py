@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tyro
 
-from rlbreakout.plots import Curve, draw_curves, running_mean
+from rlbreakout.plots import Curve, draw_bands, draw_curves, running_mean
 
 RESULTS = Path(__file__).parent
 ROOT = RESULTS.parent
@@ -97,6 +97,27 @@ def path_of_lessons() -> str:
             gif("2.3_copying_hp_zoo"),
         ]
     )
+    seeing = {
+        "2.4_fast_envs": "the emulator's own speed",
+        "3.1_observation_space": "what the agent really sees",
+        "3.2_observation_wrapper": "mono, trim, aimbot",
+    }
+    for name, text in seeing.items():
+        run = lessons[name]
+        readme = f"lessons/{'2_baselines' if name[0] == '2' else '3_obswrapper'}/README.md"
+        scored = f"{run['score']:.1f} ({run['games']} games, seed {run['seed']}, `{run['env_id']}`, sampled)"
+        rows.append(
+            [f"[{name[:3]}]({readme})", text, scored if run["score"] else "", minutes(run["seconds"]), gif(name)]
+        )
+    for number, text, file, run_name, video in (
+        ("3.3", "which picture is learned from fastest? (here: the aimbot's)", "3.3_aimbot.json", "aimbot_3_0", "3.3"),
+        ("3.4", "pictures, numbers, or both? (here: numbers)", "3.4_coordinates.json", "coordinates_0", "3.4"),
+    ):
+        run = load(file)["runs"][run_name]
+        result = run["evaluations"][0]
+        scored = f"{result['mean']:.1f} ({result['games']} games, seed {result['seed']}, `{result['env_id']}`, sampled)"
+        took = f"{run['training']['minutes']:.0f} min"
+        rows.append([f"[{number}](lessons/3_obswrapper/README.md)", text, scored, took, gif(f"{video}_agent")])
     return table(["lesson", "what it teaches", "measured score (points a game)", "time on two cores", "gif"], rows)
 
 
@@ -125,7 +146,80 @@ def first_ppo() -> str:
     return table(["agent", "mean score", "games", "environment"], rows)
 
 
-TABLES = {f.__name__: f for f in (path_of_lessons, first_ppo, two_speeds, three_rewards, three_ids)}
+def fast_envs() -> str:
+    """Lesson 2.4: one after the other, and fast."""
+    run = load("lessons.json")["2.4_fast_envs"]
+    rows = [
+        [name, f"{run['alone'][name]:,.0f}", f"{speed:,.0f}", interval(run["scores"][name])]
+        for name, speed in run["steps_per_second"].items()
+    ]
+    return table(["environments", "agent steps/s alone", "with PPO", "score [95% interval]"], rows)
+
+
+def speeds() -> str:
+    """What `rlbreakout bench` says about speed."""
+    bench = load("bench.json")
+    ratios = list(bench["ratios"].items())
+    rows = []
+    for figure in bench["figures"]:
+        if figure["unit"] in ("frames/s", "agent steps/s", "MB"):
+            shares = (f"{share[figure['name']]:.2f}" if figure["name"] in share else "" for _, share in ratios)
+            rows.append([figure["name"], f"{figure['value']:,.0f} {figure['unit']}", *shares])
+    return table(["what", "measured", "of the ceiling", "of the zoo's PPO"], rows)
+
+
+def aimbot_accuracy() -> str:
+    """What `rlbreakout bench` says about the aimbot."""
+    rows = []
+    for figure in load("bench.json")["figures"]:
+        what, _, name = figure["name"].partition(": ")
+        if what == "aimbot":
+            share = figure["unit"] == "share"
+            rows.append([name, f"{figure['value']:.2%}" if share else f"{figure['value']:,.0f} {figure['unit']}"])
+    return table(["aimbot", "measured"], rows)
+
+
+SEEN = {"coordinates": "coordinates", "image": "image", "counters": "image + counters", "both": "both"}
+
+
+def agents_that_see() -> dict[str, list[dict[str, Any]]]:
+    """The runs of lesson 3.4 by what they see; a run is called after it and its seed."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, run in load("3.4_coordinates.json")["runs"].items():
+        found.setdefault(SEEN[name.rsplit("_", 1)[0]], []).append(run)
+    return found
+
+
+def what_it_sees() -> str:
+    """Lesson 3.4: each agent's score and time."""
+    rows = []
+    for what, runs in agents_that_see().items():
+        for run in runs:
+            sampled, greedy = run["evaluations"]
+            training = run["training"]
+            steps, seed = f"{training['steps']:,}", str(run["config"]["seed"])
+            stalled = f"{sampled['stalled']}, {greedy['stalled']}"
+            rows.append([what, seed, steps, f"{training['minutes']:.0f}", interval(sampled), interval(greedy), stalled])
+    return table(
+        ["what it sees", "seed", "agent steps", "minutes", "sampled [95% interval]", "greedy", "stalled (of 100 each)"],
+        rows,
+    )
+
+
+TABLES = {
+    f.__name__: f
+    for f in (
+        path_of_lessons,
+        first_ppo,
+        two_speeds,
+        three_rewards,
+        three_ids,
+        fast_envs,
+        speeds,
+        aimbot_accuracy,
+        what_it_sees,
+    )
+}
 
 
 def with_tables(text: str) -> str:
@@ -190,6 +284,11 @@ def draw_pictures() -> list[Path]:
             {"training games (mean of the last 100)": curve(zoo["training"]["curve"])},
             RESULTS / "2.3_curve.png",
             title="Lesson 2.3: the zoo's PPO on BreakoutNoFrameskip-v4",
+        ),
+        draw_bands(
+            {what: [curve(run["training"]["curve"]) for run in runs] for what, runs in agents_that_see().items()},
+            RESULTS / "3.4_curves.png",
+            title="Lesson 3.4: training games on ALE/Breakout-v5 (mean of the last 100; band: seeds)",
         ),
     ]
 

@@ -1,8 +1,10 @@
 """Measure what the READMEs report, and keep it here as JSON.
 
-    python results/measure.py lessons            lessons 1.1 to 2.2 with their defaults -> lessons.json
+    python results/measure.py lessons            lessons with their defaults -> lessons.json
     python results/measure.py reproduction       lesson 2.3 beside rl_zoo3, 20,000 steps -> 2.3_reproduction.json
     python results/measure.py agent RUN          a run of 2.3 on three environment ids -> 2.3_zoo.json
+    python results/measure.py runs FILE RUN ...  other runs on the id that they were trained on -> FILE
+    python results/measure.py grid RUN           a folder of lesson 3.3 -> 3.3_grid.json
 
 `python results/draw.py` then draws the tables and pictures of the READMEs from these files.
 """
@@ -35,6 +37,9 @@ MEASURED = (
     "1_gym/1.3_train",
     "2_baselines/2.1_envs",
     "2_baselines/2.2_callbacks",
+    "2_baselines/2.4_fast_envs",
+    "3_obswrapper/3.1_observation_space",
+    "3_obswrapper/3.2_observation_wrapper",
 )
 EVALUATED_ON = ("BreakoutNoFrameskip-v4", "Breakout-v4", "ALE/Breakout-v5")
 CURVE_POINTS = 100
@@ -47,6 +52,8 @@ class Lessons:
 
     run_dir: Path | None = None
     """Where their run folders go (default: a temporary folder)."""
+    only: tuple[str, ...] = ()
+    """Measure these again, such as 2.4_fast_envs, and keep what was measured of the others (default: all)."""
 
 
 @dataclass
@@ -65,6 +72,26 @@ class AgentScores:
     """A run folder."""
     games: int = 100
     """Whole games for each."""
+
+
+@dataclass
+class Runs:
+    """Evaluate runs, sampled and greedy, on the id that they were trained on, and keep their training curves."""
+
+    file: Annotated[str, tyro.conf.Positional]
+    """Name of the JSON file; what it holds of a run already is not measured again."""
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Run folders."""
+    games: int = 100
+    """Whole games for each."""
+
+
+@dataclass
+class Grid:
+    """Keep the curves and the scores of lesson 3.3."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """The lesson's run folder."""
 
 
 def machine() -> dict[str, Any]:
@@ -97,8 +124,12 @@ def thinned(folder: Path, tag: str) -> dict[str, list[float]]:
 
 def measure_lessons(options: Lessons) -> None:
     base = options.run_dir or Path(tempfile.mkdtemp())
-    results: dict[str, Any] = {"machine": machine()}
+    path = RESULTS / "lessons.json"
+    results: dict[str, Any] = json.loads(path.read_text()) if options.only else {}
+    results["machine"] = machine()
     for lesson in MEASURED:
+        if options.only and Path(lesson).name not in options.only:
+            continue
         folder = base / lesson
         results[Path(lesson).name] = run_lesson(lesson, folder)
         runs = sorted({path.parent for path in folder.rglob("events.out.tfevents.*")})
@@ -167,17 +198,64 @@ def measure_agent(options: AgentScores) -> None:
             write("2.3_zoo.json", data)
 
 
+def minutes(folder: Path) -> float:
+    """Wall-clock minutes of a training, from SB3's steps a second since the start."""
+    speed = read_scalar(folder, "time/fps")
+    return round(float(speed.x[-1] / speed.y[-1]) / 60, 1)
+
+
+def measure_runs(options: Runs) -> None:
+    path = RESULTS / options.file
+    data: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"machine": machine(), "runs": {}}
+    data["command"] = f"python results/measure.py runs {options.file} RUN ... --games {options.games}"
+    for run in options.runs:
+        agent = load_agent(run / "last")
+        entry = data["runs"].setdefault(run.name, {"evaluations": []})
+        steps = trained_steps(run / "last")
+        entry["config"] = agent.config.model_dump()
+        entry["training"] = {"steps": steps, "minutes": minutes(run), "curve": thinned(run, "rollout/ep_rew_mean")}
+        for greedy in (False, True):
+            if any(e["greedy"] == greedy and e["games"] == options.games for e in entry["evaluations"]):
+                continue
+            result = evaluate(agent, games=options.games, seed=0, greedy=greedy, progress_bar=True)
+            print(run.name, result)
+            entry["evaluations"].append(asdict(result))
+            write(options.file, data)
+    write(options.file, data)
+
+
+def measure_grid(options: Grid) -> None:
+    runs = {}
+    for folder in sorted(path.parent.parent for path in options.run.glob("*/last/model.yaml")):
+        result = json.loads(next(folder.glob("score_*.json")).read_text())
+        runs[folder.name] = {
+            "seed": load_config(folder / "config.yaml").seed,
+            "observation": load_config(folder / "config.yaml").observation.model_dump(),
+            "steps": trained_steps(folder / "last"),
+            "minutes": minutes(folder),
+            "curve": thinned(folder, "rollout/ep_rew_mean"),
+            "evaluation": result,
+        }
+    write("3.3_grid.json", {"command": "python results/measure.py grid RUN", "machine": machine(), "runs": runs})
+
+
 def main() -> None:
     choice = tyro.cli(
         Annotated[Lessons, tyro.conf.subcommand("lessons")]
         | Annotated[Reproduction, tyro.conf.subcommand("reproduction")]
-        | Annotated[AgentScores, tyro.conf.subcommand("agent")],
+        | Annotated[AgentScores, tyro.conf.subcommand("agent")]
+        | Annotated[Runs, tyro.conf.subcommand("runs")]
+        | Annotated[Grid, tyro.conf.subcommand("grid")],
         description=__doc__,
     )
     if isinstance(choice, Lessons):
         measure_lessons(choice)
     elif isinstance(choice, Reproduction):
         measure_reproduction(choice)
+    elif isinstance(choice, Runs):
+        measure_runs(choice)
+    elif isinstance(choice, Grid):
+        measure_grid(choice)
     else:
         measure_agent(choice)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlbreakout.screen import BALL_HEIGHT, BRICKS_BOTTOM, PADDLE_TOP, WIDTH, Ball
+from rlbreakout.screen import BALL_HEIGHT, BALL_WIDTH, BRICKS_BOTTOM, PADDLE_TOP, WIDTH, Ball, Paddle
 
 SPEEDS = ((2.0, 1.0), (2.0, 2.0), (1.5, 1.0), (1.0, 1.0), (1.0, 1.5), (2.0, 3.375), (0.5, 2.0), (1.5, 2.0))
 """All speeds of the ball, in pixels a frame: columns (to a side), rows (up or down). Measured over 60,000 frames."""
@@ -113,7 +113,7 @@ class BallTracker:
         was_known = was_seen & (old_speed >= 0)
 
         # The place it should have reached on the path that it was on.
-        start = old_column * _HALF + self._half[games]
+        start = np.clip(old_column, 0, WIDTH - 1) * _HALF + self._half[games]
         expected = columns[elapsed, old_speed, old_direction, start]
         expected_rows = _DOWN[old_speed] * elapsed
         on = directions[elapsed, old_speed, old_direction, start]
@@ -125,7 +125,7 @@ class BallTracker:
         rows = row - old_row
 
         # All speeds, both directions, both halves of the first column: which of these flights ends here?
-        starts = old_column[:, None] * _HALF + np.arange(2)
+        starts = np.clip(old_column, 0, WIDTH - 1)[:, None] * _HALF + np.arange(2)
         ends = columns[elapsed[:, None, None, None], _ALL_SPEEDS, _BOTH_DIRECTIONS, starts[:, None, None, :]]
         fits = (ends // _HALF == column[:, None, None, None]) & (
             np.abs(np.abs(rows)[:, None] - _DOWN * elapsed[:, None]) < 1
@@ -174,11 +174,18 @@ class BallTracker:
             columns_a_frame=np.where(found, np.where(direction == 1, 1, -1) * _SIDEWAYS[speed] / _HALF, 0.0),
         )
 
-    def landing(self, games: np.ndarray | None = None) -> Landing:
-        """Where the ball will cross the paddle's line, as far as the last look tells."""
+    def landing(self, games: np.ndarray | None = None, paddle: Paddle | None = None) -> Landing:
+        """Where the ball will cross the paddle's line, as far as the last look tells.
+
+        With `paddle` there is no landing for a ball that the paddle touches already: it will rise in the next frame.
+        """
         games = np.arange(self.n) if games is None else games
         row, speed = self._row[games], self._speed[games]
         known = self._seen[games] & (speed >= 0) & self._down[games] & (row >= BRICKS_BOTTOM) & (row < PADDLE_TOP)
+        if paddle is not None:
+            column = self._column[games]
+            over_it = (column + BALL_WIDTH > paddle.column) & (column < paddle.right)
+            known &= ~(over_it & (row + BALL_HEIGHT > PADDLE_TOP))
         frames = np.ceil((PADDLE_TOP - row) / _DOWN[speed]).astype(int)
         frames = np.where(known, frames, 0)
         start = np.clip(self._column[games], 0, WIDTH - 1) * _HALF

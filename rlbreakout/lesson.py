@@ -16,6 +16,9 @@ from rlbreakout.runs import RUNS, check_writable, new_run_folder
 
 Options = TypeVar("Options")
 
+CONFIGS = Path(__file__).parents[1] / "configs"
+"""The config files of the lessons."""
+
 AT_LEAST_ONE = ("steps", "games", "seconds", "seeds")
 AT_LEAST_ZERO = ("seed",)
 

@@ -230,14 +230,15 @@ class Watcher:
         games = np.arange(self.n) if games is None else games
         bricks = find_bricks(frames)
         flight = self._tracker.look(find_ball(frames, bricks), elapsed, games)
-        seen, column, right = find_paddle(frames)
+        paddle = find_paddle(frames)
+        seen, column, right = paddle
         # Where it slides behind the right wall its width does not show.
         width = np.where(seen & (right < GAME_RIGHT), right - column, self._paddle_width[games])
         width = np.where(width > NARROW_PADDLE, WIDE_PADDLE, NARROW_PADDLE)
         before = self._paddle_column[games]
         moved = np.where(seen & (before >= 0), column - before, 0) / np.maximum(elapsed, 1)
         self._paddle_column[games], self._paddle_width[games] = column, width
-        return Knowledge(flight, self._tracker.landing(games), bricks, seen, column, width, moved)
+        return Knowledge(flight, self._tracker.landing(games, paddle), bricks, seen, column, width, moved)
 
 
 def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:

@@ -98,18 +98,18 @@ def test_a_missing_extra_names_the_pip_command_that_adds_it(tmp_path: Path) -> N
 def test_the_figures_of_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import json
 
-    from rlbreakout import bench
+    from rlbreakout.bench import speed
 
-    monkeypatch.setattr(bench, "SECONDS", 0.2)
-    bench.bench(tmp_path / "bench.json")
+    for name, value in (("SECONDS", 0.1), ("REPEATS", 1), ("DESCENTS", 5), ("MANY", 8)):
+        monkeypatch.setattr(speed, name, value)
+    speed.bench(tmp_path / "bench.json")
     data = json.loads((tmp_path / "bench.json").read_text())
-    values = {figure["name"]: figure["value"] for figure in data["figures"]}
-    assert all(value > 0 for value in values.values()) and {figure["unit"] for figure in data["figures"]} == {
-        "frames/s",
-        "agent steps/s",
-    }
-    ceiling = values[data["ratios"].pop("to")]
-    assert data["ratios"] == {name: pytest.approx(values[name] / ceiling) for name in data["ratios"]} != {}
+    figures = {figure["name"]: (figure["value"], figure["unit"]) for figure in data["figures"]}
+    assert all(value > 0 for name, (value, _) in figures.items() if "narrow" not in name)
+    assert {"frames/s", "agent steps/s", "MB", "share"} <= {unit for _, unit in figures.values()}
+    assert figures["aimbot: predictions within 4 pixels"][0] > 0.9
+    for reference, ratios in data["ratios"].items():
+        assert ratios == {name: pytest.approx(figures[name][0] / figures[reference][0]) for name in ratios} != {}
 
 
 if sys.platform != "win32":

@@ -51,6 +51,12 @@ TRAIN = {
     "2.1_envs": ("--steps", "1024", "--games", "2"),
     "2.2_callbacks": ("--steps", "2048", "--games", "2"),
     "2.3_copying_hp_zoo": ("--steps", "4000", "--games", "2", *(["--zoo"] if HAS_ZOO else [])),
+    "2.4_fast_envs": ("--steps", "1024", "--games", "1"),
+    "3.3_aimbot_training": (
+        *("--steps", "2048", "--games", "1", "--seeds", "2"),
+        *("--variants", "trim", "counters", "--stacks", "2"),
+    ),
+    "3.4_coordinates": ("--steps", "8192", "--games", "1", "--variants", "coordinates", "both"),
 }
 
 
@@ -76,6 +82,7 @@ def assert_a_trained_run(run: Path, tag: str = "rollout/ep_rew_mean") -> None:
 def test_every_lesson_is_here_and_in_the_tour() -> None:
     assert list(SCRIPTS) == [
         "0.1_check_setup", "1.1_gym", "1.2_wrapper", "1.3_train", "2.1_envs", "2.2_callbacks", "2.3_copying_hp_zoo",
+        "2.4_fast_envs", "3.1_observation_space", "3.2_observation_wrapper", "3.3_aimbot_training", "3.4_coordinates",
     ]  # fmt: skip
     assert set(FEW_STEPS) == set(SCRIPTS) - {"0.1_check_setup"}
 
@@ -196,6 +203,75 @@ def test_2_2_tells_lives_from_games(lesson) -> None:
     three = json.loads((folder / "lesson.json").read_text())["three_rewards"]
     assert three["clipped reward a life"] < three["score of a training game (sampled, last 100)"]
     assert "greedy" in output and (folder / "three_rewards.png").exists()
+
+
+def test_2_4_compares_three_environments(lesson) -> None:
+    folder, output = lesson("2.4_fast_envs", *TRAIN["2.4_fast_envs"])
+    assert_a_trained_run(folder / "2.4_fast_64")
+    summary = json.loads((folder / "lesson.json").read_text())
+    assert (
+        set(summary["alone"]) == set(summary["steps_per_second"]) == {"8, one after the other", "8, fast", "64, fast"}
+    )
+    assert all(f"{name:24}{summary['alone'][name]:10.0f}" in output for name in summary["alone"])
+    assert_moves(folder / "2.4_fast_8" / "agent.gif")
+
+
+def test_3_1_shows_the_ball_before_and_after(lesson) -> None:
+    folder, _ = lesson("3.1_observation_space")
+    before, after = (np.loadtxt(folder / f"{name}.csv", delimiter=",") for name in ("before", "after"))
+    assert before.shape == (210, 160) and after.shape == (84, 84)
+    summary = json.loads((folder / "lesson.json").read_text())
+    assert len(summary["ball_before"]) == 8 and len(set(summary["ball_before"])) == 1
+    assert max(summary["ball_after"]) < max(summary["ball_before"]) and len(set(summary["ball_after"])) > 1
+    with Image.open(folder / "before.jpg") as image:
+        assert image.size == (160, 210)
+    assert_moves(folder / "before_after.gif")
+
+
+def test_3_2_shows_one_view_after_the_other(lesson) -> None:
+    folder, _ = lesson("3.2_observation_wrapper", "--steps", "60")
+    seen = json.loads((folder / "lesson.json").read_text())["observations"]
+    assert seen["by_hand"]["shape"] == seen["mono"]["shape"] == [210, 160, 1]
+    assert seen["trim"]["shape"] == seen["aimbot"]["shape"] == [174, 144, 1] and seen["mono"]["values"] == [0, 255]
+    assert len(seen["counters"]["values"]) > 2
+    by_hand, mono = (np.loadtxt(folder / f"{name}.csv", delimiter=",") for name in ("by_hand", "mono"))
+    assert np.array_equal(by_hand, mono)
+    assert_moves(folder / "aimbot.gif")
+
+
+def test_3_3_goes_on_where_it_was_and_draws_bands_over_seeds(lesson) -> None:
+    folder, output = lesson("3.3_aimbot_training", *TRAIN["3.3_aimbot_training"])
+    runs = [folder / f"{variant}_2_{seed}" for variant in ("trim", "counters") for seed in (0, 1)]
+    written = {run: (run / "last" / "policy.safetensors").stat().st_mtime_ns for run in runs}
+    assert_a_trained_run(runs[-1])
+    assert "trim, 2 pictures" in output and (folder / "all_curves.png").exists()
+    # One of them is lost, as if it had been stopped before its first checkpoint: only that one is trained again.
+    shutil.rmtree(runs[0] / "last")
+    again = run_command(SCRIPTS["3.3_aimbot_training"], "--run-dir", folder, *TRAIN["3.3_aimbot_training"])
+    assert again.returncode == 0, again.stderr
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["3.3_aimbot_training"]
+    changed = [run for run in runs if (run / "last" / "policy.safetensors").stat().st_mtime_ns != written[run]]
+    assert changed == runs[:1]
+    results = json.loads((folder / "lesson.json").read_text())["results"]
+    assert {name: len(seeds) for name, seeds in results.items()} == {"trim, 2 pictures": 2, "counters, 2 pictures": 2}
+
+
+def test_3_4_compares_numbers_with_both(lesson) -> None:
+    folder, output = lesson("3.4_coordinates", *TRAIN["3.4_coordinates"])
+    for variant in ("coordinates", "both"):
+        assert_a_trained_run(folder / f"{variant}_0")
+    assert "landing_column" in output and "108 of them there" in output
+    summary = json.loads((folder / "lesson.json").read_text())
+    assert set(summary["minutes"]) == {"coordinates", "both"} and summary["best"] in summary["minutes"]
+    assert_moves(folder / f"{summary['best']}_0" / "agent.gif")
+
+
+@pytest.mark.parametrize("name", ["3.3_aimbot_training", "3.4_coordinates"])
+def test_a_variant_that_does_not_exist_is_named_with_those_that_do(name: str, tmp_path: Path) -> None:
+    done = run_command(SCRIPTS[name], "--variants", "sonar", "--run-dir", tmp_path / "run")
+    assert done.returncode == 2 and not (tmp_path / "run").exists()
+    (line,) = done.stderr.strip().splitlines()
+    assert "--variants sonar: allowed: " in line and "counters" in line
 
 
 @pytest.mark.skipif(not HAS_ZOO, reason="needs the extra 'zoo'")

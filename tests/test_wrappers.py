@@ -1,14 +1,30 @@
 """On the real emulator."""
 
+import re
+from typing import Any
+
 import gymnasium as gym
+import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from stable_baselines3.common.atari_wrappers import MaxAndSkipEnv
+from stable_baselines3.common.atari_wrappers import MaxAndSkipEnv, WarpFrame
+from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from rlbreakout.config import EnvConfig
-from rlbreakout.envs import make_emulator
+from rlbreakout.envs import make_emulator, register
+from rlbreakout.errors import UserError
 from rlbreakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICK_WIDTH, BRICKS_IN_A_ROW, BRICKS_LEFT
-from rlbreakout.wrappers import FIRE, LaunchBall, StalledGame, ball_in_play
+from rlbreakout.wrappers import (
+    FIRE,
+    AimbotObservation,
+    CoordinatesObservation,
+    LaunchBall,
+    LifeIsEpisode,
+    MonoObservation,
+    StalledGame,
+    TrimObservation,
+    ball_in_play,
+)
 
 NOOP, RIGHT, LEFT = 0, 2, 3
 BALL_X_RAM, PADDLE_X_RAM = 99, 72
@@ -140,3 +156,114 @@ def test_an_environment_without_fire_is_refused() -> None:
 
     with pytest.raises(ValueError, match="needs FIRE"):
         LaunchBall(NoFire(breakout()))
+
+
+# What the agent sees
+
+
+def screen_env(**settings: Any) -> gym.Env:
+    return make_emulator(EnvConfig(max_pool=False, **settings))
+
+
+VIEWS = {
+    "mono": lambda env: MonoObservation(env, "mono_1dim"),
+    "grey": lambda env: MonoObservation(env, "grey_3dim"),
+    "trim": lambda env: TrimObservation(env, "trim"),
+    "whiten, half": lambda env: TrimObservation(env, "whiten", half=True),
+    "aimbot": AimbotObservation,
+    "counters": lambda env: AimbotObservation(env, counters=True),
+    "coordinates": CoordinatesObservation,
+    "both": lambda env: CoordinatesObservation(MonoObservation(env, "mono_1dim"), image=True),
+    "trim(aimbot(mono))": lambda env: TrimObservation(AimbotObservation(MonoObservation(env)), half=True),
+    "mono(trim(aimbot))": lambda env: MonoObservation(TrimObservation(AimbotObservation(env)), "mono_3dim"),
+    "aimbot(blacken)": lambda env: AimbotObservation(TrimObservation(env, "blacken"), counters=True),
+    "life": LifeIsEpisode,
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_both_checkers_accept_it(view: Any) -> None:
+    check_env(view(screen_env()), skip_render_check=True)
+    sb3_check_env(view(screen_env()), skip_render_check=True)
+
+
+@pytest.mark.parametrize("view", [view for name, view in VIEWS.items() if name != "life"], ids=[*VIEWS][:-1])
+def test_the_observation_never_changes_what_rendering_shows(view: Any) -> None:
+    plain, viewed = LaunchBall(screen_env()), view(LaunchBall(screen_env()))
+    for env in (plain, viewed):
+        env.reset(seed=1)
+    for step in range(60):
+        plain.step(step % 4)
+        viewed.step(step % 4)
+        assert np.array_equal(plain.render(), viewed.render())
+
+
+def test_the_order_of_wrappers_changes_nothing_where_it_need_not() -> None:
+    one = AimbotObservation(MonoObservation(LaunchBall(screen_env())))
+    other = MonoObservation(AimbotObservation(LaunchBall(screen_env())))
+    for env in (one, other):
+        env.reset(seed=1)
+    marked = 0
+    for _ in range(80):
+        mine, theirs = one.step(0)[0], other.step(0)[0]
+        assert np.array_equal(mine, theirs)
+        marked += bool(mine[200:205, 8:152].any())
+    assert marked > 10
+
+
+def test_a_lost_life_ends_the_episode_and_the_next_begins_at_the_same_screen() -> None:
+    env = LifeIsEpisode(LaunchBall(screen_env(id="BreakoutNoFrameskip-v4")))
+    env.reset(seed=0)
+    games, ends = 0, []
+    for _ in range(2_000):
+        observation, _, terminated, _, info = env.step(0)
+        if terminated:
+            ends.append(info["lives"])
+            again, _ = env.reset()
+            if info["lives"]:
+                assert np.array_equal(observation, again)
+            else:
+                games += 1
+                assert env.unwrapped.ale.lives() == 5
+    assert games >= 2 and ends[:5] == [4, 3, 2, 1, 0]
+
+
+MISTAKES = {
+    "mono mode 'pink' is not known; allowed: 3col, grey_3dim, grey_1dim, mono_3dim, mono_1dim":
+        lambda env: MonoObservation(env, "pink"),
+    "trim mode 'cut' is not known; allowed: keep, trim, blacken, whiten": lambda env: TrimObservation(env, "cut"),
+    "AimbotObservation needs whole screens of 210x160 pixels, not 174x144; it must come before":
+        lambda env: AimbotObservation(TrimObservation(env, "trim")),
+    "TrimObservation needs whole screens of 210x160 pixels, not 84x84; it must come before":
+        lambda env: TrimObservation(WarpFrame(env)),
+    "CoordinatesObservation needs single frames, and MaxAndSkipEnv lays two over each other":
+        lambda env: CoordinatesObservation(MaxAndSkipEnv(env)),
+    "MonoObservation mode 'mono_1dim' must come before AimbotObservation with counters":
+        lambda env: MonoObservation(AimbotObservation(env, counters=True), "mono_1dim"),
+    "MonoObservation mode '3col' needs a screen in colour":
+        lambda env: MonoObservation(MonoObservation(env, "grey_1dim"), "3col"),
+    "AimbotObservation needs pictures, uint8": lambda env: AimbotObservation(CoordinatesObservation(env)),
+    "stack frames outside of it": lambda env: MonoObservation(
+        gym.wrappers.TransformObservation(
+            env, lambda screen: np.concatenate([screen, screen], 2), gym.spaces.Box(0, 255, (210, 160, 6), np.uint8)
+        )
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("message", "mistake"), MISTAKES.items(), ids=[text[:40] for text in MISTAKES])
+def test_a_mistake_is_told_at_construction(message: str, mistake: Any) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        mistake(screen_env())
+
+
+@pytest.mark.parametrize("wrapper", [TrimObservation, AimbotObservation, CoordinatesObservation])
+def test_another_game_is_refused(wrapper: type[gym.Wrapper]) -> None:
+    register()
+    pong = gym.make("PongNoFrameskip-v4")
+    with pytest.raises(
+        UserError,
+        match=f"{wrapper.__name__} knows Breakout's screen only, not that of PongNoFrameskip-v4; allowed: ALE",
+    ):
+        wrapper(pong)

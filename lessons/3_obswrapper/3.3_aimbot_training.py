@@ -16,12 +16,10 @@ from pathlib import Path
 from rlbreakout.config import Config, load_config, parse_config
 from rlbreakout.errors import UserError
 from rlbreakout.evaluate import evaluate
-from rlbreakout.lesson import finish, read_options, run_folder
+from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
 from rlbreakout.models import load_agent
 from rlbreakout.plots import draw_bands, read_scalar
 from rlbreakout.train import train_or_go_on
-
-CONFIG = Path(__file__).parents[2] / "configs" / "3.3_aimbot.yaml"
 
 # %% One change at a time, from the grey screen to the aimbot with numbers. All at half resolution.
 VARIANTS: dict[str, dict] = {
@@ -63,7 +61,7 @@ folder = run_folder("3_obswrapper/3.3_aimbot_training", options.run_dir, go_on=T
 # %% An agent is the lesson's config with another picture.
 def config(variant: str, stack: int, seed: int) -> Config:
     """The config of one agent."""
-    data = load_config(CONFIG).model_dump()
+    data = load_config(CONFIGS / "3.3_aimbot.yaml").model_dump()
     data |= {"name": f"{variant}_{stack}_{seed}", "seed": seed, "steps": options.steps}
     data["observation"] |= {**VARIANTS[variant], "frame_stack": stack}
     data["evaluation"]["every"] = 0

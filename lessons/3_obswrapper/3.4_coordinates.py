@@ -18,13 +18,11 @@ from rlbreakout.config import Config, load_config, parse_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.evaluate import evaluate
-from rlbreakout.lesson import finish, read_options, run_folder
+from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
 from rlbreakout.models import load_agent
 from rlbreakout.observation import COORDINATES
 from rlbreakout.plots import Curve, draw_bands, read_scalar
 from rlbreakout.train import train_or_go_on
-
-CONFIGS = Path(__file__).parents[2] / "configs"
 
 # %% What each agent sees, and the policy that takes it: convolutions for a picture, layers for a vector, both for both.
 VARIANTS: dict[str, tuple[str, dict]] = {

@@ -6,20 +6,22 @@ paddle held at the far side.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import ale_py
 import numpy as np
 from ale_py.roms import get_rom_path
 
-from rlbreakout.aimbot import SPEEDS, BallTracker, Landing
+from rlbreakout.aimbot import SPEEDS, BallTracker, Flight, Landing
 from rlbreakout.screen import (
     BRICKS_BOTTOM,
+    GAME_RIGHT,
     PADDLE_LEFTMOST,
     PADDLE_RIGHTMOST,
     PADDLE_TOP,
     WIDE_PADDLE,
+    Ball,
+    Paddle,
     find_ball,
     find_paddle,
 )
@@ -31,7 +33,8 @@ BALL_COLUMN_OFFSET, BALL_ROW_OFFSET, PADDLE_OFFSET = -49, 9, -47
 
 NOOP, FIRE, RIGHT, LEFT = range(4)
 FRAMES_UNTIL_LANDING = 200
-STEPS_BETWEEN_AIMS = 20
+CLOSE_ENOUGH = 2
+"""Columns from its target at which the paddle stays where it is."""
 
 
 @dataclass
@@ -53,6 +56,17 @@ class Accuracy:
     """Steps that predict, by the speed of the ball."""
     narrow: int = 0
     """Steps that predict while the paddle is narrow."""
+
+    def add(self, landing: Landing, flight: Flight, paddle: Paddle, *, column: int, frames: int) -> None:
+        """Count a step of which the truth is known: the ball will land at `column`, in `frames`."""
+        self.steps += 1
+        if not landing.known[0]:
+            return
+        self.predicted += 1
+        self.errors.append(abs(int(landing.column[0]) - column))
+        self.frame_errors.append(int(landing.frames[0]) - frames)
+        self.speeds[abs(float(flight.columns_a_frame[0])), abs(float(flight.rows_a_frame[0]))] += 1
+        self.narrow += int(paddle.right[0] < GAME_RIGHT and paddle.right[0] - paddle.column[0] < WIDE_PADDLE)
 
     def within(self, columns: int) -> float:
         """Share of the predictions that are at most so many columns off."""
@@ -86,6 +100,17 @@ class Game:
         row, column = int(ram[BALL_ROW_RAM]), int(ram[BALL_COLUMN_RAM])
         return (row + BALL_ROW_OFFSET, column + BALL_COLUMN_OFFSET) if row else None
 
+    def ball_falls(self) -> bool:
+        """Whether the ball is between the bricks and the paddle's line, and moves downwards in the next frame."""
+        before = self.ball()
+        if before is None or not BRICKS_BOTTOM <= before[0] < PADDLE_TOP:
+            return False
+        state = self.ale.cloneState()
+        self.act(NOOP)
+        after = self.ball()
+        self.ale.restoreState(state)
+        return after is not None and after[0] > before[0]
+
     def landing(self) -> tuple[int, int] | None:
         """Frames until the ball's top is at PADDLE_TOP or below, and its column then; None if a paddle is in its way
         already. The game goes on as if this had not been asked."""
@@ -114,69 +139,58 @@ class Game:
         return None
 
 
-def play(descents: int, frame_skip: int = 4, seed: int = 0, predict: Callable[..., Landing] | None = None) -> Accuracy:
+def play(descents: int, frame_skip: int = 4, seed: int = 0) -> Accuracy:
     """Play games until the ball has fallen to the paddle `descents` times, and compare the aimbot with the truth.
 
     The paddle goes where the aimbot says, and meets the ball with another part of itself every time, so that all speeds
-    come up. `predict(frame, frames)` replaces the aimbot, for comparison.
+    come up, and the ball gets behind the bricks, where it makes the paddle narrow.
     """
-    game, random = Game(seed), np.random.default_rng(seed)
-    tracker, count = BallTracker(1), Accuracy(frame_skip)
-    lives, falling, aim, target = game.ale.lives(), False, 0, 80
+    game, player, count = Game(seed), _Player(seed), Accuracy(frame_skip)
+    tracker, only = BallTracker(1), np.array([0])
+    lives, falling, now = game.ale.lives(), False, 0
     truth: tuple[int, int] | None = None
-    frame_now = truth_at = 0
+    """Frame and column of the landing."""
     while count.descents < descents:
         frame = game.ale.getScreenGrayscale()[None]
-        ball = find_ball(frame)
-        flight = tracker.look(ball, frame_skip)
-        landing = tracker.landing() if predict is None else predict(ball, frame_skip)
-        before, falling = falling, False
-        place = game.ball()
-        if place is not None and BRICKS_BOTTOM <= place[0] < PADDLE_TOP and _falls(game):
-            falling = True
-            if not before:  # from here on only the side walls touch it: one truth for the descent
-                truth = game.landing()
-                truth_at = frame_now + truth[0] if truth else 0
-            if truth is not None:
-                count.steps += 1
-                if landing.known[0]:
-                    count.predicted += 1
-                    count.errors.append(abs(int(landing.column[0]) - truth[1]))
-                    count.frame_errors.append(int(landing.frames[0]) - (truth_at - frame_now))
-                    if flight.known[0]:
-                        speed = abs(float(flight.columns_a_frame[0])), abs(float(flight.rows_a_frame[0]))
-                        count.speeds[speed] += 1
-                    paddle = find_paddle(frame)
-                    count.narrow += int(paddle.right[0] - paddle.column[0] < WIDE_PADDLE and paddle.right[0] < 152)
+        ball, paddle = find_ball(frame), find_paddle(frame)
+        flight, landing = tracker.look(ball, frame_skip), tracker.landing(paddle=paddle)
+        before, falling = falling, game.ball_falls()
+        if falling and not before:  # from here on only the side walls touch it: one truth for the descent
+            found = game.landing()
+            truth = (now + found[0], found[1]) if found else None
+        if falling and truth is not None:
+            count.add(landing, flight, paddle, column=truth[1], frames=truth[0] - now)
         elif landing.known[0]:
             count.false_alarms += 1
         count.descents += before and not falling
-        if landing.known[0]:
-            if not before:
-                aim = int(random.integers(-1, 14))
-            target = int(landing.column[0]) - aim
-        elif ball.seen[0]:
-            target = int(ball.column[0]) - 8
-        paddle_column = int(game.ale.getRAM()[PADDLE_RAM]) + PADDLE_OFFSET
-        offset = target - paddle_column
-        action = FIRE if place is None else RIGHT if offset > 2 else LEFT if offset < -2 else NOOP
+        action = player.action(game, ball, landing, begins=not before)
         for _ in range(frame_skip):
             game.act(action)
-        frame_now += frame_skip
-        if game.ale.lives() != lives:
-            lives = game.ale.lives()
-            tracker.forget(np.array([0]))
+        now += frame_skip
         if game.ale.game_over():
             game.ale.reset_game()
+        if game.ale.lives() != lives:
             lives = game.ale.lives()
-            tracker.forget(np.array([0]))
+            tracker.forget(only)
     return count
 
 
-def _falls(game: Game) -> bool:
-    """Whether the ball moves downwards in the next frame, the paddle out of its way or not."""
-    state, before = game.ale.cloneState(), game.ball()
-    game.act(NOOP)
-    after = game.ball()
-    game.ale.restoreState(state)
-    return before is not None and after is not None and after[0] > before[0]
+class _Player:
+    """Brings the paddle to where the ball comes down."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+        self._aim, self._target = WIDE_PADDLE // 2, 0
+
+    def action(self, game: Game, ball: Ball, landing: Landing, begins: bool) -> int:
+        """FIRE, RIGHT, LEFT or NOOP. `begins`: whether a new descent does."""
+        if game.ball() is None:
+            return FIRE
+        if landing.known[0]:
+            if begins:  # another part of the paddle, because that decides the angle and the speed
+                self._aim = int(self._random.integers(-1, WIDE_PADDLE - 2))
+            self._target = int(landing.column[0]) - self._aim
+        elif ball.seen[0]:
+            self._target = int(ball.column[0]) - WIDE_PADDLE // 2
+        offset = self._target - (int(game.ale.getRAM()[PADDLE_RAM]) + PADDLE_OFFSET)
+        return RIGHT if offset > CLOSE_ENOUGH else LEFT if offset < -CLOSE_ENOUGH else NOOP

@@ -1,0 +1,195 @@
+"""BreakoutVecEnv against gymnasium's environments, and SB3's contract."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from stable_baselines3.common.monitor import Monitor
+
+from rlbreakout.config import OBSERVATION_KINDS, Config, parse_config
+from rlbreakout.envs import make_vec_env
+from rlbreakout.errors import UserError
+from rlbreakout.plots import read_games
+from rlbreakout.train import train
+from rlbreakout.vec_env import BreakoutVecEnv
+
+
+def config(observation: dict[str, Any] | None = None, **env: Any) -> Config:
+    """A fast environment without anything random in it, unless `env` asks for it."""
+    observation = observation or {"kind": "coordinates", "frame_stack": 1}
+    settings = {"id": "BreakoutNoFrameskip-v4", "noop_max": 0, "max_pool": False, "n_envs": 3, "vec_env": "fast", **env}
+    return parse_config({"policy": OBSERVATION_KINDS[observation["kind"]], "observation": observation, "env": settings})
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
+    return np.array_equal(one, other) and one.dtype == other.dtype
+
+
+CASES: list[tuple[dict[str, Any], dict[str, Any], int]] = [
+    ({"kind": "coordinates", "frame_stack": 1}, {}, 2_000),
+    ({"kind": "image", "half": True, "aimbot": True, "counters": True, "frame_stack": 3}, {}, 600),
+    (
+        {"kind": "both", "mode": "3col", "trim": "whiten", "aimbot": True, "frame_stack": 2},
+        {"episodic_life": False, "clip_reward": False},
+        250,
+    ),
+    ({"kind": "coordinates", "frame_stack": 2}, {"frame_skip": 2}, 400),
+    ({"kind": "rgb", "frame_stack": 1}, {"launch_ball": "never"}, 250),
+    ({"kind": "warp", "frame_stack": 4}, {"max_pool": True}, 250),
+    ({"kind": "image", "mode": "grey_3dim", "trim": "keep"}, {"frame_skip": 3, "max_pool": True}, 300),
+]
+
+
+@pytest.mark.parametrize(("observation", "env", "steps"), CASES, ids=lambda value: str(value)[:60])
+def test_it_plays_as_gymnasiums_environments_do(observation: dict, env: dict, steps: int) -> None:
+    fast = make_vec_env(config(observation, **env), seed=3)
+    one_by_one = make_vec_env(config(observation, **env, vec_env="dummy"), seed=3)
+    assert fast.observation_space == one_by_one.observation_space and fast.action_space == one_by_one.action_space
+    random, ends, games = np.random.default_rng(0), 0, 0
+    assert same(fast.reset(), one_by_one.reset())
+    for _ in range(steps):
+        actions = random.integers(4, size=3)
+        mine, rewards, dones, infos = fast.step(actions)
+        theirs, their_rewards, their_dones, their_infos = one_by_one.step(actions)
+        assert same(mine, theirs)
+        assert np.array_equal(rewards, their_rewards) and np.array_equal(dones, their_dones)
+        for info, other in zip(infos, their_infos, strict=True):
+            assert ("terminal_observation" in info) == ("terminal_observation" in other)
+            if "terminal_observation" in info:
+                ends += 1
+                assert same(info["terminal_observation"], other["terminal_observation"])
+                assert info["TimeLimit.truncated"] == other["TimeLimit.truncated"]
+            assert ("episode" in info) == ("episode" in other)
+            if "episode" in info:
+                games += 1
+                assert info["episode"]["r"] == other["episode"]["r"]
+    assert games >= 3 and (ends > 3 * games) == (env.get("episodic_life", True))
+    fast.close()
+    one_by_one.close()
+
+
+def play(env: Any, steps: int, seed: int = 0) -> tuple[list, list[dict]]:
+    """Rewards and ends of random actions, and the games that ended."""
+    random = np.random.default_rng(seed)
+    env.reset()
+    told, games = [], []
+    for _ in range(steps):
+        _, rewards, dones, infos = env.step(random.integers(4, size=env.num_envs))
+        told.append((rewards.tolist(), dones.tolist()))
+        games += [info["episode"] for info in infos if "episode" in info]
+    return told, games
+
+
+def test_a_game_is_reported_with_its_whole_score_and_length_whatever_the_agent_is_told(tmp_path: Path) -> None:
+    whole = config(episodic_life=False, clip_reward=False, n_envs=2)
+    env = BreakoutVecEnv(whole, seed=1)
+    random, sums, lengths, checked = np.random.default_rng(0), np.zeros(2), np.zeros(2), 0
+    env.reset()
+    for _ in range(500):
+        _, rewards, dones, infos = env.step(random.integers(4, size=2))
+        sums += rewards
+        lengths += 1
+        for game in np.flatnonzero(dones):
+            episode = infos[game]["episode"]
+            assert episode["r"] == sums[game]
+            assert 4 * (lengths[game] - 1) < episode["l"] <= 4 * lengths[game]  # frames; the last step may be cut short
+            sums[game] = lengths[game] = 0
+            checked += 1
+    env.close()
+    assert checked >= 4
+    # The same games, told life by life and clipped.
+    told = BreakoutVecEnv(config(n_envs=2), seed=1, monitor_file=tmp_path / "fast")
+    rewards, games = play(told, 500)
+    told.close()
+    assert {reward for step, _ in rewards for reward in step} <= {0.0, 1.0}
+    assert sum(sum(dones) for _, dones in rewards) >= 5 * len(games) > 0
+    assert read_games(tmp_path).scores.tolist() == [game["r"] for game in games]
+
+
+def test_the_same_seed_plays_the_same_games_with_sticky_actions_and_random_starts() -> None:
+    def games(seed: int) -> list:
+        env = make_vec_env(config(id="ALE/Breakout-v5", noop_max=30), seed=seed)
+        told = play(env, 300)[0]
+        env.close()
+        return told
+
+    assert games(5) == games(5) != games(6)
+
+
+def test_sticky_actions_change_the_game() -> None:
+    played = []
+    for sticky in (0.0, 0.9):
+        env = make_vec_env(config(repeat_action_probability=sticky), seed=0)
+        played.append(play(env, 200)[0])
+        env.close()
+    assert played[0] != played[1]
+
+
+def test_seeds_are_one_for_each_game_and_can_be_set_anew() -> None:
+    env = make_vec_env(config(id="ALE/Breakout-v5", noop_max=30, n_envs=2), seed=7)
+    told = play(env, 150)[0]
+    env.seed(7)
+    assert play(env, 150)[0] == told
+    env.seed(8)
+    other = play(env, 150)[0]
+    # Game 1 of seed 7 and game 0 of seed 8 are the same game under the same actions, but these actions differ.
+    assert other != told
+    env.close()
+
+
+def test_the_ball_is_launched_as_the_config_says() -> None:
+    def balls_seen(launch: str) -> list[bool]:
+        env = make_vec_env(config(launch_ball=launch, n_envs=1))
+        env.reset()
+        seen = [bool(env.step(np.array([0]))[0][0, 0]) for _ in range(200)]
+        env.close()
+        return seen
+
+    assert not any(balls_seen("never"))
+    assert any(balls_seen("every_life")[:4]) and any(balls_seen("every_life")[120:])
+    assert any(balls_seen("on_reset")[:4])
+
+
+def test_the_rest_of_sb3s_contract() -> None:
+    env = BreakoutVecEnv(config(n_envs=2))
+    env.reset()
+    assert env.get_attr("lives") == [5, 5] and env.get_attr("lives", [1]) == [5]
+    assert env.get_attr("render_mode") == ["rgb_array", "rgb_array"]
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        env.get_attr("nothing")
+    with pytest.raises(NotImplementedError):
+        env.set_attr("lives", 3)
+    assert env.env_method("get_action_meanings", indices=0) == [["NOOP", "FIRE", "RIGHT", "LEFT"]]
+    assert env.env_is_wrapped(Monitor) == [True, True]
+    assert [image.shape for image in env.get_images() if image is not None] == [(210, 160, 3)] * 2
+    env.close()
+    env.close()  # twice does no harm
+
+
+def test_a_training_on_it_leaves_what_any_training_leaves(tmp_path: Path) -> None:
+    small = parse_config(
+        {
+            "steps": 256,
+            "env": {"vec_env": "fast", "n_envs": 4, "max_pool": False},
+            "observation": {"kind": "both", "half": True, "frame_stack": 2},
+            "policy": "MultiInputPolicy",
+            "network": {"cnn": "nips", "net_arch": [16], "activation": "relu"},
+            "ppo": {"n_steps": 32, "batch_size": 64, "n_epochs": 1},
+            "evaluation": {"every": 256, "games": 1},
+        }
+    )
+    run = train(small, tmp_path / "run", progress_bar=False)
+    left = {path.name for path in run.iterdir()}
+    assert {"config.yaml", "evaluations.csv", "last", "best", "agent.gif", "fast.monitor.csv"} <= left
+    more = small.model_copy(update={"steps": 384})
+    assert train(more, run, resume=True, progress_bar=False) == run
+
+
+def test_an_id_that_draws_its_frame_skip_is_refused() -> None:
+    with pytest.raises(
+        UserError, match=r"env.vec_env fast cannot draw a frame skip as env.id Breakout-v4 does; allowed: "
+    ):
+        config(id="Breakout-v4")
