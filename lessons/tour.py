@@ -29,7 +29,7 @@ FEW_STEPS: dict[str, list[str]] = {
     "2.1_envs": ["--steps", "1024", "--games", "2"],
     "2.2_callbacks": ["--steps", "1024", "--games", "2"],
     "2.3_copying_hp_zoo": ["--steps", "1024", "--games", "2"],
-    "2.4_fast_envs": ["--steps", "1024", "--games", "2"],
+    "2.4_fast_envs": ["--steps", "256", "--rollout", "256", "--games", "1"],
     "3.1_observation_space": [],
     "3.2_observation_wrapper": ["--steps", "60"],
     "3.3_aimbot_training": ["--steps", "2048", "--games", "2", "--variants", "trim", "aimbot", "--stacks", "3"],

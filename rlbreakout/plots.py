@@ -37,12 +37,24 @@ class Games(NamedTuple):
 
 def read_scalar(folder: Path, tag: str) -> Curve:
     """A scalar of a run's TensorBoard events against agent steps. Raises UserError if it is not there."""
-    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
-    tags = events.Tags()["scalars"]
-    if tag not in tags:
+    curve = find_scalar(folder, tag)
+    if curve is None:
+        tags = _events(folder).Tags()["scalars"]
         raise UserError(f"{folder} has no scalar {tag!r}; it has: {', '.join(sorted(tags)) or 'none'}")
+    return curve
+
+
+def find_scalar(folder: Path, tag: str) -> Curve | None:
+    """A scalar of a run's TensorBoard events against agent steps, or None if it is not there (no game ended yet)."""
+    events = _events(folder)
+    if tag not in events.Tags()["scalars"]:
+        return None
     points = events.Scalars(tag)
     return Curve(np.array([p.step for p in points]), np.array([p.value for p in points]))
+
+
+def _events(folder: Path) -> EventAccumulator:
+    return EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
 
 
 def read_monitor_file(path: Path) -> Games:
@@ -100,7 +112,10 @@ def draw_bands(
     axes.set(title=title, xlabel=x_label, ylabel=y_label)
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    if curves:
+        axes.legend(fontsize="small")
+    else:
+        axes.text(0.5, 0.5, "no game has ended yet", transform=axes.transAxes, ha="center")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)

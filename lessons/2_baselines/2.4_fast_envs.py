@@ -19,11 +19,9 @@ from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluate import evaluate
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.models import build_algorithm, load_agent
-from rlbreakout.plots import Curve, draw_curves, read_scalar
+from rlbreakout.plots import Curve, draw_curves, find_scalar, read_scalar
 from rlbreakout.runs import start_run
 from rlbreakout.train import learn, show
-
-ROLLOUT = 1024  # agent steps between two updates, as in 2.1
 
 
 @dataclass
@@ -32,6 +30,8 @@ class Options:
     """Agent steps to train for, with each of the three environments."""
     seed: int = 0
     """Decides the network's first weights, the games and the actions."""
+    rollout: int = 1024
+    """Agent steps between two updates, a multiple of 64; by default as in 2.1."""
     games: int = 20
     """Whole games that each trained agent plays to get its score."""
     run_dir: Path | None = None
@@ -53,7 +53,13 @@ def config(vec_env: Literal["dummy", "fast"], n_envs: int) -> Config:
         seed=options.seed,
         steps=options.steps,
         env=EnvConfig(id="BreakoutNoFrameskip-v4", vec_env=vec_env, n_envs=n_envs),
-        ppo=PPOConfig(n_steps=ROLLOUT // n_envs, batch_size=256, n_epochs=4, learning_rate=2.5e-4, clip_range=0.1),
+        ppo=PPOConfig(
+            n_steps=max(1, options.rollout // n_envs),
+            batch_size=min(256, options.rollout),
+            n_epochs=4,
+            learning_rate=2.5e-4,
+            clip_range=0.1,
+        ),
         evaluation=EvaluationConfig(every=0),
     )
 
@@ -82,13 +88,14 @@ for name, choice in CHOICES.items():
     learn(build_algorithm(choice, make_vec_env(choice, monitor_dir=run)), choice, run)
     runs[name], scores[name] = run, evaluate(load_agent(run), games=options.games, seed=1000)
 
-# %% By the clock: `time/fps` is steps over all the time since the start.
+# %% By the clock: `time/fps` is steps over all the time since the start. 64 games have to go on for some 10,000 agent
+# steps before the first of them ends and there is a score to draw.
 speeds, curves = {}, {}
 for name, run in runs.items():
-    speed, score = read_scalar(run, "time/fps"), read_scalar(run, "rollout/ep_rew_mean")
+    speed = read_scalar(run, "time/fps")
     speeds[name] = float(speed.y[-1])
-    minutes = dict(zip(speed.x.tolist(), speed.x / speed.y / 60, strict=True))
-    curves[name] = Curve(np.array([minutes[x] for x in score.x.tolist()]), score.y)
+    if (score := find_scalar(run, "rollout/ep_rew_mean")) is not None:
+        curves[name] = Curve(np.interp(score.x, speed.x, speed.x / speed.y / 60), score.y)
 picture = draw_curves(curves, folder / "score_by_minutes.png", title="The same PPO, by the clock", x_label="minutes")
 
 print(f"\n{'environments':24}{'alone':>10}{'with PPO':>10}   score of whole games [95% interval]")

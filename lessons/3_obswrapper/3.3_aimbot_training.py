@@ -18,7 +18,7 @@ from rlbreakout.errors import UserError
 from rlbreakout.evaluate import evaluate
 from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
 from rlbreakout.models import load_agent
-from rlbreakout.plots import draw_bands, read_scalar
+from rlbreakout.plots import draw_bands, find_scalar
 from rlbreakout.train import train_or_go_on
 
 # %% One change at a time, from the grey screen to the aimbot with numbers. All at half resolution.
@@ -82,7 +82,8 @@ for number, (variant, stack, seed) in enumerate(jobs, 1):
     if not score_file.exists():
         score_file.write_text(json.dumps(asdict(evaluate(load_agent(run / "last"), games=options.games, seed=1000))))
     results.setdefault(name, []).append(json.loads(score_file.read_text()))
-    curves.setdefault(name, []).append(read_scalar(run, "rollout/ep_rew_mean"))
+    if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # none, as long as no game has ended
+        curves.setdefault(name, []).append(curve)
 
 # %% The band goes from the worst seed to the best.
 best = max(results, key=lambda name: sum(result["mean"] for result in results[name]))

@@ -21,7 +21,7 @@ from rlbreakout.evaluate import evaluate
 from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
 from rlbreakout.models import load_agent
 from rlbreakout.observation import COORDINATES
-from rlbreakout.plots import Curve, draw_bands, read_scalar
+from rlbreakout.plots import Curve, draw_bands, find_scalar, read_scalar
 from rlbreakout.train import train_or_go_on
 
 # %% What each agent sees, and the policy that takes it: convolutions for a picture, layers for a vector, both for both.
@@ -79,6 +79,7 @@ print(f"... and {len(COORDINATES) - 19} bricks, {int(vector[19:].sum())} of them
 results: dict[str, list[dict]] = {}
 by_steps: dict[str, list[Curve]] = {}
 by_minutes: dict[str, list[Curve]] = {}
+minutes: dict[str, list[float]] = {}
 for variant in options.variants:
     for seed in range(options.seed, options.seed + options.seeds):
         run = folder / f"{variant}_{seed}"
@@ -89,9 +90,12 @@ for variant in options.variants:
             result = asdict(evaluate(load_agent(run / "last"), games=options.games, seed=0))
             score_file.write_text(json.dumps(result))
         results.setdefault(variant, []).append(json.loads(score_file.read_text()))
-        score, speed = read_scalar(run, "rollout/ep_rew_mean"), read_scalar(run, "time/fps")
-        by_steps.setdefault(variant, []).append(score)
-        by_minutes.setdefault(variant, []).append(Curve(np.interp(score.x, speed.x, speed.x / speed.y / 60), score.y))
+        speed = read_scalar(run, "time/fps")
+        minutes.setdefault(variant, []).append(float(speed.x[-1] / speed.y[-1] / 60))
+        if (score := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # none, as long as no game has ended
+            clock = Curve(np.interp(score.x, speed.x, speed.x / speed.y / 60), score.y)
+            by_steps.setdefault(variant, []).append(score)
+            by_minutes.setdefault(variant, []).append(clock)
 
 # %% Against agent steps, and by the clock.
 pictures = [
@@ -100,9 +104,8 @@ pictures = [
 ]
 print(f"\n{'what it sees':14} minutes   mean score of whole games, a seed each [95% interval]")
 for variant, seeds in results.items():
-    minutes = max(curve.x[-1] for curve in by_minutes[variant])
     scores = "  ".join(f"{r['mean']:.1f} [{r['ci95'][0]:.1f}, {r['ci95'][1]:.1f}]" for r in seeds)
-    print(f"{variant:14}{minutes:8.1f}   {scores}")
+    print(f"{variant:14}{max(minutes[variant]):8.1f}   {scores}")
 
 # %%
 best = max(results, key=lambda variant: sum(result["mean"] for result in results[variant]))
@@ -117,6 +120,6 @@ finish(
     greedy=first["greedy"],
     best=best,
     results={name: [{"mean": r["mean"], "ci95": r["ci95"]} for r in seeds] for name, seeds in results.items()},
-    minutes={name: [float(curve.x[-1]) for curve in seeds] for name, seeds in by_minutes.items()},
+    minutes=minutes,
     look_at="both pictures and the gif; then change what the agent sees, in configs/3.4_coordinates.yaml",
 )
