@@ -103,6 +103,8 @@ def path_of_lessons() -> str:
         "3.2_observation_wrapper": "mono, trim, aimbot",
     }
     for name, text in seeing.items():
+        if name not in lessons:
+            continue
         run = lessons[name]
         readme = f"lessons/{'2_baselines' if name[0] == '2' else '3_obswrapper'}/README.md"
         scored = f"{run['score']:.1f} ({run['games']} games, seed {run['seed']}, `{run['env_id']}`, sampled)"
@@ -113,6 +115,8 @@ def path_of_lessons() -> str:
         ("3.3", "which picture is learned from fastest? (here: the aimbot's)", "3.3_aimbot.json", "aimbot_3_0", "3.3"),
         ("3.4", "pictures, numbers, or both? (here: numbers)", "3.4_coordinates.json", "coordinates_0", "3.4"),
     ):
+        if not (RESULTS / file).exists():
+            continue
         run = load(file)["runs"][run_name]
         result = run["evaluations"][0]
         scored = f"{result['mean']:.1f} ({result['games']} games, seed {result['seed']}, `{result['env_id']}`, sampled)"
@@ -146,9 +150,14 @@ def first_ppo() -> str:
     return table(["agent", "mean score", "games", "environment"], rows)
 
 
+NOT_YET = "not measured yet"
+
+
 def fast_envs() -> str:
     """Lesson 2.4: one after the other, and fast."""
-    run = load("lessons.json")["2.4_fast_envs"]
+    run = load("lessons.json").get("2.4_fast_envs")
+    if run is None:
+        return table([NOT_YET], [])
     rows = [
         [name, f"{run['alone'][name]:,.0f}", f"{speed:,.0f}", interval(run["scores"][name])]
         for name, speed in run["steps_per_second"].items()
@@ -159,6 +168,8 @@ def fast_envs() -> str:
 def speeds() -> str:
     """What `rlbreakout bench` says about speed."""
     bench = load("bench.json")
+    if "to" in bench["ratios"]:  # a file of an older bench
+        return table([NOT_YET], [])
     ratios = list(bench["ratios"].items())
     rows = []
     for figure in bench["figures"]:
@@ -176,7 +187,7 @@ def aimbot_accuracy() -> str:
         if what == "aimbot":
             share = figure["unit"] == "share"
             rows.append([name, f"{figure['value']:.2%}" if share else f"{figure['value']:,.0f} {figure['unit']}"])
-    return table(["aimbot", "measured"], rows)
+    return table(["aimbot", "measured"], rows) if rows else table([NOT_YET], [])
 
 
 SEEN = {"coordinates": "coordinates", "image": "image", "counters": "image + counters", "both": "both"}
@@ -195,11 +206,12 @@ def what_it_sees() -> str:
     rows = []
     for what, runs in agents_that_see().items():
         for run in runs:
-            sampled, greedy = run["evaluations"]
+            sampled, *others = run["evaluations"]
             training = run["training"]
             steps, seed = f"{training['steps']:,}", str(run["config"]["seed"])
-            stalled = f"{sampled['stalled']}, {greedy['stalled']}"
-            rows.append([what, seed, steps, f"{training['minutes']:.0f}", interval(sampled), interval(greedy), stalled])
+            stalled = ", ".join(str(result["stalled"]) for result in run["evaluations"])
+            greedy = interval(others[0]) if others else NOT_YET
+            rows.append([what, seed, steps, f"{training['minutes']:.0f}", interval(sampled), greedy, stalled])
     return table(
         ["what it sees", "seed", "agent steps", "minutes", "sampled [95% interval]", "greedy", "stalled (of 100 each)"],
         rows,

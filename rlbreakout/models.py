@@ -245,6 +245,7 @@ def check_spaces(folder: Path, env: VecEnv) -> None:
     about = _read_about(folder)
     made_for, given = about["observation_shape"], _shape(_channels_first(env).observation_space)
     if made_for != given:
+        made_for, given = (tuple(shape) if isinstance(shape, list) else shape for shape in (made_for, given))
         raise UserError(f"model {folder} was made for observations of shape {made_for}, the environment gives {given}")
     if about["n_actions"] != _actions(env.action_space):
         raise UserError(f"model {folder} was made for {about['n_actions']} actions, not {_actions(env.action_space)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lessons.tour import all_lessons
 from rlbreakout.config import Config, load_config
 from rlbreakout.train import train
 
@@ -53,3 +55,23 @@ def tiny_config(*overrides: str) -> Config:
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a finished small training."""
     return train(tiny_config(), tmp_path_factory.mktemp("runs") / "tiny", progress_bar=False)
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory: pytest.TempPathFactory):
+    """Run a lesson once with few steps, and give its folder and its output to every test that asks."""
+    scripts = {script.stem: script for script in all_lessons()}
+    done: dict[str, tuple[Path, str]] = {}
+
+    def run(name: str, *options: str) -> tuple[Path, str]:
+        if name not in done:
+            folder = tmp_path_factory.mktemp("lessons") / name
+            result = run_command(scripts[name], "--run-dir", folder, *options)
+            assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+            left = json.loads((folder / "lesson.json").read_text())["files"]
+            assert left and all((folder / file).exists() for file in left)
+            assert sorted(path.name for path in folder.parent.iterdir()) == [name]
+            done[name] = folder, result.stdout
+        return done[name]
+
+    return run

@@ -102,6 +102,7 @@ def test_the_figures_of_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     for name, value in (("SECONDS", 0.1), ("REPEATS", 1), ("DESCENTS", 5), ("MANY", 8)):
         monkeypatch.setattr(speed, name, value)
+    monkeypatch.setattr(speed, "OBSERVATIONS", {"coordinates": speed.OBSERVATIONS["coordinates"]})
     speed.bench(tmp_path / "bench.json")
     data = json.loads((tmp_path / "bench.json").read_text())
     figures = {figure["name"]: (figure["value"], figure["unit"]) for figure in data["figures"]}

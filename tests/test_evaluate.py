@@ -47,7 +47,7 @@ def test_bootstrap_interval_of_known_scores() -> None:
 
 def test_the_same_seed_gives_the_same_scores_and_another_seed_others(tiny_run: Path) -> None:
     def scores(seed: int, greedy: bool) -> list[float]:
-        return evaluate(load_agent(tiny_run), games=12, seed=seed, greedy=greedy).scores
+        return evaluate(load_agent(tiny_run), games=4, seed=seed, greedy=greedy).scores
 
     assert scores(0, False) == scores(0, False) != scores(1, False)
     assert scores(0, True) == scores(0, True)

@@ -16,6 +16,7 @@ import numpy as np
 
 from rlbreakout.config import Config, EnvConfig, EvaluationConfig, PPOConfig
 from rlbreakout.envs import make_vec_env
+from rlbreakout.errors import UserError
 from rlbreakout.evaluate import evaluate
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.models import build_algorithm, load_agent
@@ -39,6 +40,8 @@ class Options:
 
 
 options = read_options(Options, __doc__)
+if options.rollout < 64:
+    raise UserError(f"--rollout is {options.rollout}; allowed: 64 or more, a step for each of 64 environments")
 folder = run_folder("2_baselines/2.4_fast_envs", options.run_dir)
 
 
@@ -54,7 +57,7 @@ def config(vec_env: Literal["dummy", "fast"], n_envs: int) -> Config:
         steps=options.steps,
         env=EnvConfig(id="BreakoutNoFrameskip-v4", vec_env=vec_env, n_envs=n_envs),
         ppo=PPOConfig(
-            n_steps=max(1, options.rollout // n_envs),
+            n_steps=options.rollout // n_envs,
             batch_size=min(256, options.rollout),
             n_epochs=4,
             learning_rate=2.5e-4,

@@ -107,7 +107,7 @@ def bench(json_file: Path | None = None) -> list[Figure]:
         }
     )
     memory = peak_memory()
-    for name in ("image", "both"):
+    for name in [name for name in OBSERVATIONS if name != "coordinates"]:
         ppo[f"PPO, BreakoutVecEnv, {name}"] = ppo_speed(fast_config(name))
     for name, value in ppo.items():
         measure(name, STEPS, value)

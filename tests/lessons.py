@@ -1,0 +1,49 @@
+"""What the tests of the lessons share: running a script as a learner runs it, and what every lesson must leave."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lessons.tour import all_lessons
+from rlbreakout.plots import read_scalar
+from tests.conftest import rlbreakout
+
+SCRIPTS = {script.stem: script for script in all_lessons()}
+
+HAS_ZOO = importlib.util.find_spec("rl_zoo3") is not None
+TRAIN = {
+    "1.3_train": ("--steps", "256", "--games", "2"),
+    "2.1_envs": ("--steps", "1024", "--games", "2"),
+    "2.2_callbacks": ("--steps", "2048", "--games", "2"),
+    "2.3_copying_hp_zoo": ("--steps", "2048", "--games", "1", *(["--zoo"] if HAS_ZOO else [])),
+    "2.4_fast_envs": ("--steps", "256", "--rollout", "256", "--games", "1"),
+    "3.3_aimbot_training": (
+        *("--steps", "2048", "--games", "1", "--seeds", "2"),
+        *("--variants", "counters", "--stacks", "2"),
+    ),
+    "3.4_coordinates": ("--steps", "8192", "--games", "1", "--variants", "coordinates"),
+}
+
+
+def assert_moves(gif: Path) -> None:
+    """The gif has more than one different picture."""
+    with Image.open(gif) as image:
+        pictures = set()
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            pictures.add(image.convert("RGB").tobytes())
+    assert len(pictures) > 10, gif
+
+
+def assert_a_trained_run(run: Path, tag: str = "rollout/ep_rew_mean") -> None:
+    """Curves with rising steps, and a model that `rlbreakout evaluate` accepts."""
+    steps = read_scalar(run, tag).x
+    assert len(steps) >= 1 and (np.diff(steps) > 0).all() and steps[-1] >= 1
+    evaluated = rlbreakout("evaluate", run, "--games", "1", "--json", run / "test.json")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert json.loads((run / "test.json").read_text())["games"] == 1
