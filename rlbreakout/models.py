@@ -243,7 +243,8 @@ def restore(model: BaseAlgorithm, folder: Path) -> None:
 def check_spaces(folder: Path, env: VecEnv) -> None:
     """Raise UserError unless the model in `folder` takes what `env` shows and answers with its actions."""
     about = _read_about(folder)
-    made_for, given = about["observation_shape"], _shape(_channels_first(env).observation_space)
+    made_for: Any = about["observation_shape"]
+    given: Any = _shape(_channels_first(env).observation_space)
     if made_for != given:
         made_for, given = (tuple(shape) if isinstance(shape, list) else shape for shape in (made_for, given))
         raise UserError(f"model {folder} was made for observations of shape {made_for}, the environment gives {given}")

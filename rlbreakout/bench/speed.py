@@ -87,15 +87,7 @@ def bench(json_file: Path | None = None) -> list[Figure]:
         print(f"{name}: {value:,.4g} {unit}", file=sys.stderr, flush=True)
         return value
 
-    measured = repeat(
-        {
-            RAW: raw_emulator_speed,
-            f"AtariVectorEnv, whole screens, {MANY} environments": bare_vector_env_speed,
-            **{f"BreakoutVecEnv, {name}, {MANY} environments": partial(fast_env_speed, name) for name in OBSERVATIONS},
-            f"AtariVectorEnv, its own preprocessing, {MANY} environments": partial(bare_vector_env_speed, 84, stack=4),
-            **{f"SB3's DummyVecEnv, AtariWrapper, {n} environments": partial(dummy_env_speed, n) for n in (1, 8)},
-        }
-    )
+    measured = repeat({RAW: raw_emulator_speed}, environments())
     raw = measure(RAW, FRAMES, measured.pop(RAW))
     ceiling = measure(CEILING, STEPS, raw * cores() / FRAME_SKIP)
     for name, value in measured.items():
@@ -133,10 +125,36 @@ def bench(json_file: Path | None = None) -> list[Figure]:
     return figures
 
 
-def repeat(measurements: dict[str, Callable[[], float]]) -> dict[str, float]:
-    """The median of REPEATS rounds of all measurements: what else the machine does then hits all of them alike."""
-    rounds = [{name: run() for name, run in measurements.items()} for _ in range(REPEATS)]
-    return {name: float(np.median([each[name] for each in rounds])) for name in measurements}
+def repeat(
+    measurements: dict[str, Callable[[], float]], envs: dict[str, VecEnv | AtariVectorEnv] | None = None
+) -> dict[str, float]:
+    """The median of REPEATS rounds of all measurements, among them the agent steps/s of `envs`, which are closed after.
+
+    In rounds, because then what else the machine does hits all of them alike.
+    """
+    envs = envs or {}
+    everything: dict[str, Callable[[], float]] = {
+        **measurements,
+        **{name: partial(env_speed, env) for name, env in envs.items()},
+    }
+    for env in envs.values():
+        env.reset()
+    rounds = [{name: run() for name, run in everything.items()} for _ in range(REPEATS)]
+    for env in envs.values():
+        env.close()
+    return {name: float(np.median([each[name] for each in rounds])) for name in everything}
+
+
+def environments() -> dict[str, VecEnv | AtariVectorEnv]:
+    """What is measured alone, without an agent."""
+    fast = {f"BreakoutVecEnv, {name}, {MANY} environments": make_vec_env(fast_config(name)) for name in OBSERVATIONS}
+    dummy = {f"SB3's DummyVecEnv, AtariWrapper, {n} environments": make_vec_env(zoo_config(n)) for n in (1, 8)}
+    return {
+        f"AtariVectorEnv, whole screens, {MANY} environments": bare_vector_env(),
+        **fast,
+        f"AtariVectorEnv, its own preprocessing, {MANY} environments": bare_vector_env(84, stack=4),
+        **dummy,
+    }
 
 
 def _table(figures: list[Figure], to_ceiling: dict[str, float], to_zoo: dict[str, float]) -> Table:
@@ -225,32 +243,20 @@ def fast_config(name: str) -> Config:
     )
 
 
-def fast_env_speed(name: str) -> float:
-    return env_speed(make_vec_env(fast_config(name)))
-
-
-def dummy_env_speed(n_envs: int) -> float:
-    return env_speed(make_vec_env(zoo_config(n_envs)))
-
-
-def env_speed(env: VecEnv) -> float:
-    """Agent steps/s of an environment under random actions; closes it."""
-    env.reset()
+def env_speed(env: VecEnv | AtariVectorEnv) -> float:
+    """Agent steps/s of an environment that was reset, under random actions."""
     random = np.random.default_rng(0)
 
     def act() -> int:
         env.step(random.integers(4, size=env.num_envs))
         return env.num_envs
 
-    try:
-        return _per_second(act)
-    finally:
-        env.close()
+    return _per_second(act)
 
 
-def bare_vector_env_speed(size: int | None = None, stack: int = 1) -> float:
-    """Agent steps/s of ale-py's AtariVectorEnv: whole grey screens, or resized to `size`, pooled and stacked."""
-    env = AtariVectorEnv(
+def bare_vector_env(size: int | None = None, stack: int = 1) -> AtariVectorEnv:
+    """ale-py's AtariVectorEnv: whole grey screens, or resized to `size`, pooled and stacked."""
+    return AtariVectorEnv(
         "breakout",
         MANY,
         num_threads=cores(),
@@ -260,17 +266,6 @@ def bare_vector_env_speed(size: int | None = None, stack: int = 1) -> float:
         maxpool=size is not None,
         repeat_action_probability=0.25,
     )
-    env.reset(seed=0)
-    random = np.random.default_rng(0)
-
-    def act() -> int:
-        env.step(random.integers(4, size=MANY))
-        return MANY
-
-    try:
-        return _per_second(act)
-    finally:
-        env.close()
 
 
 def ppo_speed(config: Config) -> float:
