@@ -107,13 +107,14 @@ class BallTracker:
         games = np.arange(self.n) if games is None else games
         columns, directions = _flights()
         each = np.arange(len(games))
-        elapsed = np.clip(np.broadcast_to(frames, len(games)), 0, LONGEST_STEP)
+        elapsed = np.minimum(np.broadcast_to(frames, len(games)), LONGEST_STEP)
         old_row, old_column, old_speed = self._row[games], self._column[games], self._speed[games]
         old_direction, old_down, was_seen = self._direction[games], self._down[games], self._seen[games]
         was_known = was_seen & (old_speed >= 0)
 
         # The place it should have reached on the path that it was on.
-        start = np.clip(old_column, 0, WIDTH - 1) * _HALF + self._half[games]
+        begin = np.maximum(old_column, 0) * _HALF
+        start = begin + self._half[games]
         expected = columns[elapsed, old_speed, old_direction, start]
         expected_rows = _DOWN[old_speed] * elapsed
         on = directions[elapsed, old_speed, old_direction, start]
@@ -125,7 +126,7 @@ class BallTracker:
         rows = row - old_row
 
         # All speeds, both directions, both halves of the first column: which of these flights ends here?
-        starts = np.clip(old_column, 0, WIDTH - 1)[:, None] * _HALF + np.arange(2)
+        starts = begin[:, None] + np.arange(2)
         ends = columns[elapsed[:, None, None, None], _ALL_SPEEDS, _BOTH_DIRECTIONS, starts[:, None, None, :]]
         fits = (ends // _HALF == column[:, None, None, None]) & (
             np.abs(np.abs(rows)[:, None] - _DOWN * elapsed[:, None]) < 1
@@ -142,7 +143,7 @@ class BallTracker:
         best = rank.argmax(axis=1)
         new_speed, new_direction, new_half = np.unravel_index(best, (len(SPEEDS), 2, 2))
         found = (rank[each, best] > 0) & was_seen & seen & (elapsed > 0) & (rows != 0)
-        begin = np.clip(old_column, 0, WIDTH - 1) * _HALF + new_half
+        begin += new_half
         down = rows > 0
         same = found & was_known & (new_speed == old_speed) & (new_direction == old_direction) & (down == old_down)
 
@@ -188,7 +189,7 @@ class BallTracker:
             known &= ~(over_it & (row + BALL_HEIGHT > PADDLE_TOP))
         frames = np.ceil((PADDLE_TOP - row) / _DOWN[speed]).astype(int)
         frames = np.where(known, frames, 0)
-        start = np.clip(self._column[games], 0, WIDTH - 1) * _HALF
+        start = np.maximum(self._column[games], 0) * _HALF
         first, second = (start + np.where(self._certain[games], self._half[games], half) for half in (0, 1))
         columns, direction = _flights()[0], self._direction[games]
         # The middle, where both halves are possible.

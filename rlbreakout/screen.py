@@ -64,8 +64,16 @@ _FULL = np.uint64(0x0101010101010101)
 _ROWS_OUTSIDE_BRICKS = np.array(
     [GAME_TOP, *range(35, BRICKS_TOP, 4), *range(BRICKS_BOTTOM, PADDLE_TOP, 4), PADDLE_TOP - 1]
 )
-_AROUND = np.arange(1 - BALL_HEIGHT, BALL_HEIGHT)
 _ROWS_LOOKED_AT = np.concatenate([_ROWS_OUTSIDE_BRICKS, np.arange(BRICKS_TOP, BRICKS_BOTTOM, 2)])
+_AROUND = (np.arange(1 - BALL_HEIGHT, BALL_HEIGHT)[:, None] * WIDTH + np.arange(-1, 2)).ravel()
+"""Seven rows and three columns around a pixel, as distances in a picture whose rows are laid out one after the other."""
+_NO_BRICK = len(BRICK_ROWS) * BRICKS_IN_A_ROW
+_BRICK_AT = np.full((HEIGHT, WIDTH), _NO_BRICK)
+"""The brick to which a pixel belongs, counted from the top left."""
+_BRICK_AT[BRICKS_TOP:BRICKS_BOTTOM, GAME_LEFT:GAME_RIGHT] = (
+    np.arange(_NO_BRICK).reshape(len(BRICK_ROWS), -1).repeat(BRICK_HEIGHT, axis=0).repeat(BRICK_WIDTH, axis=1)
+)
+_BRICK_AT = _BRICK_AT.ravel()
 
 
 class Ball(NamedTuple):
@@ -127,22 +135,23 @@ def find_ball(frames: np.ndarray, bricks: np.ndarray | None = None) -> Ball:
     # The ball is four rows tall, so looking at every fourth row (among bricks, where it may be half hidden, at every
     # second) finds a part of it, several times faster than looking at all.
     words = _words(frames)
-    cells = np.where(bricks[:, :, None, :], np.uint64(0), _brick_words(words)[:, :, ::2])
-    among = cells.reshape(len(frames), -1, BRICKS_IN_A_ROW)
-    looked_at = np.concatenate([words[:, _ROWS_OUTSIDE_BRICKS, 1:-1], among], axis=1)
-    lit = np.bitwise_or.reduce(looked_at, axis=2) != 0
-    found = lit.argmax(axis=1)
-    seen = lit[each, found]
-    row = _ROWS_LOOKED_AT[found]
-    column = (looked_at[each, found].view(np.uint8) != 0).argmax(axis=1) + GAME_LEFT
+    outside = words.take(_ROWS_OUTSIDE_BRICKS, axis=1)[:, :, 1:-1] != 0
+    among = (_brick_words(words)[:, :, ::2] != 0) & ~bricks[:, :, None, :]
+    outside, among = outside.reshape(len(frames), -1), among.reshape(len(frames), -1)
+    found = outside.argmax(axis=1)
+    seen_outside = outside[each, found]
+    found = np.where(seen_outside, found, outside.shape[1] + (first := among.argmax(axis=1)))
+    seen = seen_outside | among[each, first]
+    row, word = _ROWS_LOOKED_AT[found // BRICKS_IN_A_ROW], found % BRICKS_IN_A_ROW + 1
+    lit = words[each, row, word].view(np.uint8).reshape(len(frames), -1) != 0
+    column = word * BRICK_WIDTH + lit.argmax(axis=1)
     # What is lit around it, seven rows and three columns, without whole bricks; `top` counts in these rows.
-    rows, columns = (row[:, None] + _AROUND)[:, :, None], (column[:, None] + np.arange(-1, 2))[:, None, :]
-    lit = frames[each[:, None, None], rows, columns] != 0
-    brick_row = np.clip((rows - BRICKS_TOP) // BRICK_HEIGHT, -1, len(BRICK_ROWS))
-    brick = np.clip((columns - BRICKS_LEFT) // BRICK_WIDTH, -1, BRICKS_IN_A_ROW)
-    covering = np.zeros((len(frames), len(BRICK_ROWS) + 2, BRICKS_IN_A_ROW + 2), dtype=bool)
-    covering[:, 1:-1, 1:-1] = bricks
-    is_ball = lit & ~covering[each[:, None, None], brick_row + 1, brick + 1]
+    around = (row * WIDTH + column)[:, None] + _AROUND
+    lit = frames.reshape(len(frames), -1)[each[:, None], around] != 0
+    covering = np.zeros((len(frames), _NO_BRICK + 1), dtype=bool)
+    covering[:, :_NO_BRICK] = bricks.reshape(len(frames), -1)
+    is_ball = (lit & ~covering[each[:, None], _BRICK_AT[around]]).reshape(-1, 7, 3)
+    lit = lit.reshape(-1, 7, 3)
     middle = is_ball[:, :, 1]
     up = middle[:, 2].astype(int)  # rows of it above the one that was found
     up += up & middle[:, 1]
