@@ -103,8 +103,6 @@ def path_of_lessons() -> str:
         "3.2_observation_wrapper": "mono, trim, aimbot",
     }
     for name, text in seeing.items():
-        if name not in lessons:
-            continue
         run = lessons[name]
         readme = f"lessons/{'2_baselines' if name[0] == '2' else '3_obswrapper'}/README.md"
         scored = f"{run['score']:.1f} ({run['games']} games, seed {run['seed']}, `{run['env_id']}`, sampled)"
@@ -112,11 +110,9 @@ def path_of_lessons() -> str:
             [f"[{name[:3]}]({readme})", text, scored if run["score"] else "", minutes(run["seconds"]), gif(name)]
         )
     for number, text, file, run_name, video in (
-        ("3.3", "which picture is learned from fastest? (here: the aimbot's)", "3.3_aimbot.json", "aimbot_3_0", "3.3"),
+        ("3.3", "which picture is learned from fastest? (here: the aimbot's)", "3.3_aimbot.json", "image_0", "3.3"),
         ("3.4", "pictures, numbers, or both? (here: numbers)", "3.4_coordinates.json", "coordinates_0", "3.4"),
     ):
-        if not (RESULTS / file).exists():
-            continue
         run = load(file)["runs"][run_name]
         result = run["evaluations"][0]
         scored = f"{result['mean']:.1f} ({result['games']} games, seed {result['seed']}, `{result['env_id']}`, sampled)"
@@ -150,14 +146,9 @@ def first_ppo() -> str:
     return table(["agent", "mean score", "games", "environment"], rows)
 
 
-NOT_YET = "not measured yet"
-
-
 def fast_envs() -> str:
     """Lesson 2.4: one after the other, and fast."""
-    run = load("lessons.json").get("2.4_fast_envs")
-    if run is None:
-        return table([NOT_YET], [])
+    run = load("lessons.json")["2.4_fast_envs"]
     rows = [
         [name, f"{run['alone'][name]:,.0f}", f"{speed:,.0f}", interval(run["scores"][name])]
         for name, speed in run["steps_per_second"].items()
@@ -168,8 +159,6 @@ def fast_envs() -> str:
 def speeds() -> str:
     """What `rlbreakout bench` says about speed."""
     bench = load("bench.json")
-    if "to" in bench["ratios"]:  # a file of an older bench
-        return table([NOT_YET], [])
     ratios = list(bench["ratios"].items())
     rows = []
     for figure in bench["figures"]:
@@ -187,7 +176,34 @@ def aimbot_accuracy() -> str:
         if what == "aimbot":
             share = figure["unit"] == "share"
             rows.append([name, f"{figure['value']:.2%}" if share else f"{figure['value']:,.0f} {figure['unit']}"])
-    return table(["aimbot", "measured"], rows) if rows else table([NOT_YET], [])
+    return table(["aimbot", "measured"], rows)
+
+
+def grid() -> str:
+    """Lesson 3.3: the score of each picture with 1 to 4 of them at once."""
+    runs = load("3.3_grid.json")["runs"]
+    pictures = list(dict.fromkeys(name.split("_")[0] for name in runs))
+    stacks = sorted({run["observation"]["frame_stack"] for run in runs.values()})
+    by_picture = {p: [interval(runs[f"{p}_{stack}_0"]["evaluation"]) for stack in stacks] for p in PICTURES}
+    assert set(pictures) == set(PICTURES)
+    rows = [[PICTURES[picture], *scores] for picture, scores in by_picture.items()]
+    return table(["what it sees", *(f"{stack} at once" for stack in stacks)], rows)
+
+
+PICTURES = {
+    "grey": "grey, whole screen",
+    "mono": "black and white",
+    "trim": "... trimmed",
+    "aimbot": "... with the aimbot",
+    "counters": "... and counters",
+}
+"""The variants of lesson 3.3, each one change after the one before."""
+
+
+def with_aimbot() -> str:
+    """Lesson 3.3: ten times as long, with and without the aimbot."""
+    runs = load("3.3_aimbot.json")["runs"]
+    return table(SCORE_HEAD, [score_row(what, runs[run]) for what, run in (("with", "image_0"), ("without", "trim_0"))])
 
 
 SEEN = {"coordinates": "coordinates", "image": "image", "counters": "image + counters", "both": "both"}
@@ -195,27 +211,27 @@ SEEN = {"coordinates": "coordinates", "image": "image", "counters": "image + cou
 
 def agents_that_see() -> dict[str, list[dict[str, Any]]]:
     """The runs of lesson 3.4 by what they see; a run is called after it and its seed."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for name, run in load("3.4_coordinates.json")["runs"].items():
-        found.setdefault(SEEN[name.rsplit("_", 1)[0]], []).append(run)
-    return found
+    runs = {**load("3.4_coordinates.json")["runs"], **load("3.3_aimbot.json")["runs"]}
+    found = {what: [run for name, run in runs.items() if name.startswith(f"{key}_")] for key, what in SEEN.items()}
+    return {what: of_seeds for what, of_seeds in found.items() if of_seeds}
 
 
 def what_it_sees() -> str:
     """Lesson 3.4: each agent's score and time."""
-    rows = []
-    for what, runs in agents_that_see().items():
-        for run in runs:
-            sampled, *others = run["evaluations"]
-            training = run["training"]
-            steps, seed = f"{training['steps']:,}", str(run["config"]["seed"])
-            stalled = ", ".join(str(result["stalled"]) for result in run["evaluations"])
-            greedy = interval(others[0]) if others else NOT_YET
-            rows.append([what, seed, steps, f"{training['minutes']:.0f}", interval(sampled), greedy, stalled])
-    return table(
-        ["what it sees", "seed", "agent steps", "minutes", "sampled [95% interval]", "greedy", "stalled (of 100 each)"],
-        rows,
-    )
+    return table(SCORE_HEAD, [score_row(what, run) for what, runs in agents_that_see().items() for run in runs])
+
+
+SCORE_HEAD = ["what it sees", "seed", "agent steps", "minutes", "sampled [95% interval]", "greedy", "stalled"]
+
+
+def score_row(what: str, run: dict[str, Any]) -> list[str]:
+    """A row under SCORE_HEAD: 100 games sampled, 100 greedy."""
+    sampled, greedy = run["evaluations"]
+    training = run["training"]
+    stalled = f"{sampled['stalled']} and {greedy['stalled']}"
+    took = f"{training['minutes']:.0f}"
+    seed, steps = str(run["config"]["seed"]), f"{training['steps']:,}"
+    return [what, seed, steps, took, interval(sampled), interval(greedy), stalled]
 
 
 TABLES = {
@@ -229,6 +245,8 @@ TABLES = {
         fast_envs,
         speeds,
         aimbot_accuracy,
+        grid,
+        with_aimbot,
         what_it_sees,
     )
 }
@@ -296,6 +314,26 @@ def draw_pictures() -> list[Path]:
             {"training games (mean of the last 100)": curve(zoo["training"]["curve"])},
             RESULTS / "2.3_curve.png",
             title="Lesson 2.3: the zoo's PPO on BreakoutNoFrameskip-v4",
+        ),
+        draw_bands(
+            {
+                text: [
+                    curve(run["curve"])
+                    for name, run in load("3.3_grid.json")["runs"].items()
+                    if name == f"{picture}_3_0"
+                ]
+                for picture, text in PICTURES.items()
+            },
+            RESULTS / "3.3_grid.png",
+            title="Lesson 3.3: 3 pictures at once, training games on ALE/Breakout-v5 (mean of the last 100)",
+        ),
+        draw_bands(
+            {
+                what: [curve(load("3.3_aimbot.json")["runs"][run]["training"]["curve"])]
+                for what, run in (("with the aimbot", "image_0"), ("without", "trim_0"))
+            },
+            RESULTS / "3.3_aimbot.png",
+            title="Lesson 3.3: with and without the aimbot, training games (mean of the last 100)",
         ),
         draw_bands(
             {what: [curve(run["training"]["curve"]) for run in runs] for what, runs in agents_that_see().items()},

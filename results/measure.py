@@ -227,7 +227,7 @@ def measure_runs(options: Runs) -> None:
 def measure_grid(options: Grid) -> None:
     runs = {}
     for folder in sorted(path.parent.parent for path in options.run.glob("*/last/model.yaml")):
-        result = json.loads(next(folder.glob("score_*.json")).read_text())
+        result = json.loads(next(folder.glob("evaluation_*.json")).read_text())
         runs[folder.name] = {
             "seed": load_config(folder / "config.yaml").seed,
             "observation": load_config(folder / "config.yaml").observation.model_dump(),

@@ -75,8 +75,10 @@ OBSERVATION_KINDS: dict[str, str] = {
     "both": "MultiInputPolicy",
 }
 """What the agent may see, and the policy that takes it."""
-MONO_MODES = ("3col", "grey_3dim", "grey_1dim", "mono_3dim", "mono_1dim")
-TRIM_MODES = ("keep", "trim", "blacken", "whiten")
+MonoMode = Literal["3col", "grey_3dim", "grey_1dim", "mono_3dim", "mono_1dim"]
+MONO_MODES: tuple[str, ...] = get_args(MonoMode)
+TrimMode = Literal["keep", "trim", "blacken", "whiten"]
+TRIM_MODES: tuple[str, ...] = get_args(TrimMode)
 
 
 class EnvConfig(_Part):
@@ -119,9 +121,9 @@ class ObservationConfig(_Part):
     coordinates."""
     screen_size: Annotated[int, BeforeValidator(_whole_number), Field(ge=36, le=210)] = 84
     """Edge of the warped screen in pixels. The convolutions of CnnPolicy need at least 36."""
-    mode: Literal["3col", "grey_3dim", "grey_1dim", "mono_3dim", "mono_1dim"] = "mono_1dim"
+    mode: MonoMode = "mono_1dim"
     """Colours of an image: as they are, grey, or black and white; the last two with three equal channels or one."""
-    trim: Literal["keep", "trim", "blacken", "whiten"] = "trim"
+    trim: TrimMode = "trim"
     """What an image shows outside of the game area: all, nothing (cut off), black or white."""
     half: bool = False
     """Max-pool an image by 2, so that it is half as high and half as wide."""

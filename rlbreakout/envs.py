@@ -36,7 +36,7 @@ from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecFrameStack
 
-from rlbreakout.config import BREAKOUT_IDS, Config, EnvConfig, ObservationConfig, check_env_id
+from rlbreakout.config import BREAKOUT_IDS, Config, EnvConfig, check_env_id
 from rlbreakout.observation import Observer
 from rlbreakout.vec_env import MONITOR_NAME, BreakoutVecEnv
 from rlbreakout.wrappers import ConfiguredObservation, LaunchBall, LifeIsEpisode, StalledGame
@@ -100,11 +100,6 @@ def evaluation_game(env: gym.Env, config: EnvConfig) -> gym.Env:
     return StalledGame(LaunchBall(_hold_actions(_random_start(env, config), config)))
 
 
-def observed(env: gym.Env, config: ObservationConfig) -> gym.Env:
-    """What the agent sees of one step (the frame stack is added by `make_vec_env`)."""
-    return ConfiguredObservation(env, config)
-
-
 def _game(config: Config, evaluation: bool, env_id: str | None, render_mode: str | None = "rgb_array") -> gym.Env:
     """What Monitor watches."""
     env = make_emulator(config.env, env_id, render_mode, grey=not Observer.needs_colour(config.observation))
@@ -112,10 +107,10 @@ def _game(config: Config, evaluation: bool, env_id: str | None, render_mode: str
 
 
 def _view(env: gym.Env, config: Config, evaluation: bool) -> gym.Env:
-    """What stands between Monitor and the agent."""
+    """What stands between Monitor and the agent, but for the frame stack, which `make_vec_env` adds."""
     if evaluation:
-        return observed(env, config.observation)
-    env = observed(training_game(env, config.env), config.observation)
+        return ConfiguredObservation(env, config.observation)
+    env = ConfiguredObservation(training_game(env, config.env), config.observation)
     return ClipRewardEnv(env) if config.env.clip_reward else env
 
 

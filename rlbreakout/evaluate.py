@@ -21,7 +21,7 @@ from tqdm import tqdm
 from rlbreakout.config import check_env_id
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
-from rlbreakout.models import Agent, Player
+from rlbreakout.models import Agent, Player, load_agent, trained_steps
 
 GAMES_AT_ONCE = 10
 """Games that an evaluation plays side by side. A fixed number, so that a seed means the same games on every machine."""
@@ -62,6 +62,11 @@ class Evaluation:
             f"games from seed {self.seed}, {how}; median {self.median:.1f}, {self.min:.0f} to {self.max:.0f}, "
             f"{self.stalled} stalled"
         )
+
+    def facts(self) -> dict[str, Any]:
+        """The score, and what must be said with it."""
+        how = {"env_id": self.env_id, "games": self.games, "seed": self.seed, "greedy": self.greedy}
+        return {"score": self.mean, "ci95": self.ci95, **how}
 
     def write_json(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
@@ -164,3 +169,14 @@ def summarize(scores: list[float], *, env_id: str, seed: int, greedy: bool, stal
         scores=scores,
         steps_per_second=round(speed, 1),
     )
+
+
+def evaluate_once(run: Path, *, games: int, seed: int = 0) -> Evaluation:
+    """Evaluate the last model of a run folder, sampled, and keep the result there; the next call reads it.
+
+    Raises UserError as `evaluate` and `load_agent` do.
+    """
+    file = run / f"evaluation_{trained_steps(run / 'last')}_steps_{games}_games_seed_{seed}.json"
+    if not file.exists():
+        evaluate(load_agent(run / "last"), games=games, seed=seed).write_json(file)
+    return Evaluation(**json.loads(file.read_text(encoding="utf-8")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -38,6 +38,13 @@ def read_options(options: type[Options], description: str | None) -> Options:
             if value is not None and value < least:
                 raise UserError(f"--{name} is {value}; allowed: {least} or more")
     return values
+
+
+def check_choices(option: str, chosen: Sequence[Any], allowed: Collection[Any]) -> None:
+    """Raise UserError that lists what is allowed, unless something is chosen and all of it is."""
+    wrong = [str(one) for one in chosen if one not in allowed]
+    if wrong or not chosen:
+        raise UserError(f"{' '.join([option, *wrong])}: allowed: {', '.join(str(one) for one in allowed)}")
 
 
 def run_folder(lesson: str, wanted: Path | None, *, go_on: bool = False) -> Path:

@@ -35,6 +35,8 @@ from rlbreakout.screen import (
 )
 
 WHITE = 255
+NOOP, FIRE, RIGHT, LEFT = range(4)
+"""Breakout's actions; FIRE launches the ball."""
 N_ACTIONS = 4
 
 MARK_TOP, MARK_BOTTOM = 200, 205
@@ -120,8 +122,13 @@ def mono(frames: np.ndarray, mode: str) -> np.ndarray:
     colour, _, dimensions = mode.partition("_")
     grey = to_grey(frames) if in_colour else frames.reshape(frames.shape[:3])
     # Multiplied, because that is several times faster than np.where.
-    picture = ((grey != 0).view(np.uint8) * np.uint8(WHITE) if colour == "mono" else grey)[..., None]
-    return picture.repeat(3, axis=3) if dimensions == "3dim" else picture
+    picture = (grey != 0).view(np.uint8) * np.uint8(WHITE) if colour == "mono" else grey.copy()
+    return picture[..., None].repeat(3, axis=3) if dimensions == "3dim" else picture[..., None]
+
+
+def one_channel(frames: np.ndarray) -> np.ndarray:
+    """Frames `(n, 210, 160)` from `(n, 210, 160[, channels])` for who looks for what is lit: any channel shows it."""
+    return np.ascontiguousarray(frames[..., 0]) if frames.ndim == 4 else frames
 
 
 def trim(pictures: np.ndarray, mode: str) -> np.ndarray:
@@ -349,9 +356,7 @@ class Observer:
             self._last_actions[games] = actions
         known = None
         if self._watcher is not None:
-            # Any channel will do: it is looked at for what is lit, not for colours.
-            lit = np.ascontiguousarray(frames[..., 0]) if frames.ndim == 4 else frames
-            known = self._watcher.look(lit, elapsed, games)
+            known = self._watcher.look(one_channel(frames), elapsed, games)
         if self.config.kind == "coordinates":
             assert known is not None
             return coordinates(known, self._last_actions[games])
@@ -368,8 +373,6 @@ class Observer:
         if config.kind == "warp":
             return warp(frames, config.screen_size)
         picture = mono(frames, config.mode)
-        if picture.base is frames or np.shares_memory(picture, frames):
-            picture = picture.copy()
         if config.aimbot:
             assert known is not None
             paint_mark(picture, known.landing)

@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlbreakout.errors import UserError
-
 HEIGHT, WIDTH = 210, 160
 
 GAME_TOP, GAME_BOTTOM = 32, 206
@@ -66,14 +64,14 @@ _ROWS_OUTSIDE_BRICKS = np.array(
 )
 _ROWS_LOOKED_AT = np.concatenate([_ROWS_OUTSIDE_BRICKS, np.arange(BRICKS_TOP, BRICKS_BOTTOM, 2)])
 _AROUND = (np.arange(1 - BALL_HEIGHT, BALL_HEIGHT)[:, None] * WIDTH + np.arange(-1, 2)).ravel()
-"""Seven rows and three columns around a pixel, as distances in a picture whose rows are laid out one after the other."""
+"""Seven rows and three columns around a pixel, as distances in a picture that is one long row."""
 _NO_BRICK = len(BRICK_ROWS) * BRICKS_IN_A_ROW
-_BRICK_AT = np.full((HEIGHT, WIDTH), _NO_BRICK)
-"""The brick to which a pixel belongs, counted from the top left."""
-_BRICK_AT[BRICKS_TOP:BRICKS_BOTTOM, GAME_LEFT:GAME_RIGHT] = (
+_BRICKS_PIXELS = np.full((HEIGHT, WIDTH), _NO_BRICK)
+_BRICKS_PIXELS[BRICKS_TOP:BRICKS_BOTTOM, GAME_LEFT:GAME_RIGHT] = (
     np.arange(_NO_BRICK).reshape(len(BRICK_ROWS), -1).repeat(BRICK_HEIGHT, axis=0).repeat(BRICK_WIDTH, axis=1)
 )
-_BRICK_AT = _BRICK_AT.ravel()
+_BRICK_AT = _BRICKS_PIXELS.ravel()
+"""The brick to which each pixel of that row belongs, counted from the top left."""
 
 
 class Ball(NamedTuple):
@@ -96,14 +94,6 @@ class Paddle(NamedTuple):
     """`(n,)` int, its first column; -1 where it is not seen."""
     right: np.ndarray
     """`(n,)` int, the column after the last that is seen, GAME_RIGHT where it slides behind the wall."""
-
-
-def check_frames(shape: tuple[int, ...] | None, dtype: np.dtype | type | None, who: str) -> None:
-    """Raise UserError unless a frame of this shape and dtype is a whole screen: 210x160, grey or in colour, uint8."""
-    allowed = ((HEIGHT, WIDTH), (HEIGHT, WIDTH, 1), (HEIGHT, WIDTH, 3))
-    if shape not in allowed or dtype != np.uint8:
-        shapes = ", ".join(str(one) for one in allowed)
-        raise UserError(f"{who} needs whole screens, uint8 of shape {shapes}, not {dtype} of shape {shape}")
 
 
 def to_grey(frames: np.ndarray) -> np.ndarray:

@@ -21,10 +21,9 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
 from rlbreakout.config import BREAKOUT_IDS, Config
-from rlbreakout.observation import N_ACTIONS, Observation, Observer
+from rlbreakout.observation import FIRE, N_ACTIONS, Observation, Observer, one_channel
 from rlbreakout.screen import HEIGHT, WIDTH, find_ball
 
-FIRE = 1
 MOST_FRAMES = 108_000
 """Frames after which a game is truncated, as ale-py's ids have it."""
 MONITOR_NAME = "fast"
@@ -122,7 +121,7 @@ class BreakoutVecEnv(VecEnv):
         if self.config.env.launch_ball == "every_life":
             waiting = np.flatnonzero(self._waiting)
             if len(waiting):
-                self._waiting[waiting] = ~find_ball(self._grey(waiting)).seen
+                self._waiting[waiting] = ~find_ball(one_channel(self._frames[waiting])).seen
         self._games.send(np.where(self._waiting, FIRE, self._actions))
         if self.config.env.launch_ball == "on_reset":
             self._waiting[:] = False
@@ -171,11 +170,6 @@ class BreakoutVecEnv(VecEnv):
         if self._results is not None:
             self._results.write_row(episode)
         return episode
-
-    def _grey(self, games: np.ndarray) -> np.ndarray:
-        """Screens of these games in which everything but the background is lit."""
-        frames = self._frames[games]
-        return np.ascontiguousarray(frames[..., 0]) if frames.ndim == 4 else frames
 
     def close(self) -> None:
         if self._results is not None:

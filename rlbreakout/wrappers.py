@@ -16,6 +16,7 @@ from stable_baselines3.common.atari_wrappers import MaxAndSkipEnv
 from rlbreakout.config import BREAKOUT_IDS, MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
 from rlbreakout.observation import (
+    FIRE,
     WHITE,
     Knowledge,
     Observation,
@@ -25,6 +26,7 @@ from rlbreakout.observation import (
     coordinates,
     coordinates_space,
     mono,
+    one_channel,
     paint_counters,
     paint_mark,
     trim,
@@ -32,11 +34,8 @@ from rlbreakout.observation import (
 from rlbreakout.observation import half as max_pooled
 from rlbreakout.screen import HEIGHT, WIDTH
 
-FIRE = 1
-"""The action that launches the ball (`get_action_meanings()[1]`)."""
-
-BALL_Y_RAM = 101
-"""RAM address of the ball's height, 0 while no ball is in play (Anand et al. 2019, https://arxiv.org/abs/1906.08226)."""
+BALL_ROW_RAM = 101
+"""RAM address of the ball's row, 0 while no ball is in play (Anand et al. 2019, https://arxiv.org/abs/1906.08226)."""
 
 STALLED_AFTER = 5_000
 """Agent steps in a row without a point after which a game counts as stalled."""
@@ -44,7 +43,7 @@ STALLED_AFTER = 5_000
 
 def ball_in_play(env: gym.Env) -> bool:
     """Whether a ball is on the screen of `env`, a Breakout environment of ale-py, wrapped or not."""
-    return bool(env.unwrapped.ale.getRAM()[BALL_Y_RAM] != 0)  # type: ignore[attr-defined]
+    return bool(env.unwrapped.ale.getRAM()[BALL_ROW_RAM] != 0)  # type: ignore[attr-defined]
 
 
 class LaunchBall(gym.Wrapper, RecordConstructorArgs):
@@ -225,8 +224,7 @@ class _Watching(gym.Wrapper):
 
     def _show(self, observation: np.ndarray, elapsed: int) -> Any:
         frames = observation.reshape(1, HEIGHT, WIDTH, -1)
-        # Any channel will do: it is looked at for what is lit, not for colours.
-        known = self._watcher.look(np.ascontiguousarray(frames[..., 0]), elapsed)
+        known = self._watcher.look(one_channel(frames), elapsed)
         return self.observation(observation, known)
 
     def observation(self, observation: np.ndarray, known: Knowledge) -> Any:

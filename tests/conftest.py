@@ -16,6 +16,7 @@ from rlbreakout.config import Config, load_config
 from rlbreakout.train import train
 
 ROOT = Path(__file__).parent.parent
+SCRIPTS = {script.stem: script for script in all_lessons()}
 ZOO_CONFIG = ROOT / "configs" / "2.3_zoo.yaml"
 
 # Small enough to train in a few seconds, and with everything in it: updates, evaluations, checkpoints.
@@ -60,13 +61,12 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def lesson(tmp_path_factory: pytest.TempPathFactory):
     """Run a lesson once with few steps, and give its folder and its output to every test that asks."""
-    scripts = {script.stem: script for script in all_lessons()}
     done: dict[str, tuple[Path, str]] = {}
 
     def run(name: str, *options: str) -> tuple[Path, str]:
         if name not in done:
             folder = tmp_path_factory.mktemp("lessons") / name
-            result = run_command(scripts[name], "--run-dir", folder, *options)
+            result = run_command(SCRIPTS[name], "--run-dir", folder, *options)
             assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
             left = json.loads((folder / "lesson.json").read_text())["files"]
             assert left and all((folder / file).exists() for file in left)

@@ -9,11 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lessons.tour import all_lessons
 from rlbreakout.plots import read_scalar
 from tests.conftest import rlbreakout
-
-SCRIPTS = {script.stem: script for script in all_lessons()}
 
 HAS_ZOO = importlib.util.find_spec("rl_zoo3") is not None
 TRAIN = {

@@ -12,8 +12,8 @@ import yaml
 
 from lessons.tour import FEW_STEPS
 from rlbreakout.config import load_config
-from tests.conftest import ROOT, run_command
-from tests.lessons import SCRIPTS, TRAIN, assert_a_trained_run, assert_moves
+from tests.conftest import ROOT, SCRIPTS, run_command
+from tests.lessons import TRAIN, assert_a_trained_run, assert_moves
 
 
 def test_every_lesson_is_here_and_in_the_tour() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import run_command
-from tests.lessons import SCRIPTS, TRAIN, assert_a_trained_run, assert_moves
+from tests.conftest import SCRIPTS, run_command
+from tests.lessons import TRAIN, assert_a_trained_run, assert_moves
 
 
 def test_3_1_shows_the_ball_before_and_after(lesson) -> None:

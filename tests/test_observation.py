@@ -3,15 +3,19 @@
 import numpy as np
 import pytest
 
-from rlbreakout.bench.aimbot import FIRE, LEFT, NOOP, PADDLE_OFFSET, PADDLE_RAM, RIGHT, Game
+from rlbreakout.bench.aimbot import PADDLE_OFFSET, PADDLE_RAM, Game
 from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
 from rlbreakout.observation import (
     COORDINATES,
     COUNTER_COLUMNS,
     COUNTERS_ROW,
+    FIRE,
+    LEFT,
     MARK_BOTTOM,
     MARK_TOP,
+    NOOP,
+    RIGHT,
     Observer,
     draw_coordinates,
     half,

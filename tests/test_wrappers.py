@@ -13,9 +13,9 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from rlbreakout.config import EnvConfig
 from rlbreakout.envs import make_emulator, register
 from rlbreakout.errors import UserError
+from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
 from rlbreakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICK_WIDTH, BRICKS_IN_A_ROW, BRICKS_LEFT
 from rlbreakout.wrappers import (
-    FIRE,
     AimbotObservation,
     CoordinatesObservation,
     LaunchBall,
@@ -26,7 +26,6 @@ from rlbreakout.wrappers import (
     ball_in_play,
 )
 
-NOOP, RIGHT, LEFT = 0, 2, 3
 BALL_X_RAM, PADDLE_X_RAM = 99, 72
 
 

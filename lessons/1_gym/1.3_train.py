@@ -101,11 +101,6 @@ gif = show(folder, config)
 finish(
     folder,
     files=[gif, folder / "evaluations.csv", folder / "last"],
-    score=result.mean,
-    env_id=result.env_id,
-    games=result.games,
-    seed=result.seed,
-    greedy=result.greedy,
-    ci95=result.ci95,
+    **result.facts(),
     look_at="the curve rollout/ep_rew_mean in TensorBoard, then python lessons/2_baselines/2.1_envs.py",
 )

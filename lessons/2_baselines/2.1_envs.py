@@ -122,11 +122,7 @@ gif = show(best_run, load_agent(best_run).config)
 finish(
     folder,
     files=[*pictures, gif],
-    score=best.mean,
-    env_id=best.env_id,
-    games=best.games,
-    seed=best.seed,
-    greedy=best.greedy,
+    **best.facts(),
     steps_per_second=speeds,
     scores={n_envs: {"mean": result.mean, "ci95": result.ci95} for n_envs, (_run, result) in runs.items()},
     look_at="both pictures, then python lessons/2_baselines/2.2_callbacks.py",

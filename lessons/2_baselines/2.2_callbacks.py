@@ -125,11 +125,7 @@ sampled = results[False]
 finish(
     folder,
     files=[picture, gif, *sorted((folder / "gifs").glob("*.gif")), folder / "evaluations.csv"],
-    score=sampled.mean,
-    env_id=sampled.env_id,
-    games=sampled.games,
-    seed=sampled.seed,
-    greedy=False,
+    **sampled.facts(),
     greedy_score=results[True].mean,
     greedy_stalled=results[True].stalled,
     three_rewards={name: float(curve.y[-1]) for name, curve in curves.items()},

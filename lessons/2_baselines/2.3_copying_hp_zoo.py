@@ -158,12 +158,7 @@ print(yaml.safe_dump({"env": config.env.model_dump(), "ppo": config.ppo.model_du
 finish(
     folder,
     files=files,
-    score=result.mean,
-    env_id=result.env_id,
-    games=result.games,
-    seed=result.seed,
-    greedy=False,
-    ci95=result.ci95,
+    **result.facts(),
     greedy_score=greedy.mean,
     same_as_rl_zoo3=same,
     look_at="eval/mean in TensorBoard, and rlbreakout gif with the run folder, --grid 3x3",

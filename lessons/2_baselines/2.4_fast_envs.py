@@ -113,11 +113,7 @@ gif = show(runs["8, fast"], CHOICES["8, fast"])
 finish(
     folder,
     files=[picture, gif],
-    score=best.mean,
-    env_id=best.env_id,
-    games=best.games,
-    seed=best.seed,
-    greedy=best.greedy,
+    **best.facts(),
     steps_per_second=speeds,
     alone=alone,
     scores={name: {"mean": result.mean, "ci95": result.ci95} for name, result in scores.items()},

@@ -9,15 +9,12 @@ it goes on where it was.
 
 # %%
 import itertools
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from rlbreakout.config import Config, load_config, parse_config
-from rlbreakout.errors import UserError
-from rlbreakout.evaluate import evaluate
-from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
-from rlbreakout.models import load_agent
+from rlbreakout.evaluate import Evaluation, evaluate_once
+from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
 from rlbreakout.plots import draw_bands, find_scalar
 from rlbreakout.train import train_or_go_on
 
@@ -50,11 +47,8 @@ class Options:
 
 
 options = read_options(Options, __doc__)
-unknown = [name for name in options.variants if name not in VARIANTS]
-if unknown or not options.stacks or min(options.stacks) < 1:
-    raise UserError(
-        f"--variants {' '.join(unknown)}: allowed: {', '.join(VARIANTS)}" if unknown else "--stacks: allowed: 1 to 16"
-    )
+check_choices("--variants", options.variants, VARIANTS)
+check_choices("--stacks", options.stacks, range(1, 17))
 folder = run_folder("3_obswrapper/3.3_aimbot_training", options.run_dir, go_on=True)
 
 
@@ -69,7 +63,7 @@ def config(variant: str, stack: int, seed: int) -> Config:
 
 
 # %% Train them one after the other, and let each play whole games, sampled. A finished one is not done again.
-results: dict[str, list[dict]] = {}
+results: dict[str, list[Evaluation]] = {}
 curves: dict[str, list] = {}
 seeds = range(options.seed, options.seed + options.seeds)
 jobs = list(itertools.product(options.variants, options.stacks, seeds))
@@ -78,15 +72,12 @@ for number, (variant, stack, seed) in enumerate(jobs, 1):
     run = folder / f"{variant}_{stack}_{seed}"
     print(f"[{number}/{len(jobs)}] {name}, seed {seed}", flush=True)
     train_or_go_on(config(variant, stack, seed), run)
-    score_file = run / f"score_{options.steps}_{options.games}.json"
-    if not score_file.exists():
-        score_file.write_text(json.dumps(asdict(evaluate(load_agent(run / "last"), games=options.games, seed=1000))))
-    results.setdefault(name, []).append(json.loads(score_file.read_text()))
+    results.setdefault(name, []).append(evaluate_once(run, games=options.games, seed=1000))
     if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # none, as long as no game has ended
         curves.setdefault(name, []).append(curve)
 
 # %% The band goes from the worst seed to the best.
-best = max(results, key=lambda name: sum(result["mean"] for result in results[name]))
+best = max(results, key=lambda name: sum(result.mean for result in results[name]))
 stacked = options.stacks[min(2, len(options.stacks) - 1)]
 shown = {name: curve for name, curve in curves.items() if f" {stacked} picture" in name}
 pictures = [
@@ -95,20 +86,15 @@ pictures = [
 ]
 print(f"\n{'what it sees':24} mean score of whole games, a seed each [95% interval]")
 for name, of_seeds in results.items():
-    print(f"{name:24}", "  ".join(f"{r['mean']:.1f} [{r['ci95'][0]:.1f}, {r['ci95'][1]:.1f}]" for r in of_seeds))
+    print(f"{name:24}", "  ".join(f"{r.mean:.1f} [{r.ci95[0]:.1f}, {r.ci95[1]:.1f}]" for r in of_seeds))
 
 # %%
-first = results[best][0]
 variant, stack = best.split(",")[0], int(best.split()[1])
 finish(
     folder,
     files=[*pictures, folder / f"{variant}_{stack}_{options.seed}" / "agent.gif"],
-    score=first["mean"],
-    env_id=first["env_id"],
-    games=first["games"],
-    seed=first["seed"],
-    greedy=first["greedy"],
+    **results[best][0].facts(),
     best=best,
-    results={name: [{"mean": r["mean"], "ci95": r["ci95"]} for r in of_seeds] for name, of_seeds in results.items()},
+    results={name: [r.facts() for r in of_seeds] for name, of_seeds in results.items()},
     look_at="curves.png, then python lessons/3_obswrapper/3.4_coordinates.py",
 )

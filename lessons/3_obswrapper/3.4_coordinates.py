@@ -8,18 +8,15 @@ it when you like: run again, it goes on where it was.
 """
 
 # %%
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from rlbreakout.config import Config, load_config, parse_config
 from rlbreakout.envs import make_vec_env
-from rlbreakout.errors import UserError
-from rlbreakout.evaluate import evaluate
-from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
-from rlbreakout.models import load_agent
+from rlbreakout.evaluate import Evaluation, evaluate_once
+from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
 from rlbreakout.observation import COORDINATES
 from rlbreakout.plots import Curve, draw_bands, find_scalar, read_scalar
 from rlbreakout.train import train_or_go_on
@@ -50,9 +47,7 @@ class Options:
 
 
 options = read_options(Options, __doc__)
-unknown = [name for name in options.variants if name not in VARIANTS]
-if unknown:
-    raise UserError(f"--variants {' '.join(unknown)}: allowed: {', '.join(VARIANTS)}")
+check_choices("--variants", options.variants, VARIANTS)
 folder = run_folder("3_obswrapper/3.4_coordinates", options.run_dir, go_on=True)
 
 
@@ -76,7 +71,7 @@ for coordinate, value in zip(COORDINATES[:19], vector, strict=False):
 print(f"... and {len(COORDINATES) - 19} bricks, {int(vector[19:].sum())} of them there\n")
 
 # %% Train them one after the other, and let each play whole games, sampled. A finished one is not done again.
-results: dict[str, list[dict]] = {}
+results: dict[str, list[Evaluation]] = {}
 by_steps: dict[str, list[Curve]] = {}
 by_minutes: dict[str, list[Curve]] = {}
 minutes: dict[str, list[float]] = {}
@@ -85,11 +80,7 @@ for variant in options.variants:
         run = folder / f"{variant}_{seed}"
         print(f"{variant}, seed {seed}", flush=True)
         train_or_go_on(config(variant, seed), run)
-        score_file = run / f"score_{options.steps}_{options.games}.json"
-        if not score_file.exists():
-            result = asdict(evaluate(load_agent(run / "last"), games=options.games, seed=0))
-            score_file.write_text(json.dumps(result))
-        results.setdefault(variant, []).append(json.loads(score_file.read_text()))
+        results.setdefault(variant, []).append(evaluate_once(run, games=options.games))
         speed = read_scalar(run, "time/fps")
         minutes.setdefault(variant, []).append(float(speed.x[-1] / speed.y[-1] / 60))
         if (score := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # none, as long as no game has ended
@@ -104,22 +95,17 @@ pictures = [
 ]
 print(f"\n{'what it sees':14} minutes   mean score of whole games, a seed each [95% interval]")
 for variant, seeds in results.items():
-    scores = "  ".join(f"{r['mean']:.1f} [{r['ci95'][0]:.1f}, {r['ci95'][1]:.1f}]" for r in seeds)
+    scores = "  ".join(f"{r.mean:.1f} [{r.ci95[0]:.1f}, {r.ci95[1]:.1f}]" for r in seeds)
     print(f"{variant:14}{max(minutes[variant]):8.1f}   {scores}")
 
 # %%
-best = max(results, key=lambda variant: sum(result["mean"] for result in results[variant]))
-first = results[best][0]
+best = max(results, key=lambda variant: sum(result.mean for result in results[variant]))
 finish(
     folder,
     files=[*pictures, folder / f"{best}_{options.seed}" / "agent.gif"],
-    score=first["mean"],
-    env_id=first["env_id"],
-    games=first["games"],
-    seed=first["seed"],
-    greedy=first["greedy"],
+    **results[best][0].facts(),
     best=best,
-    results={name: [{"mean": r["mean"], "ci95": r["ci95"]} for r in seeds] for name, seeds in results.items()},
+    results={name: [r.facts() for r in seeds] for name, seeds in results.items()},
     minutes=minutes,
     look_at="both pictures and the gif; then change what the agent sees, in configs/3.4_coordinates.yaml",
 )

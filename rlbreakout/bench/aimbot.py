@@ -13,6 +13,7 @@ import numpy as np
 from ale_py.roms import get_rom_path
 
 from rlbreakout.aimbot import SPEEDS, BallTracker, Flight, Landing
+from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
 from rlbreakout.screen import (
     BRICKS_BOTTOM,
     GAME_RIGHT,
@@ -25,13 +26,13 @@ from rlbreakout.screen import (
     find_ball,
     find_paddle,
 )
+from rlbreakout.wrappers import BALL_ROW_RAM
 
-BALL_COLUMN_RAM, BALL_ROW_RAM, PADDLE_RAM = 99, 101, 72
+BALL_COLUMN_RAM, PADDLE_RAM = 99, 72
 """RAM addresses of the game (Anand et al. 2019, https://arxiv.org/abs/1906.08226)."""
 BALL_COLUMN_OFFSET, BALL_ROW_OFFSET, PADDLE_OFFSET = -49, 9, -47
 """What to add to the RAM's values to get pixels of the screen, measured; a row of 0 is no ball."""
 
-NOOP, FIRE, RIGHT, LEFT = range(4)
 FRAMES_UNTIL_LANDING = 200
 CLOSE_ENOUGH = 2
 """Columns from its target at which the paddle stays where it is."""
