@@ -100,7 +100,14 @@ def test_the_figures_of_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     from rlbreakout.bench import speed
 
-    for name, value in (("SECONDS", 0.1), ("REPEATS", 1), ("DESCENTS", 5), ("MANY", 8)):
+    for name, value in (
+        ("SECONDS", 0.1),
+        ("ROUNDS", 1),
+        ("PPO_SECONDS", 0.1),
+        ("PPO_ROUNDS", 1),
+        ("DESCENTS", 5),
+        ("MANY", 8),
+    ):
         monkeypatch.setattr(speed, name, value)
     monkeypatch.setattr(speed, "OBSERVATIONS", {"coordinates": speed.OBSERVATIONS["coordinates"]})
     speed.bench(tmp_path / "bench.json")

@@ -31,9 +31,10 @@ from rlbreakout.runs import check_output_file
 from rlbreakout.screen import HEIGHT, WIDTH
 from rlbreakout.vec_env import cores
 
-SECONDS = 4.0
-"""What each figure is measured for, at least, in each of REPEATS rounds."""
-REPEATS = 3
+SECONDS, ROUNDS = 1.0, 12
+"""What each environment is measured for, at least, in each of so many rounds."""
+PPO_SECONDS, PPO_ROUNDS = 4.0, 3
+"""The same for PPO."""
 FRAME_SKIP = 4
 MANY = 64
 """Environments of the fast measurements."""
@@ -87,7 +88,7 @@ def bench(json_file: Path | None = None) -> list[Figure]:
         print(f"{name}: {value:,.4g} {unit}", file=sys.stderr, flush=True)
         return value
 
-    measured = repeat({RAW: raw_emulator_speed}, environments())
+    measured = repeat({RAW: raw_emulator_speed}, ROUNDS, environments())
     raw = measure(RAW, FRAMES, measured.pop(RAW))
     ceiling = measure(CEILING, STEPS, raw * cores() / FRAME_SKIP)
     for name, value in measured.items():
@@ -96,7 +97,8 @@ def bench(json_file: Path | None = None) -> list[Figure]:
         {
             "PPO, BreakoutVecEnv, coordinates": lambda: ppo_speed(fast_config("coordinates")),
             ZOO_PPO: lambda: ppo_speed(zoo_config()),
-        }
+        },
+        PPO_ROUNDS,
     )
     memory = peak_memory()
     for name in [name for name in OBSERVATIONS if name != "coordinates"]:
@@ -126,11 +128,11 @@ def bench(json_file: Path | None = None) -> list[Figure]:
 
 
 def repeat(
-    measurements: dict[str, Callable[[], float]], envs: dict[str, VecEnv | AtariVectorEnv] | None = None
+    measurements: dict[str, Callable[[], float]], rounds: int, envs: dict[str, VecEnv | AtariVectorEnv] | None = None
 ) -> dict[str, float]:
-    """The median of REPEATS rounds of all measurements, among them the agent steps/s of `envs`, which are closed after.
+    """The median over rounds of all measurements, among them the agent steps/s of `envs`, which are closed after.
 
-    In rounds, because then what else the machine does hits all of them alike.
+    In many short rounds, because then what else the machine does hits all of them alike.
     """
     envs = envs or {}
     everything: dict[str, Callable[[], float]] = {
@@ -139,10 +141,10 @@ def repeat(
     }
     for env in envs.values():
         env.reset()
-    rounds = [{name: run() for name, run in everything.items()} for _ in range(REPEATS)]
+    values = [{name: run() for name, run in everything.items()} for _ in range(rounds)]
     for env in envs.values():
         env.close()
-    return {name: float(np.median([each[name] for each in rounds])) for name in everything}
+    return {name: float(np.median([each[name] for each in values])) for name in everything}
 
 
 def environments() -> dict[str, VecEnv | AtariVectorEnv]:
@@ -281,7 +283,7 @@ def ppo_speed(config: Config) -> float:
 
 
 class _Clock(BaseCallback):
-    """Ends the training when whole rounds of rollout and update took SECONDS; the first round is warm-up."""
+    """Ends the training when whole rounds of rollout and update took PPO_SECONDS; the first round is warm-up."""
 
     steps, seconds, rounds = 0, 0.0, 0
 
@@ -294,4 +296,4 @@ class _Clock(BaseCallback):
         self.rounds += 1
 
     def _on_step(self) -> bool:
-        return self.seconds < SECONDS
+        return self.seconds < PPO_SECONDS
