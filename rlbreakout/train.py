@@ -21,6 +21,7 @@ from rlbreakout.callbacks import CheckpointCallback, EvaluationCallback, GifCall
 from rlbreakout.config import Config, load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import INTERRUPTED, UserError
+from rlbreakout.memory import keep_freed_memory
 from rlbreakout.models import (
     build_algorithm,
     check_device,
@@ -95,6 +96,7 @@ def learn(
     `callbacks` are called beside those of the config. `table` prints SB3's log table too.
     Closes the environment of the model. Ctrl-C saves `last/` and raises SystemExit(130).
     """
+    keep_freed_memory()
     if model.num_timesteps:
         # Tells TensorBoard that later points of an interrupted run do not count: this part writes them again.
         SummaryWriter(str(folder), purge_step=model.num_timesteps + 1).close()

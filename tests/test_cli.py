@@ -109,6 +109,8 @@ def test_the_figures_of_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("MANY", 8),
     ):
         monkeypatch.setattr(speed, name, value)
+    zoo_config = speed.zoo_config
+    monkeypatch.setattr(speed, "zoo_config", lambda n_envs=1: zoo_config(n_envs))
     monkeypatch.setattr(speed, "OBSERVATIONS", {"coordinates": speed.OBSERVATIONS["coordinates"]})
     speed.bench(tmp_path / "bench.json")
     data = json.loads((tmp_path / "bench.json").read_text())

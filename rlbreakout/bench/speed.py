@@ -9,10 +9,12 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ale_py
 import numpy as np
@@ -26,6 +28,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from rlbreakout.bench.aimbot import Accuracy, play
 from rlbreakout.config import Config, EnvConfig, EvaluationConfig, NetworkConfig, ObservationConfig, PPOConfig
 from rlbreakout.envs import make_vec_env, register
+from rlbreakout.memory import keep_freed_memory
 from rlbreakout.models import build_algorithm
 from rlbreakout.runs import check_output_file
 from rlbreakout.screen import HEIGHT, WIDTH
@@ -88,33 +91,30 @@ def bench(json_file: Path | None = None) -> list[Figure]:
         print(f"{name}: {value:,.4g} {unit}", file=sys.stderr, flush=True)
         return value
 
-    measured = repeat({RAW: raw_emulator_speed}, ROUNDS, environments())
-    raw = measure(RAW, FRAMES, measured.pop(RAW))
+    raw, envs = measure_environments()
+    measure(RAW, FRAMES, raw)
     ceiling = measure(CEILING, STEPS, raw * cores() / FRAME_SKIP)
-    for name, value in measured.items():
+    for name, value in envs.items():
         measure(name, STEPS, value)
-    ppo = repeat(
-        {
-            "PPO, BreakoutVecEnv, coordinates": lambda: ppo_speed(fast_config("coordinates")),
-            ZOO_PPO: lambda: ppo_speed(zoo_config()),
-        },
-        PPO_ROUNDS,
-    )
-    memory = peak_memory()
-    for name in [name for name in OBSERVATIONS if name != "coordinates"]:
-        ppo[f"PPO, BreakoutVecEnv, {name}"] = ppo_speed(fast_config(name))
-    for name, value in ppo.items():
-        measure(name, STEPS, value)
-    if memory is not None:
-        measure("memory of this process until PPO had seen coordinates and the zoo's pictures", "MB", memory)
-    zoo = ppo[ZOO_PPO]
+    trainings = {
+        ZOO_PPO: partial(train_apart, zoo_config(), keep=False),
+        f"{ZOO_PPO}, freed memory kept": partial(train_apart, zoo_config()),
+        **{f"PPO, BreakoutVecEnv, {name}": partial(train_apart, fast_config(name)) for name in OBSERVATIONS},
+    }
+    done = [{name: run() for name, run in trainings.items()} for _ in range(PPO_ROUNDS)]
+    for name in trainings:
+        measure(name, STEPS, float(np.median([each[name].speed for each in done])))
+    zoo = figures[-len(trainings)].value
+    for name in trainings:
+        memory = max(each[name].memory for each in done)
+        measure(f"{name}: memory of the process", "MB", memory)
     accuracy = play(DESCENTS)
     for name, unit, value in describe(accuracy):
         measure(name, unit, value)
 
     steps = [f for f in figures if f.unit == STEPS]
     to_ceiling = {f.name: f.value / ceiling for f in steps if f.name != CEILING}
-    to_zoo = {f.name: f.value / zoo for f in steps if f.name.startswith("PPO") and f.name != ZOO_PPO}
+    to_zoo = {f.name: f.value / zoo for f in steps if f.name in trainings and f.name != ZOO_PPO}
     Console().print(_table(figures, to_ceiling, to_zoo))
     if json_file is not None:
         result: dict[str, Any] = {
@@ -127,24 +127,19 @@ def bench(json_file: Path | None = None) -> list[Figure]:
     return figures
 
 
-def repeat(
-    measurements: dict[str, Callable[[], float]], rounds: int, envs: dict[str, VecEnv | AtariVectorEnv] | None = None
-) -> dict[str, float]:
-    """The median over rounds of all measurements, among them the agent steps/s of `envs`, which are closed after.
+def measure_environments() -> tuple[float, dict[str, float]]:
+    """Frames/s of the raw emulator, and agent steps/s of `environments()`: medians over ROUNDS rounds of all of them.
 
     In many short rounds, because then what else the machine does hits all of them alike.
     """
-    envs = envs or {}
-    everything: dict[str, Callable[[], float]] = {
-        **measurements,
-        **{name: partial(env_speed, env) for name, env in envs.items()},
-    }
+    envs = environments()
     for env in envs.values():
         env.reset()
-    values = [{name: run() for name, run in everything.items()} for _ in range(rounds)]
+    rounds = [(raw_emulator_speed(), *(env_speed(env) for env in envs.values())) for _ in range(ROUNDS)]
     for env in envs.values():
         env.close()
-    return {name: float(np.median([each[name] for each in values])) for name in everything}
+    raw, *speeds = np.median(rounds, axis=0).tolist()
+    return raw, dict(zip(envs, speeds, strict=True))
 
 
 def environments() -> dict[str, VecEnv | AtariVectorEnv]:
@@ -182,12 +177,12 @@ def describe(accuracy: Accuracy) -> list[tuple[str, str, float]]:
     ]
 
 
-def peak_memory() -> float | None:
-    """The most memory that this process has used, in MB, or None where the system does not tell."""
+def peak_memory() -> float:
+    """The most memory that this process has used, in MB; NaN where the system does not tell (Windows)."""
     try:
         import resource
     except ImportError:
-        return None
+        return float("nan")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
@@ -270,22 +265,41 @@ def bare_vector_env(size: int | None = None, stack: int = 1) -> AtariVectorEnv:
     )
 
 
-def ppo_speed(config: Config) -> float:
-    """Agent steps/s of PPO from the second update on, learning included."""
+class Training(NamedTuple):
+    """What was measured of a training."""
+
+    speed: float
+    """Agent steps/s from the second update on, learning included."""
+    memory: float
+    """The most that its process used, in MB."""
+
+
+def train_apart(config: Config, *, keep: bool = True) -> Training:
+    """Train PPO in a process of its own, with `keep_freed_memory` as `rlbreakout train` does it, or without."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(_train, config, PPO_SECONDS, keep).result()
+
+
+def _train(config: Config, seconds: float, keep: bool) -> Training:
+    register()
+    if keep:
+        keep_freed_memory()
     model = build_algorithm(config, make_vec_env(config))
-    clock = _Clock()
-    try:
-        model.learn(config.steps, callback=clock)
-    finally:
-        assert model.env is not None
-        model.env.close()
-    return clock.steps / clock.seconds
+    clock = _Clock(seconds)
+    model.learn(config.steps, callback=clock)
+    assert model.env is not None
+    model.env.close()
+    return Training(clock.steps / clock.seconds, peak_memory())
 
 
 class _Clock(BaseCallback):
-    """Ends the training when whole rounds of rollout and update took PPO_SECONDS; the first round is warm-up."""
+    """Ends the training when whole rounds of rollout and update took `at_least` seconds; the first is warm-up."""
 
     steps, seconds, rounds = 0, 0.0, 0
+
+    def __init__(self, at_least: float) -> None:
+        super().__init__()
+        self._at_least = at_least
 
     def _on_rollout_start(self) -> None:
         if self.rounds == 1:
@@ -296,4 +310,4 @@ class _Clock(BaseCallback):
         self.rounds += 1
 
     def _on_step(self) -> bool:
-        return self.seconds < PPO_SECONDS
+        return self.seconds < self._at_least
