@@ -59,13 +59,13 @@ class Landing(NamedTuple):
 @cache
 def _flights() -> tuple[np.ndarray, np.ndarray]:
     """Column (in half pixels) and direction (0 left, 1 right) after `frames`, both indexed
-    `[frames, speed, direction, column in half pixels]`."""
-    columns = np.empty((_LONGEST_FLIGHT + 1, len(SPEEDS), 2, WIDTH * _HALF), dtype=np.int16)
+    `[frames, column in half pixels, speed, direction]`."""
+    columns = np.empty((_LONGEST_FLIGHT + 1, WIDTH * _HALF, len(SPEEDS), 2), dtype=np.int16)
     directions = np.empty_like(columns)
-    columns[0], directions[0] = np.arange(WIDTH * _HALF), np.array([0, 1])[:, None]
+    columns[0], directions[0] = np.arange(WIDTH * _HALF)[:, None, None], np.array([0, 1])
     for frame in range(_LONGEST_FLIGHT):
         column, direction = columns[frame], directions[frame]
-        moved = column + np.where(direction == 1, 1, -1) * _SIDEWAYS[:, None, None]
+        moved = column + np.where(direction == 1, 1, -1) * _SIDEWAYS[:, None]
         columns[frame + 1] = np.clip(moved, 0, WIDTH * _HALF - 1)
         directions[frame + 1] = np.where(
             moved // _HALF <= TURNS_AT_LEFT, 1, np.where(moved // _HALF >= TURNS_AT_RIGHT, 0, direction)
@@ -115,9 +115,9 @@ class BallTracker:
         # The place it should have reached on the path that it was on.
         begin = np.maximum(old_column, 0) * _HALF
         start = begin + self._half[games]
-        expected = columns[elapsed, old_speed, old_direction, start]
+        expected = columns[elapsed, start, old_speed, old_direction]
         expected_rows = _DOWN[old_speed] * elapsed
-        on = directions[elapsed, old_speed, old_direction, start]
+        on = directions[elapsed, start, old_speed, old_direction]
         hidden = ~ball.seen & was_known & _is_hidden(expected // _HALF)
         row = np.where(hidden, np.rint(old_row + np.where(old_down, 1, -1) * expected_rows).astype(int), ball.row)
         hidden &= (row > 0) & (row < PADDLE_TOP)
@@ -127,7 +127,7 @@ class BallTracker:
 
         # All speeds, both directions, both halves of the first column: which of these flights ends here?
         starts = begin[:, None] + np.arange(2)
-        ends = columns[elapsed[:, None, None, None], _ALL_SPEEDS, _BOTH_DIRECTIONS, starts[:, None, None, :]]
+        ends = np.moveaxis(columns[elapsed[:, None], starts], 1, 3)  # game, speed, direction, half
         fits = (ends // _HALF == column[:, None, None, None]) & (
             np.abs(np.abs(rows)[:, None] - _DOWN * elapsed[:, None]) < 1
         )[:, :, None, None]
@@ -150,8 +150,8 @@ class BallTracker:
         # Rising on its path to the side, but not as high as it should be: a brick has sent it back.
         turned = was_known & seen & ~old_down & (expected // _HALF == column) & (rows > 1 - expected_rows)
         speed = np.where(turned, old_speed, new_speed)
-        direction = np.where(turned, on, directions[elapsed, new_speed, new_direction, begin])
-        half = np.where(turned, expected, columns[elapsed, new_speed, new_direction, begin]) % _HALF
+        direction = np.where(turned, on, directions[elapsed, begin, new_speed, new_direction])
+        half = np.where(turned, expected, columns[elapsed, begin, new_speed, new_direction]) % _HALF
         down |= turned
         found |= turned
         # Both halves fit, unless the ball turned at a wall meanwhile: then what was known before stays true.
@@ -193,12 +193,8 @@ class BallTracker:
         first, second = (start + np.where(self._certain[games], self._half[games], half) for half in (0, 1))
         columns, direction = _flights()[0], self._direction[games]
         # The middle, where both halves are possible.
-        column = (columns[frames, speed, direction, first] + columns[frames, speed, direction, second]) // (2 * _HALF)
+        column = (columns[frames, first, speed, direction] + columns[frames, second, speed, direction]) // (2 * _HALF)
         return Landing(known, np.where(known, column, -1), np.where(known, frames, -1))
-
-
-_ALL_SPEEDS = np.arange(len(SPEEDS))[:, None, None]
-_BOTH_DIRECTIONS = np.arange(2)[:, None]
 
 
 def _is_hidden(columns: np.ndarray) -> np.ndarray:
