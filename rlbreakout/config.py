@@ -154,8 +154,9 @@ class NetworkConfig(_Part):
     activation: Literal["tanh", "relu"] | None = None
     """Of the fully connected layers."""
     cnn: Literal["nature", "nips"] = "nature"
-    """Convolutions of a policy that sees images. nature: those of DQN in 2015, three layers, as SB3 has them; nips:
-    those of DQN in 2013, two layers with half the filters, several times faster."""
+    """Convolutions of a policy that sees images. nature: those of DQN in 2015, three layers; nips: those of DQN in
+    2013, two layers with half the filters, several times faster. For observation.kind image and both they are padded,
+    so that no pixel is left out (models.PaddedCNN)."""
 
 
 class PPOConfig(_Part):

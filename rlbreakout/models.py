@@ -15,7 +15,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -114,51 +114,73 @@ def policy_settings(config: Config) -> dict[str, Any]:
         settings["net_arch"] = list(network.net_arch)
     if network.activation is not None:
         settings["activation_fn"] = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}[network.activation]
-    if network.cnn == "nips" and config.policy in NIPS_EXTRACTORS:
-        settings["features_extractor_class"] = NIPS_EXTRACTORS[config.policy]
+    if config.policy in PADDED and (network.cnn != "nature" or config.observation.kind in ("image", "both")):
+        settings |= {
+            "features_extractor_class": PADDED[config.policy],
+            "features_extractor_kwargs": {"cnn": network.cnn},
+        }
     return settings
 
 
-class NipsCNN(BaseFeaturesExtractor):
-    """The convolutions of the first DQN (Mnih et al. 2013, https://arxiv.org/abs/1312.5602): 16 8x8 filters with stride
-    4, 32 4x4 filters with stride 2, and 256 nodes. About a fifth of the work of SB3's NatureCNN.
+class Convolution(NamedTuple):
+    """A layer of square filters."""
+
+    filters: int
+    size: int
+    stride: int
+
+
+CNNS = {
+    "nature": ((Convolution(32, 8, 4), Convolution(64, 4, 2), Convolution(64, 3, 1)), 512),
+    "nips": ((Convolution(16, 8, 4), Convolution(32, 4, 2)), 256),
+}
+"""The convolutions of DQN, and the nodes of the layer after them: Mnih et al. 2015 (https://doi.org/10.1038/nature14236)
+and 2013 (https://arxiv.org/abs/1312.5602), which is about a fifth of the work."""
+
+
+class PaddedCNN(BaseFeaturesExtractor):
+    """Convolutions that leave out no pixel of a picture of any size: one of CNNS.
+
+    A filter of 8x8 that moves by 4 pixels sees all of a picture of 84 rows, but only the first 84 of 87. Here zeros are
+    added below and at the right, before each layer, as many as are missing. Where none are missing, `nature` is
+    SB3's NatureCNN.
 
     Takes images with their channels first, `(n, channels, height, width)`, scaled to 0..1.
     """
 
-    def __init__(self, observation_space: gym.spaces.Box, features_dim: int = 256) -> None:
-        super().__init__(observation_space, features_dim)
+    def __init__(self, observation_space: gym.spaces.Box, cnn: str = "nature") -> None:
+        convolutions, nodes = CNNS[cnn]
+        super().__init__(observation_space, nodes)
         channels, height, width = observation_space.shape
-        self.cnn = torch.nn.Sequential(
-            torch.nn.Conv2d(channels, 16, kernel_size=8, stride=4),
-            torch.nn.ReLU(),
-            torch.nn.Conv2d(16, 32, kernel_size=4, stride=2),
-            torch.nn.ReLU(),
-            torch.nn.Flatten(),
-        )
-        with torch.no_grad():
-            nodes = self.cnn(torch.zeros(1, channels, height, width)).shape[1]
-        self.linear = torch.nn.Sequential(torch.nn.Linear(nodes, features_dim), torch.nn.ReLU())
+        layers: list[torch.nn.Module] = []
+        for filters, size, stride in convolutions:
+            below, right = -(height - size) % stride, -(width - size) % stride
+            layers += [torch.nn.ZeroPad2d((0, right, 0, below))] if below or right else []
+            layers += [torch.nn.Conv2d(channels, filters, size, stride), torch.nn.ReLU()]
+            channels = filters
+            height, width = (height + below - size) // stride + 1, (width + right - size) // stride + 1
+        self.cnn = torch.nn.Sequential(*layers, torch.nn.Flatten())
+        self.linear = torch.nn.Sequential(torch.nn.Linear(channels * height * width, nodes), torch.nn.ReLU())
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         return self.linear(self.cnn(observations))
 
 
-class NipsCombined(BaseFeaturesExtractor):
-    """The features of NipsCNN of the image, and the coordinates as they are: a Dict of both goes in."""
+class PaddedCombined(BaseFeaturesExtractor):
+    """The features of PaddedCNN of the image, and the coordinates as they are: a Dict of both goes in."""
 
-    def __init__(self, observation_space: gym.spaces.Dict) -> None:
+    def __init__(self, observation_space: gym.spaces.Dict, cnn: str = "nature") -> None:
         image, coordinates = observation_space["image"], observation_space["coordinates"]
         assert isinstance(image, gym.spaces.Box) and coordinates.shape is not None
-        cnn = NipsCNN(image)
-        super().__init__(observation_space, cnn.features_dim + coordinates.shape[0])
-        self.cnn = cnn
+        convolutions = PaddedCNN(image, cnn)
+        super().__init__(observation_space, convolutions.features_dim + coordinates.shape[0])
+        self.cnn = convolutions
 
     def forward(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
         return torch.cat([self.cnn(observations["image"]), observations["coordinates"]], dim=1)
 
 
-NIPS_EXTRACTORS: dict[str, type[BaseFeaturesExtractor]] = {"CnnPolicy": NipsCNN, "MultiInputPolicy": NipsCombined}
+PADDED: dict[str, type[BaseFeaturesExtractor]] = {"CnnPolicy": PaddedCNN, "MultiInputPolicy": PaddedCombined}
 
 
 def save_model(model: BaseAlgorithm, folder: Path, config: Config) -> Path:

@@ -1,14 +1,17 @@
 import shutil
 from pathlib import Path
 
+import gymnasium as gym
+import numpy as np
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from stable_baselines3.common.torch_layers import NatureCNN
 
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
-from rlbreakout.models import build_algorithm, load_agent, restore, save_model
+from rlbreakout.models import CNNS, PaddedCNN, build_algorithm, load_agent, restore, save_model
 from tests.conftest import tiny_config
 
 
@@ -108,3 +111,25 @@ def test_weights_of_another_shape_are_named(copy: Path, tmp_path: Path) -> None:
     shutil.copy(tmp_path / "other" / "policy.safetensors", copy / "last")
     with pytest.raises(UserError, match=r"features_extractor\.linear\.0\.weight has shape"):
         load_agent(copy / "last")
+
+
+@pytest.mark.parametrize("shape", [(3, 87, 72), (1, 174, 144), (2, 210, 160)])
+def test_the_padded_convolutions_leave_out_no_pixel(shape: tuple[int, int, int]) -> None:
+    space = gym.spaces.Box(0, 255, shape, np.uint8)
+    seen = {}
+    for name, network in (("sb3", NatureCNN(space)), *((name, PaddedCNN(space, name)) for name in CNNS)):
+        picture = torch.rand(1, *shape, requires_grad=True)
+        network(picture).sum().backward()
+        assert picture.grad is not None
+        seen[name] = (picture.grad[0] != 0).any(dim=0).numpy()
+    assert not seen["sb3"][-1].any(), "SB3's sees all of it too: it needs no padding"
+    for name in CNNS:
+        assert seen[name].any(axis=0).all() and seen[name].any(axis=1).all(), name
+
+
+def test_where_nothing_is_padded_the_convolutions_are_sb3s() -> None:
+    space = gym.spaces.Box(0, 255, (4, 84, 84), np.uint8)
+    ours, sb3s = PaddedCNN(space, "nature"), NatureCNN(space)
+    ours.load_state_dict(sb3s.state_dict())
+    picture = torch.rand(2, 4, 84, 84)
+    assert torch.equal(ours(picture), sb3s(picture))
