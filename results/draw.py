@@ -116,7 +116,7 @@ def path_of_lessons() -> str:
         run = load(file)["runs"][run_name]
         result = run["evaluations"][0]
         scored = f"{result['mean']:.1f} ({result['games']} games, seed {result['seed']}, `{result['env_id']}`, sampled)"
-        took = f"{run['training']['minutes']:.0f} min"
+        took = f"{run['training']['minutes']:.0f} min{' on one' if number == '3.3' else ''}"
         rows.append([f"[{number}](lessons/3_obswrapper/README.md)", text, scored, took, gif(f"{video}_agent")])
     return table(["lesson", "what it teaches", "measured score (points a game)", "time on two cores", "gif"], rows)
 
@@ -206,7 +206,8 @@ def with_aimbot() -> str:
     return table(SCORE_HEAD, [score_row(what, runs[run]) for what, run in (("with", "image_0"), ("without", "trim_0"))])
 
 
-SEEN = {"coordinates": "coordinates", "image": "image", "counters": "image + counters", "both": "both"}
+SEEN = {"image": "image", "counters": "image + counters", "coordinates": "coordinates", "both": "both"}
+"""The variants of lesson 3.4."""
 
 
 def agents_that_see() -> dict[str, list[dict[str, Any]]]:
@@ -219,6 +220,12 @@ def agents_that_see() -> dict[str, list[dict[str, Any]]]:
 def what_it_sees() -> str:
     """Lesson 3.4: each agent's score and time."""
     return table(SCORE_HEAD, [score_row(what, run) for what, runs in agents_that_see().items() for run in runs])
+
+
+def four_ways() -> str:
+    """Lesson 3.4: all four, trained for a tenth of the steps."""
+    runs = load("3.4_four_ways.json")["runs"]
+    return table(SCORE_HEAD, [score_row(what, runs[f"{key}_0"]) for key, what in SEEN.items()])
 
 
 SCORE_HEAD = ["what it sees", "seed", "agent steps", "minutes", "sampled [95% interval]", "greedy", "stalled"]
@@ -248,6 +255,7 @@ TABLES = {
         grid,
         with_aimbot,
         what_it_sees,
+        four_ways,
     )
 }
 
@@ -339,6 +347,14 @@ def draw_pictures() -> list[Path]:
             {what: [curve(run["training"]["curve"]) for run in runs] for what, runs in agents_that_see().items()},
             RESULTS / "3.4_curves.png",
             title="Lesson 3.4: training games on ALE/Breakout-v5 (mean of the last 100; band: seeds)",
+        ),
+        draw_bands(
+            {
+                what: [curve(load("3.4_four_ways.json")["runs"][f"{key}_0"]["training"]["curve"])]
+                for key, what in SEEN.items()
+            },
+            RESULTS / "3.4_four_ways.png",
+            title="Lesson 3.4: four ways to tell it, training games (mean of the last 100)",
         ),
     ]
 
