@@ -2,7 +2,8 @@
 
 You learn: how to give an agent what is spatial and what is not: a picture, a picture with numbers written into it, a
 vector, a Dict of both; which policy takes which.
-Expect: the vector wins by far, and is the cheapest too: a small network, and every number means something.
+Expect: whoever gets the vector wins by far, and the vector alone is the cheapest: a small network, and every number
+means something.
 Time: 13 minutes for the coordinates with 1,000,000 agent steps on two cores, about 25 for each that has a picture. Stop
 it when you like: run again, it goes on where it was.
 """
