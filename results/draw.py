@@ -165,7 +165,7 @@ def speeds() -> str:
         if figure["unit"] in ("frames/s", "agent steps/s", "MB"):
             shares = (f"{share[figure['name']]:.2f}" if figure["name"] in share else "" for _, share in ratios)
             rows.append([figure["name"], f"{figure['value']:,.0f} {figure['unit']}", *shares])
-    return table(["what", "measured", "of the ceiling", "of the zoo's PPO"], rows)
+    return table(["what", "measured", "of the ceiling", "of all cores at once", "of the zoo's PPO"], rows)
 
 
 def aimbot_accuracy() -> str:

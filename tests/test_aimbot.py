@@ -78,3 +78,9 @@ def test_predictions_are_right_on_real_games(frame_skip: int) -> None:
     assert accuracy.within(2) >= 0.97 and accuracy.within(4) >= 0.99
     assert np.mean(np.abs(accuracy.frame_errors) <= 1) > 0.97
     assert sum(count > 0 for count in accuracy.speeds.values()) >= 5
+
+
+def test_the_games_that_it_is_measured_on_have_both_widths_of_the_paddle() -> None:
+    accuracy = play(descents=250, seed=0)
+    assert accuracy.narrow > 20 and all(accuracy.speeds.values())
+    assert accuracy.within(2) >= 0.97 and accuracy.within(4) >= 0.99

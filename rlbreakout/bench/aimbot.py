@@ -17,6 +17,7 @@ from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
 from rlbreakout.screen import (
     BRICKS_BOTTOM,
     GAME_RIGHT,
+    NARROW_PADDLE,
     PADDLE_LEFTMOST,
     PADDLE_RIGHTMOST,
     PADDLE_TOP,
@@ -36,6 +37,8 @@ BALL_COLUMN_OFFSET, BALL_ROW_OFFSET, PADDLE_OFFSET = -49, 9, -47
 FRAMES_UNTIL_LANDING = 200
 CLOSE_ENOUGH = 2
 """Columns from its target at which the paddle stays where it is."""
+LATE = 8
+"""Frames before the ball lands, at which the paddle must be there."""
 
 
 @dataclass
@@ -126,10 +129,14 @@ class Game:
         finally:
             self.ale.restoreState(state)
 
+    def put_paddle(self, column: int) -> None:
+        """Move the paddle without a joystick."""
+        self.ale.setRAM(PADDLE_RAM, int(np.clip(column, PADDLE_LEFTMOST, PADDLE_RIGHTMOST)) - PADDLE_OFFSET)
+
     def _fall(self, paddle: int) -> tuple[int, int] | None:
         before = self.ball()
         for frame in range(1, FRAMES_UNTIL_LANDING):
-            self.ale.setRAM(PADDLE_RAM, paddle - PADDLE_OFFSET)
+            self.put_paddle(paddle)
             self.act(NOOP)
             ball = self.ball()
             if ball is None or before is None or ball[0] < before[0]:
@@ -144,7 +151,8 @@ def play(descents: int, frame_skip: int = 4, seed: int = 0) -> Accuracy:
     """Play games until the ball has fallen to the paddle `descents` times, and compare the aimbot with the truth.
 
     The paddle goes where the aimbot says, and meets the ball with another part of itself every time, so that all speeds
-    come up, and the ball gets behind the bricks, where it makes the paddle narrow.
+    come up; where it would be late it is put there, so that games last until the ball gets behind the bricks, where it
+    makes the paddle narrow.
     """
     game, player, count = Game(seed), _Player(seed), Accuracy(frame_skip)
     tracker, only = BallTracker(1), np.array([0])
@@ -165,7 +173,10 @@ def play(descents: int, frame_skip: int = 4, seed: int = 0) -> Accuracy:
             count.false_alarms += 1
         count.descents += before and not falling
         action = player.action(game, ball, landing, begins=not before)
+        late = landing.known[0] and landing.frames[0] < LATE
         for _ in range(frame_skip):
+            if late:
+                game.put_paddle(player.target)
             game.act(action)
         now += frame_skip
         if game.ale.game_over():
@@ -181,7 +192,9 @@ class _Player:
 
     def __init__(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
-        self._aim, self._target = WIDE_PADDLE // 2, 0
+        self._aim = WIDE_PADDLE // 2
+        self.target = 0
+        """Column at which the paddle should be."""
 
     def action(self, game: Game, ball: Ball, landing: Landing, begins: bool) -> int:
         """FIRE, RIGHT, LEFT or NOOP. `begins`: whether a new descent does."""
@@ -189,9 +202,9 @@ class _Player:
             return FIRE
         if landing.known[0]:
             if begins:  # another part of the paddle, because that decides the angle and the speed
-                self._aim = int(self._random.integers(-1, WIDE_PADDLE - 2))
-            self._target = int(landing.column[0]) - self._aim
+                self._aim = int(self._random.integers(0, NARROW_PADDLE - 2))
+            self.target = int(landing.column[0]) - self._aim
         elif ball.seen[0]:
-            self._target = int(ball.column[0]) - WIDE_PADDLE // 2
-        offset = self._target - (int(game.ale.getRAM()[PADDLE_RAM]) + PADDLE_OFFSET)
+            self.target = int(ball.column[0]) - WIDE_PADDLE // 2
+        offset = self.target - (int(game.ale.getRAM()[PADDLE_RAM]) + PADDLE_OFFSET)
         return RIGHT if offset > CLOSE_ENOUGH else LEFT if offset < -CLOSE_ENOUGH else NOOP

@@ -46,6 +46,7 @@ DESCENTS = 1_000
 
 RAW = "raw emulator, one core"
 CEILING = "emulator's ceiling: one core x cores / frame skip"
+TOGETHER = "the same, measured on all cores at once"
 ZOO_PPO = "PPO with the zoo's settings"
 STEPS, FRAMES = "agent steps/s", "frames/s"
 
@@ -91,9 +92,10 @@ def bench(json_file: Path | None = None) -> list[Figure]:
         print(f"{name}: {value:,.4g} {unit}", file=sys.stderr, flush=True)
         return value
 
-    raw, envs = measure_environments()
+    raw, together, envs = measure_environments()
     measure(RAW, FRAMES, raw)
     ceiling = measure(CEILING, STEPS, raw * cores() / FRAME_SKIP)
+    measure(TOGETHER, STEPS, together / FRAME_SKIP)
     for name, value in envs.items():
         measure(name, STEPS, value)
     trainings = {
@@ -114,32 +116,43 @@ def bench(json_file: Path | None = None) -> list[Figure]:
 
     steps = [f for f in figures if f.unit == STEPS]
     to_ceiling = {f.name: f.value / ceiling for f in steps if f.name != CEILING}
+    to_together = {f.name: f.value * FRAME_SKIP / together for f in steps if f.name not in (CEILING, TOGETHER)}
     to_zoo = {f.name: f.value / zoo for f in steps if f.name in trainings and f.name != ZOO_PPO}
-    Console().print(_table(figures, to_ceiling, to_zoo))
+    Console().print(_table(figures, to_ceiling, to_together, to_zoo))
     if json_file is not None:
         result: dict[str, Any] = {
             "cores": cores(),
             "figures": [asdict(f) for f in figures],
-            "ratios": {CEILING: to_ceiling, ZOO_PPO: to_zoo},
+            "ratios": {CEILING: to_ceiling, TOGETHER: to_together, ZOO_PPO: to_zoo},
             "aimbot_steps_by_speed": {f"{x:g}, {y:g} pixels a frame": n for (x, y), n in accuracy.speeds.items()},
         }
         json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return figures
 
 
-def measure_environments() -> tuple[float, dict[str, float]]:
-    """Frames/s of the raw emulator, and agent steps/s of `environments()`: medians over ROUNDS rounds of all of them.
+def measure_environments() -> tuple[float, float, dict[str, float]]:
+    """Frames/s of the raw emulator on one core, and on all of them at once (a core that has company is often slower);
+    agent steps/s of `environments()`. Medians over ROUNDS rounds of all of them.
 
     In many short rounds, because then what else the machine does hits all of them alike.
     """
     envs = environments()
     for env in envs.values():
         env.reset()
-    rounds = [(raw_emulator_speed(), *(env_speed(env) for env in envs.values())) for _ in range(ROUNDS)]
+    with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as processes:
+
+        def on_all_cores() -> float:
+            return sum(processes.map(raw_emulator_speed, [SECONDS] * cores()))
+
+        on_all_cores()  # starts the processes
+        rounds = [
+            (raw_emulator_speed(SECONDS), on_all_cores(), *(env_speed(env) for env in envs.values()))
+            for _ in range(ROUNDS)
+        ]
     for env in envs.values():
         env.close()
-    raw, *speeds = np.median(rounds, axis=0).tolist()
-    return raw, dict(zip(envs, speeds, strict=True))
+    raw, together, *speeds = np.median(rounds, axis=0).tolist()
+    return raw, together, dict(zip(envs, speeds, strict=True))
 
 
 def environments() -> dict[str, VecEnv | AtariVectorEnv]:
@@ -154,10 +167,11 @@ def environments() -> dict[str, VecEnv | AtariVectorEnv]:
     }
 
 
-def _table(figures: list[Figure], to_ceiling: dict[str, float], to_zoo: dict[str, float]) -> Table:
-    table = Table("figure", "value", "unit", "of the ceiling", "of the zoo's PPO", title=f"{cores()} cores")
+def _table(figures: list[Figure], *ratios_to: dict[str, float]) -> Table:
+    head = ("figure", "value", "unit", "of the ceiling", "of all cores at once", "of the zoo's PPO")
+    table = Table(*head, title=f"{cores()} cores")
     for figure in figures:
-        ratios = (f"{r[figure.name]:.2f}" if figure.name in r else "" for r in (to_ceiling, to_zoo))
+        ratios = (f"{ratio[figure.name]:.2f}" if figure.name in ratio else "" for ratio in ratios_to)
         table.add_row(
             figure.name, f"{figure.value:,.0f}" if figure.value >= 10 else f"{figure.value:.4f}", figure.unit, *ratios
         )
@@ -187,17 +201,18 @@ def peak_memory() -> float:
     return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def _per_second(act: Callable[[], int]) -> float:
-    """What `act` returns, summed over calls for SECONDS, a second."""
+def _per_second(act: Callable[[], int], at_least: float) -> float:
+    """What `act` returns, summed over calls for `at_least` seconds, a second."""
     act()
     count, start = 0, time.perf_counter()
-    while (seconds := time.perf_counter() - start) < SECONDS:
+    while (seconds := time.perf_counter() - start) < at_least:
         count += act()
     return count / seconds
 
 
-def raw_emulator_speed() -> float:
-    """Frames/s of `ale.act` in one thread, nothing looked at."""
+def raw_emulator_speed(at_least: float) -> float:
+    """Frames/s of `ale.act` in one thread for so many seconds, nothing looked at."""
+    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
     ale = ale_py.ALEInterface()
     rom = get_rom_path("breakout")
     assert rom is not None
@@ -210,7 +225,7 @@ def raw_emulator_speed() -> float:
                 ale.reset_game()
         return 100
 
-    return _per_second(act)
+    return _per_second(act, at_least)
 
 
 def zoo_config(n_envs: int = 8) -> Config:
@@ -248,7 +263,7 @@ def env_speed(env: VecEnv | AtariVectorEnv) -> float:
         env.step(random.integers(4, size=env.num_envs))
         return env.num_envs
 
-    return _per_second(act)
+    return _per_second(act, SECONDS)
 
 
 def bare_vector_env(size: int | None = None, stack: int = 1) -> AtariVectorEnv:
