@@ -105,10 +105,9 @@ def path_of_lessons() -> str:
     for name, text in seeing.items():
         run = lessons[name]
         readme = f"lessons/{'2_baselines' if name[0] == '2' else '3_obswrapper'}/README.md"
-        scored = f"{run['score']:.1f} ({run['games']} games, seed {run['seed']}, `{run['env_id']}`, sampled)"
-        rows.append(
-            [f"[{name[:3]}]({readme})", text, scored if run["score"] else "", minutes(run["seconds"]), gif(name)]
-        )
+        how = f"({run.get('games')} games, seed {run.get('seed')}, `{run.get('env_id')}`, sampled)"
+        scored = "" if run["score"] is None else f"{run['score']:.1f} {how}"
+        rows.append([f"[{name[:3]}]({readme})", text, scored, minutes(run["seconds"]), gif(name)])
     for number, text, file, run_name, video in (
         ("3.3", "which picture is learned from fastest? (here: the aimbot's)", "3.3_aimbot.json", "image_0", "3.3"),
         ("3.4", "pictures, numbers, or both? (here: numbers)", "3.4_coordinates.json", "coordinates_0", "3.4"),
