@@ -32,7 +32,8 @@ class Every(BaseCallback):
         self.every = every
         self._periods = 0
 
-    def act(self) -> None:
+    def act(self) -> bool | None:
+        """False ends the training."""
         raise NotImplementedError
 
     def _on_training_start(self) -> None:
@@ -41,7 +42,7 @@ class Every(BaseCallback):
     def _on_step(self) -> bool:
         if self.every and self.num_timesteps // self.every > self._periods:
             self._periods = self.num_timesteps // self.every
-            self.act()
+            return self.act() is not False
         return True
 
 
@@ -51,11 +52,14 @@ class EvaluationCallback(Every):
     Leaves the scalars eval/mean, eval/median, eval/lower_quartile and eval/stalled in TensorBoard, a line in
     `evaluations.csv`, and the model with the best mean in `best/`. Every evaluation plays the same starts, from the
     config's evaluation seed, and draws from random numbers of its own: training goes on as if it had not been.
+    `go_on(agent steps, result)` is asked after each whether the training is worth going on with.
     """
 
-    def __init__(self, config: Config, folder: Path) -> None:
+    def __init__(
+        self, config: Config, folder: Path, go_on: Callable[[int, Evaluation], bool] = lambda steps, result: True
+    ) -> None:
         super().__init__(config.evaluation.every)
-        self.config, self.folder = config, folder
+        self.config, self.folder, self.go_on = config, folder, go_on
         self.results: list[Evaluation] = []
         self._evaluated_at = -1
         self._best = max((float(row["mean"]) for row in read_evaluations(folder)), default=-np.inf)
@@ -76,7 +80,7 @@ class EvaluationCallback(Every):
             self.act()
         self._env.close()
 
-    def act(self) -> None:
+    def act(self) -> bool:
         self._evaluated_at = self.num_timesteps
         seed, greedy = self.config.evaluation_seed, self.config.evaluation.greedy
         scores, _, stalled = play_games(self.model, self._env, self.config.evaluation.games, seed=seed, greedy=greedy)
@@ -91,6 +95,7 @@ class EvaluationCallback(Every):
         if result.mean > self._best:
             self._best = result.mean
             save_model(self.model, self.folder / "best", self.config)
+        return self.go_on(self.num_timesteps, result)
 
 
 class CheckpointCallback(Every):

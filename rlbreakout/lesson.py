@@ -19,7 +19,18 @@ Options = TypeVar("Options")
 CONFIGS = Path(__file__).parents[1] / "configs"
 """The config files of the lessons."""
 
-AT_LEAST_ONE = ("steps", "games", "seconds", "seeds")
+AT_LEAST_ONE = (
+    "steps",
+    "short_steps",
+    "long_steps",
+    "games",
+    "seconds",
+    "seeds",
+    "trials",
+    "best",
+    "workers",
+    "n_envs",
+)
 AT_LEAST_ZERO = ("seed",)
 
 
@@ -36,7 +47,7 @@ def read_options(options: type[Options], description: str | None) -> Options:
         for name in names:
             value = getattr(values, name, None)
             if value is not None and value < least:
-                raise UserError(f"--{name} is {value}; allowed: {least} or more")
+                raise UserError(f"--{name.replace('_', '-')} is {value}; allowed: {least} or more")
     return values
 
 

@@ -57,6 +57,22 @@ def start_run(config: Config, wanted: str | Path | None = None) -> Path:
     return folder
 
 
+def study_folder(config: Config, wanted: str | Path | None = None) -> Path:
+    """The run folder of a study, by default runs/<lesson>/<name>: made, or the one in which it is gone on with.
+
+    Raises UserError if it cannot be written.
+    """
+    folder = Path(wanted or RUNS / config.lesson / config.name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"run folder {folder} cannot be made: {error.strerror}") from None
+    check_writable(folder)
+    if not (folder / "config.yaml").exists():
+        write_config(config, folder)
+    return folder
+
+
 def write_config(config: Config, folder: Path) -> None:
     """Write `config` to the config.yaml of a run folder, with the versions of the packages that decide the run."""
     dump_config(config.model_copy(update={"versions": installed_versions()}), folder / "config.yaml")

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -18,7 +17,7 @@ from stable_baselines3.common.utils import set_random_seed
 from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout.callbacks import CheckpointCallback, EvaluationCallback, GifCallback, forget_evaluations_after
-from rlbreakout.config import Config, load_config
+from rlbreakout.config import Config, flat, load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import INTERRUPTED, UserError
 from rlbreakout.memory import keep_freed_memory
@@ -34,7 +33,7 @@ from rlbreakout.models import (
 from rlbreakout.runs import RUNS, check_writable, start_run, write_config
 from rlbreakout.video import record, write_video
 
-MAY_CHANGE_ON_RESUME = ("lesson", "name", "steps", "evaluation", "checkpoint_every", "gif_every", "versions")
+MAY_CHANGE_ON_RESUME = ("lesson", "name", "steps", "evaluation", "checkpoint_every", "gif_every", "tuning", "versions")
 
 
 def train(config: Config, wanted: str | Path | None = None, *, resume: bool = False, progress_bar: bool = True) -> Path:
@@ -87,26 +86,29 @@ def learn(
     folder: Path,
     callbacks: Sequence[BaseCallback] = (),
     *,
+    evaluation: EvaluationCallback | None = None,
     progress_bar: bool = True,
     table: bool = False,
+    resumable: bool = True,
 ) -> None:
     """Train `model` up to `config.steps` agent steps, and leave in `folder` the TensorBoard events, the evaluations,
     checkpoints and gifs that the config asks for, and `last/`.
 
-    `callbacks` are called beside those of the config. `table` prints SB3's log table too.
-    Closes the environment of the model. Ctrl-C saves `last/` and raises SystemExit(130).
+    `callbacks` are called beside those of the config, `evaluation` instead of its own. `table` prints SB3's log table
+    too. Closes the environment of the model. Ctrl-C saves `last/` and raises SystemExit(130), after it has said how to
+    resume; without `resumable` it stays a KeyboardInterrupt.
     """
     keep_freed_memory()
     if model.num_timesteps:
         # Tells TensorBoard that later points of an interrupted run do not count: this part writes them again.
         SummaryWriter(str(folder), purge_step=model.num_timesteps + 1).close()
     model.set_logger(configure(str(folder), ["stdout", "tensorboard"] if table else ["tensorboard"]))
-    with saved_at_the_end(model, config, folder):
+    with saved_at_the_end(model, config, folder, resumable=resumable):
         model.learn(
             config.steps - model.num_timesteps,
             callback=[
                 *callbacks,
-                EvaluationCallback(config, folder),
+                evaluation or EvaluationCallback(config, folder),
                 CheckpointCallback(config.checkpoint_every, folder, config),
                 GifCallback(config.gif_every, folder, config),
             ],
@@ -117,8 +119,9 @@ def learn(
 
 
 @contextmanager
-def saved_at_the_end(model: BaseAlgorithm, config: Config, folder: Path) -> Iterator[None]:
-    """Save `model` to `last/` and close its environment. After Ctrl-C too: then say how to resume and exit with 130."""
+def saved_at_the_end(model: BaseAlgorithm, config: Config, folder: Path, *, resumable: bool = True) -> Iterator[None]:
+    """Save `model` to `last/` and close its environment. After Ctrl-C too: then say how to resume and exit with 130,
+    or, if nobody will resume it, leave the interrupt as it is."""
     try:
         yield
         save_model(model, folder / "last", config)
@@ -126,6 +129,8 @@ def saved_at_the_end(model: BaseAlgorithm, config: Config, folder: Path) -> Iter
         with _no_second_interrupt():
             save_model(model, folder / "last", config)
             model.logger.close()
+        if not resumable:
+            raise
         print(
             f"\ninterrupted after {model.num_timesteps:,} of {config.steps:,} agent steps; saved {folder / 'last'}\n"
             f"to go on: rlbreakout train {folder / 'config.yaml'} --run-dir {folder} --resume",
@@ -188,20 +193,12 @@ def _resumable(config: Config, folder: Path) -> Config:
 
 def _check_unchanged(config: Config, folder: Path) -> None:
     """Raise UserError if the run in `folder` was made with other hyperparameters."""
-    before, now = (_settings(c.model_dump()) for c in (load_config(folder / "config.yaml"), config))
+    before, now = (flat(c.model_dump()) for c in (load_config(folder / "config.yaml"), config))
     changed = [
         f"{key} is {before.get(key)!r} in the run and {value!r} in the config"
         for key, value in now.items()
         if key.split(".")[0] not in MAY_CHANGE_ON_RESUME and before.get(key) != value
     ]
     if changed:
-        allowed = ", ".join(part for part in MAY_CHANGE_ON_RESUME if part != "versions")
+        allowed = ", ".join(part for part in MAY_CHANGE_ON_RESUME if part not in ("tuning", "versions"))
         raise UserError(f"{folder} cannot be resumed: {changed[0]}; only {allowed} may change")
-
-
-def _settings(data: dict[str, Any], parent: str = "") -> dict[str, Any]:
-    """A config's values by their dotted names."""
-    settings: dict[str, Any] = {}
-    for key, value in data.items():
-        settings |= _settings(value, f"{parent}{key}.") if isinstance(value, dict) else {parent + key: value}
-    return settings

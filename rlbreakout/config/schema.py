@@ -1,71 +1,30 @@
-"""The config of a training run: a YAML file, checked key by key and value by value.
-
-`Config` is all that is needed to repeat a run. A wrong key or value raises UserError in one line that names the file,
-the key, what is wrong and what is allowed.
-"""
+"""What a config may say, key by key."""
 
 from __future__ import annotations
 
 import difflib
-import math
-from importlib import metadata
-from pathlib import Path
+import itertools
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from rlbreakout.config.fields import (
+    BREAKOUT_IDS,
+    NAME,
+    Count,
+    CountOrZero,
+    Fraction,
+    Part,
+    ScheduleNotation,
+    check_env_id,
+    whole_number,
+)
+from rlbreakout.config.search import NOT_SEARCHABLE, SEARCHABLE, TuningConfig
 from rlbreakout.errors import UserError
 from rlbreakout.schedules import parse_schedule
 
-# The ids that ale-py registers for Breakout, with what tells them apart:
-# id -> (frames an action is held by the id itself, repeat_action_probability).
-# A pair of frames is a range to draw from at every step, the upper end excluded.
-BREAKOUT_IDS: dict[str, tuple[int | tuple[int, int], float]] = {
-    "ALE/Breakout-v5": (4, 0.25),
-    "Breakout-v0": ((2, 5), 0.25),
-    "Breakout-v4": ((2, 5), 0.0),
-    "BreakoutNoFrameskip-v0": (1, 0.25),
-    "BreakoutNoFrameskip-v4": (1, 0.0),
-}
-
-PACKAGES_THAT_DECIDE_A_RUN = ("ale-py", "gymnasium", "numpy", "opencv-python-headless", "stable-baselines3", "torch")
-
-
-def _whole_number(value: Any) -> Any:
-    """Let `1e6` be written where a whole number is asked for (YAML reads it as a text or a float)."""
-    if isinstance(value, bool):
-        raise ValueError("a whole number is needed")
-    if isinstance(value, str):
-        try:
-            value = float(value.replace("_", ""))
-        except ValueError:
-            raise ValueError("a whole number is needed") from None
-    if isinstance(value, float):
-        if not math.isfinite(value) or value != int(value):
-            raise ValueError("a whole number is needed")
-        return int(value)
-    return value
-
-
-Count = Annotated[int, BeforeValidator(_whole_number), Field(ge=1)]
-CountOrZero = Annotated[int, BeforeValidator(_whole_number), Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-ScheduleNotation = float | str
-NAME = r"^\w[\w.\-]*$"
-"""What a folder may be called."""
-
-
-def check_env_id(env_id: str) -> str:
-    """Return `env_id`, or raise UserError if it is not one of BREAKOUT_IDS."""
-    if env_id not in BREAKOUT_IDS:
-        raise UserError(f"environment id {env_id!r} is not Breakout; allowed: {', '.join(BREAKOUT_IDS)}")
-    return env_id
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
-
+COMBINATIONS_TRIED = 256
+"""Of the other searched values, before a value counts as never allowed."""
 
 OBSERVATION_KINDS: dict[str, str] = {
     "rgb": "CnnPolicy",
@@ -81,7 +40,7 @@ TrimMode = Literal["keep", "trim", "blacken", "whiten"]
 TRIM_MODES: tuple[str, ...] = get_args(TrimMode)
 
 
-class EnvConfig(_Part):
+class EnvConfig(Part):
     """The game that the agent is trained on."""
 
     id: str = "ALE/Breakout-v5"
@@ -112,14 +71,14 @@ class EnvConfig(_Part):
         return check_env_id(value)
 
 
-class ObservationConfig(_Part):
+class ObservationConfig(Part):
     """What the agent sees."""
 
     kind: Literal["rgb", "warp", "image", "coordinates", "both"] = "warp"
     """rgb: the screen as it is, 210x160x3; warp: grey, resized to screen_size x screen_size; image: as mode, trim,
     half, aimbot and counters say; coordinates: a vector of what is known (observation.COORDINATES); both: image and
     coordinates."""
-    screen_size: Annotated[int, BeforeValidator(_whole_number), Field(ge=36, le=210)] = 84
+    screen_size: Annotated[int, BeforeValidator(whole_number), Field(ge=36, le=210)] = 84
     """Edge of the warped screen in pixels. The convolutions of CnnPolicy need at least 36."""
     mode: MonoMode = "mono_1dim"
     """Colours of an image: as they are, grey, or black and white; the last two with three equal channels or one."""
@@ -131,7 +90,7 @@ class ObservationConfig(_Part):
     """Paint into an image where the falling ball will cross the paddle's line."""
     counters: bool = False
     """Write numbers about ball and paddle into an image, as the brightness of single pixels. Needs aimbot."""
-    frame_stack: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=16)] = 4
+    frame_stack: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=16)] = 4
     """Observations of the last so many agent steps, stacked: one picture alone shows no motion."""
 
     @property
@@ -146,7 +105,7 @@ class ObservationConfig(_Part):
         return self
 
 
-class NetworkConfig(_Part):
+class NetworkConfig(Part):
     """Policy and value function. None: as Stable-Baselines3 has it."""
 
     net_arch: Annotated[list[Count], Field(min_length=1)] | None = None
@@ -159,7 +118,7 @@ class NetworkConfig(_Part):
     so that no pixel is left out (models.PaddedCNN)."""
 
 
-class PPOConfig(_Part):
+class PPOConfig(Part):
     """PPO's hyperparameters. The defaults are those of Stable-Baselines3."""
 
     learning_rate: ScheduleNotation = 3e-4
@@ -185,7 +144,7 @@ class PPOConfig(_Part):
         return value
 
 
-class EvaluationConfig(_Part):
+class EvaluationConfig(Part):
     """Evaluation on whole games while training."""
 
     every: CountOrZero = 25_000
@@ -206,7 +165,7 @@ class EvaluationConfig(_Part):
         return value if value is None else check_env_id(value)
 
 
-class Config(_Part):
+class Config(Part):
     """A training run: game, observation, algorithm, and what is measured and kept on the way."""
 
     lesson: Annotated[str, Field(pattern=NAME)] = "custom"
@@ -229,6 +188,8 @@ class Config(_Part):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     torch_threads: Count | None = None
     """Threads of torch. None: torch's own choice, one for each core."""
+    tuning: TuningConfig | None = None
+    """What a study searches: for `rlbreakout tune`; a training leaves it alone."""
     versions: dict[str, str] = Field(default_factory=dict)
     """Filled in by a run folder: the packages that the run was made with."""
 
@@ -266,6 +227,12 @@ class Config(_Part):
                 raise UserError(f"ppo.{name} is {samples}; allowed: 2 or more, because normalize_advantage is on")
         return self
 
+    @model_validator(mode="after")
+    def _the_search_space_fits(self) -> Config:
+        if self.tuning is not None:
+            check_search_space(self)
+        return self
+
     @property
     def evaluation_seed(self) -> int:
         return self.seed + 1000 if self.evaluation.seed is None else self.evaluation.seed
@@ -275,90 +242,64 @@ class Config(_Part):
         return self.evaluation.env_id or self.env.id
 
 
-def installed_versions() -> dict[str, str]:
-    """Versions of the packages that decide what a run does, by distribution name."""
-    return {name: metadata.version(name) for name in PACKAGES_THAT_DECIDE_A_RUN}
+def with_values(config: Config, values: dict[str, Any]) -> Config:
+    """`config` with `values`, by dotted keys, and without its search space.
 
-
-def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
-    """Read a config file and apply `overrides`, each "key.subkey=value" with the value in YAML.
-
-    Raises UserError if the file cannot be read, or a key or value is wrong.
+    Raises pydantic's ValidationError if the config does not allow them.
     """
-    path = Path(path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"config {path} does not exist") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"config {path} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"config {path} is no valid YAML: {' '.join(str(error).split())}") from None
-    data = {} if data is None else data
-    if not isinstance(data, dict):
-        raise UserError(f"config {path} must hold keys and values, not a {type(data).__name__}")
-    data.setdefault("name", path.stem)
-    for override in overrides or []:
-        _apply(data, override)
-    return parse_config(data, source=str(path))
+    data = config.model_dump()
+    data["tuning"] = None
+    for key, value in values.items():
+        *parents, last = key.split(".")
+        part = data
+        for parent in parents:
+            part = part[parent]
+        part[last] = value
+    return Config.model_validate(data)
 
 
-def parse_config(data: dict[str, Any], source: str = "config") -> Config:
-    """Check `data` and return it as a Config. Raises UserError that starts with `source`."""
-    try:
-        return Config.model_validate(data)
-    except ValidationError as error:
-        raise UserError(f"{source}: {_one_line(error)}") from None
+def searchable_keys() -> list[str]:
+    """The dotted keys that a search space may have."""
+    parts = {name: Config.model_fields[name].default_factory for name in SEARCHABLE}
+    keys = [f"{name}.{key}" for name, part in parts.items() for key in getattr(part, "model_fields", {})]
+    return [key for key in keys if key not in NOT_SEARCHABLE]
 
 
-def dump_config(config: Config, path: Path) -> None:
-    """Write every value of `config`, defaults too, so that a later default changes nothing."""
-    path.write_text(yaml.safe_dump(config.model_dump(), sort_keys=False), encoding="utf-8")
+def check_search_space(config: Config) -> None:
+    """Raise UserError if a key of the search space is unknown, or the config would refuse what it may try."""
+    assert config.tuning is not None
+    search = config.tuning.search
+    allowed = searchable_keys()
+    for key in search:
+        if key not in allowed:
+            close = difflib.get_close_matches(key, allowed, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise UserError(f"tuning.search: {key!r} cannot be searched; {hint}allowed: {', '.join(allowed)}")
+    for key, range_ in search.items():
+        for value in range_.corners():
+            _check_value(config, key, value)
+    if config.evaluation.every == 0:
+        raise UserError("evaluation.every is 0; allowed with tuning: 1 or more, because scores are what it needs")
+    pruner = config.tuning.pruner
+    if pruner in ("median", "halving", "hyperband") and config.evaluation.every >= config.steps:
+        raise UserError(
+            f"evaluation.every is {config.evaluation.every}; allowed with tuning.pruner {pruner}: less than steps, "
+            f"which is {config.steps}, because trials are stopped by the evaluations on the way"
+        )
 
 
-def _apply(data: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise UserError(f"--set {override!r}: KEY=VALUE is needed, such as --set ppo.n_steps=128")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {override!r}: the value is no valid YAML") from None
-    *parents, last = key.strip().split(".")
-    for parent in parents:
-        data = data.setdefault(parent, {})
-        if not isinstance(data, dict):
-            raise UserError(f"--set {override!r}: {parent!r} has no keys below it")
-    data[last] = value
-
-
-def _one_line(error: ValidationError) -> str:
-    """The first of pydantic's findings as "key: what is wrong; what is allowed"."""
-    findings = error.errors()
-    # A union reports each of its members; the first finding of a key says what that key needs.
-    first = findings[0]
-    path = [str(part) for part in first["loc"]]
-    if first["type"] == "extra_forbidden":
-        message = _unknown_key(path)
-    elif first["type"] == "value_error":
-        message = f"{first['ctx']['error']!s}, not {first['input']!r}"
-        if isinstance(first["ctx"]["error"], UserError):
-            message = str(first["ctx"]["error"])
-    else:
-        allowed = first["msg"].replace("Input should be", "allowed:", 1)
-        message = f"{first['input']!r} is not allowed; {allowed}"
-    names = ".".join(part for part in path if part not in ("float", "str", "int"))
-    others = len({tuple(finding["loc"][:2]) for finding in findings}) - 1
-    more = f" (and {others} more)" if others else ""
-    return f"{names}: {message}{more}" if names else f"{message}{more}"
-
-
-def _unknown_key(path: list[str]) -> str:
-    model: type[BaseModel] = Config
-    for part in path[:-1]:
-        annotation: Any = model.model_fields[part].annotation
-        model = next((t for t in (annotation, *get_args(annotation)) if isinstance(t, type)), model)
-    allowed = list(model.model_fields)
-    close = difflib.get_close_matches(path[-1], allowed, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"unknown key; {hint}allowed: {', '.join(allowed)}"
+def _check_value(config: Config, key: str, value: Any) -> None:
+    """Raise UserError unless `key` may be `value` together with some of the other values that are searched."""
+    assert config.tuning is not None
+    others = {name: range_.corners() for name, range_ in config.tuning.search.items() if name != key}
+    combinations = itertools.islice(itertools.product(*others.values()), COMBINATIONS_TRIED)
+    problem = ""
+    for values in ({}, *(dict(zip(others, chosen, strict=True)) for chosen in combinations)):
+        try:
+            with_values(config, {**values, key: value})
+        except ValidationError as error:
+            finding = error.errors()[0]
+            problem = problem or str(finding.get("ctx", {}).get("error", finding["msg"]))
+        else:
+            return
+    raise UserError(f"tuning.search.{key} would try {value!r}, which is not allowed: {problem}")

@@ -1,0 +1,45 @@
+"""The config of a training run: a YAML file, checked key by key and value by value.
+
+`Config` is all that is needed to repeat a run. A wrong key or value raises UserError in one line that names the file,
+the key, what is wrong and what is allowed.
+"""
+
+from rlbreakout.config.fields import BREAKOUT_IDS, check_env_id
+from rlbreakout.config.files import dump_config, flat, installed_versions, load_config, parse_config
+from rlbreakout.config.schema import (
+    MONO_MODES,
+    OBSERVATION_KINDS,
+    TRIM_MODES,
+    Config,
+    EnvConfig,
+    EvaluationConfig,
+    NetworkConfig,
+    ObservationConfig,
+    PPOConfig,
+    with_values,
+)
+from rlbreakout.config.search import Choices, FloatRange, IntRange, TuningConfig
+
+__all__ = [
+    "BREAKOUT_IDS",
+    "MONO_MODES",
+    "OBSERVATION_KINDS",
+    "TRIM_MODES",
+    "Choices",
+    "Config",
+    "EnvConfig",
+    "EvaluationConfig",
+    "FloatRange",
+    "IntRange",
+    "NetworkConfig",
+    "ObservationConfig",
+    "PPOConfig",
+    "TuningConfig",
+    "check_env_id",
+    "dump_config",
+    "flat",
+    "installed_versions",
+    "load_config",
+    "parse_config",
+    "with_values",
+]

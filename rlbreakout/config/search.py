@@ -1,0 +1,169 @@
+"""What a study searches, and how: the `tuning` part of a config.
+
+A search space names hyperparameters by their place in the config, and says for each what may be tried:
+
+| type          | keys                                      | meaning                                              |
+|---------------|-------------------------------------------|------------------------------------------------------|
+| `float`       | `low`, `high`, `log`, `step`, `schedules` | a number between low and high, both included         |
+| `int`         | `low`, `high`, `log`, `step`              | a whole number between low and high, both included   |
+| `categorical` | `choices`                                 | one of the choices, each as the config would have it |
+
+`log` searches orders of magnitude instead of numbers. With `schedules` a float is searched together with how it changes
+while training: `[constant, linear]` tries 3e-4 and lin_3e-4; `exponential` needs a `half_life` in agent steps.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from rlbreakout.config.fields import Count, Part, whole_number
+from rlbreakout.errors import UserError
+
+Whole = Annotated[int, BeforeValidator(whole_number)]
+ScheduleKind = Literal["constant", "linear", "exponential"]
+
+SEARCHABLE = ("ppo", "network", "env", "observation")
+"""The parts of a config that a search space may change."""
+NOT_SEARCHABLE = ("env.id",)
+"""But for these, which would change what is measured."""
+
+WILCOXON_SEEDS = 4
+"""With fewer pairs than this Wilcoxon's signed-rank test cannot reach the p-value of 0.1 that its pruner asks for."""
+
+
+class _Range(Part):
+    def _check_range(self, low: float, high: float, log: bool, step: float | None) -> None:
+        if low >= high:
+            raise UserError(f"low is {low}, high is {high}; allowed: low below high")
+        if log and low <= 0:
+            raise UserError(f"low is {low}; allowed with log: above 0")
+        if log and step is not None:
+            raise UserError("log and step contradict each other; allowed: one of them")
+        if step is not None and step > high - low:
+            raise UserError(f"step is {step}; allowed: at most high - low, which is {high - low:g}")
+
+
+class FloatRange(_Range):
+    """A number between `low` and `high`."""
+
+    type: Literal["float"]
+    low: float
+    high: float
+    log: bool = False
+    step: Annotated[float, Field(gt=0)] | None = None
+    schedules: Annotated[list[ScheduleKind], Field(min_length=1, default_factory=lambda: ["constant"])]
+    """How the number may change while training; with more than one of them that is searched too."""
+    half_life: Count | None = None
+    """Agent steps after which an exponential schedule has halved."""
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> FloatRange:
+        self._check_range(self.low, self.high, self.log, self.step)
+        if len(set(self.schedules)) < len(self.schedules):
+            raise UserError("schedules names one twice; allowed: each once")
+        if ("exponential" in self.schedules) != (self.half_life is not None):
+            raise UserError("half_life is needed with an exponential schedule, and only there")
+        return self
+
+    def notation(self, value: float, schedule: str) -> float | str:
+        """`value` with a schedule, as a config has it."""
+        if schedule == "constant":
+            return float(value)
+        return f"lin_{float(value)!r}" if schedule == "linear" else f"exp_{float(value)!r}_{self.half_life}"
+
+    def corners(self) -> list[Any]:
+        """Values that a config must accept if it is to accept all."""
+        return [self.notation(value, kind) for value in (self.low, self.high) for kind in self.schedules]
+
+
+class IntRange(_Range):
+    """A whole number between `low` and `high`."""
+
+    type: Literal["int"]
+    low: Whole
+    high: Whole
+    log: bool = False
+    step: Count | None = None
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> IntRange:
+        self._check_range(self.low, self.high, self.log, self.step)
+        return self
+
+    def corners(self) -> list[Any]:
+        """Values that a config must accept if it is to accept all."""
+        return [self.low, self.high]
+
+
+class Choices(Part):
+    """One of `choices`."""
+
+    type: Literal["categorical"]
+    choices: Annotated[list[Any], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _are_different(self) -> Choices:
+        if len(set(self.labels)) < len(self.choices):
+            raise UserError("choices has one twice; allowed: each once")
+        return self
+
+    @property
+    def labels(self) -> list[Any]:
+        """The choices as Optuna keeps them: lists as text, which every storage can hold."""
+        return [json.dumps(choice) if isinstance(choice, (list, dict)) else choice for choice in self.choices]
+
+    def corners(self) -> list[Any]:
+        """Values that a config must accept if it is to accept all."""
+        return list(self.choices)
+
+
+SEARCH_TYPES: dict[str, type[Part]] = {"float": FloatRange, "int": IntRange, "categorical": Choices}
+SearchRange = Annotated[FloatRange | IntRange | Choices, Field(discriminator="type")]
+
+
+class TuningConfig(Part):
+    """A study: what is searched, what a trial is worth, who proposes the next one, which are stopped early."""
+
+    search: Annotated[dict[str, SearchRange], Field(min_length=1)]
+    """Hyperparameters by their place in the config, such as ppo.learning_rate."""
+    trials: Count = 40
+    """Finished trials that the study ends with, pruned ones among them."""
+    objective: Literal["mean", "median", "lower_quartile"] = "mean"
+    """What a trial is worth: this of the scores of its whole games, in points, at the end of the training."""
+    seeds: Count = 1
+    """Trainings of a trial, one a seed, counted from the config's; the games of all of them are its score."""
+    sampler: Literal["tpe", "random", "grid", "cmaes", "gp"] = "tpe"
+    startup_trials: Count = 10
+    """Random trials before tpe, cmaes or gp learn from those before."""
+    pruner: Literal["none", "median", "halving", "hyperband", "wilcoxon"] = "median"
+    """Who stops trials early, by the evaluations on the way; wilcoxon by the scores of the seeds."""
+    pruner_startup_trials: Count = 5
+    """Trials that median lets finish before it stops any."""
+    heartbeat: Count = 15
+    """Seconds between two signs of life of a running trial. One that is silent for six of them is lost: it is marked
+    failed and tried again."""
+    wait_for_storage: Count = 600
+    """Seconds to wait for a database that has gone away."""
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> TuningConfig:
+        continuous = [
+            key for key, range_ in self.search.items() if isinstance(range_, FloatRange) and range_.step is None
+        ]
+        orders = [key for key, range_ in self.search.items() if not isinstance(range_, Choices) and range_.log]
+        categories = [key for key, range_ in self.search.items() if isinstance(range_, Choices)]
+        if self.sampler == "grid" and continuous:
+            raise UserError(f"search.{continuous[0]} has no step; allowed with sampler grid: step, int or categorical")
+        if self.sampler == "grid" and orders:
+            raise UserError(f"search.{orders[0]} has log; allowed with sampler grid: step, or categorical")
+        if self.sampler == "cmaes" and categories:
+            raise UserError(f"search.{categories[0]} is categorical; allowed with sampler cmaes: float and int")
+        if self.pruner == "wilcoxon" and self.seeds < WILCOXON_SEEDS:
+            raise UserError(
+                f"seeds is {self.seeds}; allowed with pruner wilcoxon, which compares seed by seed: "
+                f"{WILCOXON_SEEDS} or more"
+            )
+        return self
