@@ -14,7 +14,7 @@ setup: $(INSTALLED)  ## the virtual environment .venv with everything in it
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch>=2.8,<2.14"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[zoo,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[zoo,distributed,dev]"
 	touch $@
 
 tour: setup  ## every lesson in order, with few steps

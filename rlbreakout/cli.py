@@ -74,6 +74,38 @@ def _gif(args: argparse.Namespace) -> None:
     print(f"{args.out}: {recording.seconds:.1f} s, {size:.2f} MB, points: {scores}")
 
 
+def _tune(args: argparse.Namespace) -> None:
+    from rlbreakout.config import load_config
+    from rlbreakout.runs import study_folder
+
+    overrides = args.set if args.trials is None else [*args.set, f"tuning.trials={args.trials}"]
+    config = load_config(args.config, overrides)
+    if args.workers < 1:
+        raise UserError(f"workers is {args.workers}; allowed: 1 or more")
+    if args.best < 1:
+        raise UserError(f"best is {args.best}; allowed: 1 or more")
+    from rlbreakout.tuning.storage import check_storage, storage_url
+
+    url = storage_url(args.storage)
+    check_storage(url)  # before torch is imported, which takes seconds
+    from rlbreakout.tuning.study import best_params
+    from rlbreakout.tuning.workers import tune
+
+    starts = [] if args.start_from is None else best_params(args.start_from, args.best)
+    folder = study_folder(config, args.run_dir)
+    try:
+        study = tune(config, folder, url=url, name=args.study, workers=args.workers, starts=starts)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; run the same command again with --run-dir {folder} to go on", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
+    print(f"run folder:  {folder}\npictures:    {folder / 'plots'}\ncurves:      tensorboard --logdir {folder}")
+    if (folder / "best.yaml").exists():
+        print(
+            f"best trial:  {study.best_value:.1f} points a game (trial {study.best_trial.number})\n"
+            f"train it:    rlbreakout train {folder / 'best.yaml'}"
+        )
+
+
 def _bench(args: argparse.Namespace) -> None:
     from rlbreakout.bench import bench
 
@@ -117,6 +149,21 @@ def parser() -> argparse.ArgumentParser:
     gif.add_argument("--view", default="screen", help="screen, agent or both (default: screen)")
     gif.add_argument("--seed", metavar="S", type=int, default=0, help="decides the games (default: 0)")
     gif.add_argument("--greedy", action="store_true", help="the likeliest action instead of a drawn one")
+
+    tune = command("tune", _tune, "search for better hyperparameters: the part `tuning` of a config file")
+    tune.add_argument("config", metavar="CONFIG.yaml", help="such as configs/4.0_study_1.yaml")
+    tune.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="such as --set tuning.seeds=3")
+    tune.add_argument(
+        "--storage", metavar="URL", help="a database for many machines, also from $RLBREAKOUT_STORAGE (default: a file)"
+    )
+    tune.add_argument("--study", metavar="NAME", help="the study in the storage (default: the config's name)")
+    tune.add_argument("--trials", metavar="N", type=int, help="finished trials to end with (default: tuning.trials)")
+    tune.add_argument("--workers", metavar="N", type=int, default=1, help="trials at once on this machine (default: 1)")
+    tune.add_argument("--run-dir", metavar="DIR", type=Path, help="run folder; a study that is in it is gone on with")
+    tune.add_argument(
+        "--start-from", metavar="DIR", type=Path, help="begin with the best values of this study's folder"
+    )
+    tune.add_argument("--best", metavar="N", type=int, default=5, help="how many of them (default: 5)")
 
     bench = command("bench", _bench, "measure how fast this machine is")
     bench.add_argument("--json", metavar="FILE", type=Path, help="write the figures to this file")
