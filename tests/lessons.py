@@ -24,6 +24,17 @@ TRAIN = {
         *("--variants", "counters", "--stacks", "2"),
     ),
     "3.4_coordinates": ("--steps", "8192", "--games", "1", "--variants", "coordinates"),
+    "4.0_wrapper_optuna": (
+        *("--steps", "512", "--trials", "3", "--long-steps", "1024", "--best", "2"),
+        *("--games", "1", "--n-envs", "4"),
+    ),
+    "4.0_study_explore": ("--steps", "512", "--seeds", "1", "--games", "1", "--n-envs", "4"),
+    "4.1_env_comparison": (
+        *("--steps", "512", "--games", "1", "--seconds", "5", "--n-envs", "4"),
+        *("--environments", "BreakoutNoFrameskip-v4", "Breakout-v4"),
+    ),
+    "4.2_grid": ("--steps", "512", "--trials", "2", "--games", "1", "--n-envs", "4"),
+    "4.3_schedules": ("--steps", "1024", "--short-steps", "512", "--games", "1", "--n-envs", "4"),
 }
 
 

@@ -1,0 +1,128 @@
+"""Lesson 4.0: what a study says, and how sure one can be of it.
+
+You learn: importance of hyperparameters, what pruned trials do to it, and how much of a score is the luck of a seed.
+Expect: two tables of importance, which do not agree in everything; the best trial trained again with other seeds, and
+scores as far apart as many trials of the study were.
+Time: seconds for the importances, 80 seconds a seed on two cores.
+"""
+
+# %%
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import optuna
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.trial import TrialState, create_trial
+
+from rlbreakout.config import load_config, with_values
+from rlbreakout.errors import UserError
+from rlbreakout.evaluate import evaluate_once
+from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
+from rlbreakout.train import train_or_go_on
+from rlbreakout.tuning.study import config_values, distributions, settings
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+@dataclass
+class Options:
+    study: Path = RESULTS / "4.0_study_1.json"
+    """The study.json that a study left (default: the study of this lesson's README)."""
+    config: Path = CONFIGS / "4.0_study_1.yaml"
+    """The config that it was made with."""
+    steps: int = 100_000
+    """Agent steps of each training."""
+    seed: int = 1
+    """The first seed to train the best trial with again; the study itself had seed 0."""
+    seeds: int = 3
+    """How many."""
+    games: int = 20
+    """Whole games of an evaluation, as in the study."""
+    n_envs: int = 64
+    """Games side by side in a training."""
+    run_dir: Path | None = None
+    """Run folder (default: runs/4_tuning/4.0_study_explore); what is in it already is gone on with."""
+
+
+options = read_options(Options, __doc__)
+folder = run_folder("4_tuning/4.0_study_explore", options.run_dir, go_on=True)
+base = load_config(options.config)
+tuning = settings(base)
+try:
+    rows = json.loads(options.study.read_text(encoding="utf-8"))["trials"]
+except (OSError, ValueError, KeyError):
+    raise UserError(f"--study {options.study} is no study.json of rlbreakout tune") from None
+
+# %% Three kinds of trials. A pruned one has a value too: what it was worth when it was stopped.
+complete = [row for row in rows if row["state"] == "complete"]
+pruned = [row for row in rows if row["state"] == "pruned" and row["value"] is not None]
+print(f"{len(rows)} trials: {len(complete)} complete, {len(pruned)} pruned")
+for row in sorted(complete, key=lambda row: -row["value"])[:5]:
+    print(f"{row['value']:7.1f} points   {row['params']}")
+
+
+# %% Importance: how much the value depends on each hyperparameter. Here from the trials, in memory, without a storage.
+def importance(chosen: list[dict]) -> dict[str, float]:
+    study = optuna.create_study(direction="maximize")
+    space = distributions(tuning)
+    for row in chosen:
+        used = {name: space[name] for name in row["params"]}
+        study.add_trial(
+            create_trial(state=TrialState.COMPLETE, value=row["value"], params=row["params"], distributions=used)
+        )
+    return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+
+
+# PED-ANOVA asks what the best tenth of the trials has in common that the others do not have. Who counts among the
+# others? Without the pruned trials the worst settings of all are missing, and what made them bad looks harmless.
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+worst = min(row["value"] for row in complete)
+left_out = importance(complete)
+counted = importance([*complete, *({**row, "value": min(row["value"], worst)} for row in pruned)])
+
+print(f"\n{'importance of':28} pruned trials left out   counted as bad   difference")
+for name in sorted(counted, key=lambda name: -counted[name]):
+    one, other = left_out.get(name, 0.0), counted[name]
+    print(f"{name:28}{one:18.2f}{other:19.2f}{other - one:+15.2f}")
+
+names = sorted(counted, key=lambda name: counted[name])
+figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+place = np.arange(len(names))
+axes.barh(place + 0.2, [left_out.get(name, 0.0) for name in names], height=0.4, label="pruned trials left out")
+axes.barh(place - 0.2, [counted[name] for name in names], height=0.4, label="pruned trials counted as bad")
+axes.set_yticks(place, names)
+axes.set(title="Lesson 4.0: the same study, two answers", xlabel="importance")
+axes.legend()
+importance_picture = folder / "importance.png"
+figure.savefig(importance_picture, dpi=110)
+plt.close(figure)
+
+# %% Noise: the best trial once more, with other seeds. Nothing else is different.
+best = max(complete, key=lambda row: row["value"])
+values = config_values(best["params"], tuning)
+again = []
+for seed in range(options.seed, options.seed + options.seeds):
+    settings_of_run = {"name": f"best_seed_{seed}", "seed": seed, "steps": options.steps, "evaluation.every": 0}
+    config = with_values(base, {**settings_of_run, "env.n_envs": options.n_envs, **values})
+    run = train_or_go_on(config, folder / config.name)
+    again.append(evaluate_once(run, games=options.games, seed=base.evaluation_seed))
+scores = [result.mean for result in again]
+
+print(f"\nthe best trial in the study: {best['value']:.1f} points")
+print("the same settings with other seeds:", ", ".join(f"{score:.1f}" for score in scores))
+better = sum(row["value"] > np.mean(scores) for row in complete)
+print(f"their mean, {np.mean(scores):.1f}, would be place {better + 1} of {len(complete)} in the study")
+
+# %%
+finish(
+    folder,
+    files=[importance_picture, folder / f"best_seed_{options.seed}" / "agent.gif"],
+    **again[0].facts(),
+    importance={"pruned_left_out": left_out, "pruned_counted_as_bad": counted},
+    value_in_the_study=best["value"],
+    scores_of_seeds=scores,
+    look_at="importance.png; then python lessons/4_tuning/4.1_env_comparison.py",
+)

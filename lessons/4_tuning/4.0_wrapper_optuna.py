@@ -1,0 +1,146 @@
+"""Lesson 4.0: let Optuna look for hyperparameters.
+
+You learn: objective, trial, sampler, pruner, study; why many short trials come first and few long ones after them; that
+a study is kept in a file and can be stopped at any time.
+Expect: a picture of study 1 with most trials near the bottom and a few that stand out, their values in a table, study 2
+with the five best of them trained longer, and a gif of the best agent.
+Time: 75 seconds a trial of study 1 on two cores, half of that if it is pruned; 4 minutes a trial of study 2. Stop it
+when you like: run again, it goes on.
+"""
+
+# %%
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from optuna.pruners import MedianPruner
+from optuna.samplers import TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from rlbreakout.callbacks import EvaluationCallback
+from rlbreakout.config import load_config, with_values
+from rlbreakout.envs import make_vec_env
+from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
+from rlbreakout.models import build_algorithm
+from rlbreakout.runs import start_run
+from rlbreakout.train import learn, show
+from rlbreakout.tuning.plots import draw_study
+
+
+@dataclass
+class Options:
+    steps: int = 100_000
+    """Agent steps of a trial of study 1."""
+    trials: int = 12
+    """Trials of study 1 that finish or are pruned."""
+    long_steps: int = 300_000
+    """Agent steps of a trial of study 2."""
+    best: int = 5
+    """Trials of study 1 that are tried again in study 2."""
+    games: int = 20
+    """Whole games of an evaluation."""
+    n_envs: int = 64
+    """Games side by side in a training."""
+    seed: int = 0
+    """Of the first proposals, and of every training."""
+    run_dir: Path | None = None
+    """Run folder (default: runs/4_tuning/4.0_wrapper_optuna); the studies in it are gone on with."""
+
+
+options = read_options(Options, __doc__)
+folder = run_folder("4_tuning/4.0_wrapper_optuna", options.run_dir, go_on=True)
+base = load_config(CONFIGS / "3.4_coordinates.yaml")  # where lesson 3 ended
+
+
+# %% The objective: a trial proposes values, gets a training with them, and is worth the mean score of whole games.
+def objective(trial: optuna.Trial, steps: int) -> float:
+    values = {
+        "ppo.learning_rate": trial.suggest_float("ppo.learning_rate", 1e-4, 4e-3, log=True),
+        "ppo.n_steps": trial.suggest_categorical("ppo.n_steps", [32, 64, 128, 256]),
+        "ppo.batch_size": trial.suggest_categorical("ppo.batch_size", [512, 1024, 2048, 4096]),
+        "ppo.n_epochs": trial.suggest_int("ppo.n_epochs", 2, 12),
+        "ppo.gamma": trial.suggest_categorical("ppo.gamma", [0.98, 0.99, 0.995, 0.998]),
+        "ppo.ent_coef": trial.suggest_float("ppo.ent_coef", 1e-4, 3e-2, log=True),
+    }
+    name = f"{trial.study.study_name}_{trial.number:03d}"
+    evaluation = {"every": max(1, steps // 2), "games": options.games, "n_envs": 10, "seed": 1000}
+    settings = {"lesson": "4_tuning", "name": name, "steps": steps, "seed": options.seed, "evaluation": evaluation}
+    config = with_values(base, {**settings, "env.n_envs": options.n_envs, **values})
+
+    # The pruner: it hears of every evaluation, and says whether the trial is worth going on with.
+    def go_on(steps_done: int, result) -> bool:
+        trial.report(result.mean, steps_done)
+        return steps_done >= steps or not trial.should_prune()
+
+    run = start_run(config, folder / name)
+    watch = EvaluationCallback(config, run, go_on)
+    model = build_algorithm(config, make_vec_env(config, monitor_dir=run))
+    learn(model, config, run, evaluation=watch, resumable=False)
+    trial.set_user_attr("run", run.name)
+    if model.num_timesteps < steps:
+        raise optuna.TrialPruned
+    return watch.results[-1].mean
+
+
+# %% A study keeps its trials in a file. The sampler proposes at random first, then near what was good: that is TPE.
+optuna.logging.set_verbosity(optuna.logging.INFO)
+storage = JournalStorage(JournalFileBackend(str(folder / "studies.journal")))
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def open_study(name: str, startup_trials: int) -> optuna.Study:
+    return optuna.create_study(
+        study_name=name,
+        storage=storage,
+        direction="maximize",
+        sampler=TPESampler(n_startup_trials=startup_trials, seed=options.seed),
+        pruner=MedianPruner(n_startup_trials=5),
+        load_if_exists=True,
+    )
+
+
+def finish_study(study: optuna.Study, trials: int, steps: int) -> None:
+    left = trials - len(study.get_trials(states=FINISHED))
+    if left > 0:
+        study.optimize(lambda trial: objective(trial, steps), n_trials=left)
+
+
+# %% Study 1: many short trials.
+study_1 = open_study("study_1", startup_trials=8)
+finish_study(study_1, options.trials, options.steps)
+draw_study(study_1, folder)
+
+# %% Study 2: what was best in the short runs, for longer. Short and long do not always agree; lesson 4.3 says why.
+complete = study_1.get_trials(states=(TrialState.COMPLETE,))
+best = sorted(complete, key=lambda trial: -(trial.value or 0))[: options.best]
+study_2 = open_study("study_2", startup_trials=0)
+if not study_2.trials:
+    for trial in best:
+        study_2.enqueue_trial(trial.params)
+finish_study(study_2, len(best), options.long_steps)
+
+# %%
+print(f"\nthe best of study 1 ({options.steps:,} agent steps), and again in study 2 ({options.long_steps:,}):")
+print("  study 1  study 2  values")
+again = {str(trial.params): trial.value for trial in study_2.trials}
+for trial in best:
+    longer = again.get(str(trial.params))
+    values = ", ".join(f"{k.removeprefix('ppo.')} {v:.3g}" for k, v in trial.params.items())
+    print(f"{trial.value:9.1f} {'pruned' if longer is None else format(longer, '8.1f'):>8}  {values}")
+
+winner = study_2.best_trial
+show(folder / winner.user_attrs["run"], base)
+finish(
+    folder,
+    files=[*sorted((folder / "plots").glob("*.png")), folder / winner.user_attrs["run"] / "agent.gif"],
+    score=winner.value,
+    env_id=base.env.id,
+    games=options.games,
+    seed=1000,
+    greedy=False,
+    best=winner.params,
+    look_at="plots/history.png and plots/importance.png; the same with workers, in which nothing is lost: "
+    "rlbreakout tune configs/4.0_study_1.yaml --workers 2",
+)

@@ -1,0 +1,146 @@
+"""Lesson 4.1: one game, three environments. Who learned to play, and who learned a game by heart?
+
+You learn: what overfitting is in reinforcement learning, and that a score means nothing without the environment that
+it was made in: no-op starts, frame skip, sticky actions.
+Expect: a table of three agents on three environments, three curves, a table of one difference at a time, and a gif:
+nine games that are one and the same, beside nine of the same agent in a game that does not always do as it is told.
+Time: 13 minutes for an agent on the fast environment with 1,000,000 agent steps on two cores; about 35 for Breakout-v4,
+which draws its frame skip and cannot be played there. Stop it when you like: run again, it goes on.
+"""
+
+# %%
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from rlbreakout.config import Config, load_config, with_values
+from rlbreakout.evaluate import Evaluation, evaluate
+from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
+from rlbreakout.models import Agent, load_agent
+from rlbreakout.plots import draw_curves, find_scalar
+from rlbreakout.train import train_or_go_on
+from rlbreakout.video import Recording, record, write_video
+
+# %% Three environments. In the first one nothing is drawn at random: the same actions make the same game.
+ENVIRONMENTS: dict[str, dict] = {
+    "BreakoutNoFrameskip-v4": {"env.noop_max": 0},
+    "Breakout-v4": {"env.noop_max": 30, "env.vec_env": "dummy"},
+    "ALE/Breakout-v5": {"env.noop_max": 30},
+}
+DETERMINISTIC = "BreakoutNoFrameskip-v4"
+
+# What tells them apart, one at a time, each against the deterministic game: an environment id and settings.
+DIFFERENCES: dict[str, tuple[str, dict]] = {
+    "none": (DETERMINISTIC, {"env.noop_max": 0}),
+    "no-op starts": (DETERMINISTIC, {"env.noop_max": 30}),
+    "frame skip drawn from 2 to 4": ("Breakout-v4", {"env.noop_max": 0}),
+    "sticky actions": (DETERMINISTIC, {"env.noop_max": 0, "env.repeat_action_probability": 0.25}),
+}
+
+
+@dataclass
+class Options:
+    steps: int = 1_000_000
+    """Agent steps to train each agent for."""
+    seed: int = 0
+    """Of the trainings."""
+    games: int = 100
+    """Whole games for every cell of the tables."""
+    n_envs: int = 64
+    """Games side by side in a training."""
+    seconds: float = 30.0
+    """Of the gif, at most."""
+    environments: tuple[str, ...] = tuple(ENVIRONMENTS)
+    """Where to train; all agents play in all three. The gif is of the first."""
+    run_dir: Path | None = None
+    """Run folder (default: runs/4_tuning/4.1_env_comparison); what is in it already is gone on with."""
+
+
+options = read_options(Options, __doc__)
+check_choices("--environments", options.environments, ENVIRONMENTS)
+folder = run_folder("4_tuning/4.1_env_comparison", options.run_dir, go_on=True)
+
+
+def config(env_id: str) -> Config:
+    """The settings of lesson 3.4, in another environment."""
+    name = env_id.replace("/", "_")
+    settings = {"lesson": "4_tuning", "name": name, "seed": options.seed, "steps": options.steps, "env.id": env_id}
+    base = load_config(CONFIGS / "3.4_coordinates.yaml")
+    return with_values(base, {**settings, "env.n_envs": options.n_envs, "evaluation.every": 0, **ENVIRONMENTS[env_id]})
+
+
+def in_environment(agent: Agent, **settings) -> Agent:
+    """The same agent with other settings of the environment that it will play in."""
+    return replace(agent, config=with_values(agent.config, {"env.vec_env": "dummy", **settings}))
+
+
+# %% Train one agent in each.
+agents, curves = {}, {}
+for env_id in options.environments:
+    print(f"training in {env_id}", flush=True)
+    run = train_or_go_on(config(env_id), folder / config(env_id).name)
+    agents[env_id] = load_agent(run / "last")
+    if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:
+        curves[env_id] = curve
+
+
+# %% Everybody plays everywhere, always the likeliest action: chance comes from the environment alone.
+def play(agent: Agent, env_id: str, **settings) -> Evaluation:
+    there = in_environment(agent, **settings)
+    return evaluate(there, env_id=env_id, games=options.games, greedy=True, progress_bar=True)
+
+
+def cell(result: Evaluation) -> str:
+    return f"{result.mean:6.1f} [{result.ci95[0]:.1f}, {result.ci95[1]:.1f}]"
+
+
+table: dict[str, dict[str, Evaluation]] = {}
+for trained_in, agent in agents.items():
+    for env_id, settings in ENVIRONMENTS.items():
+        noop_max = {"env.noop_max": settings["env.noop_max"]}
+        table.setdefault(trained_in, {})[env_id] = play(agent, env_id, **noop_max)
+
+print(f"\n{'trained in':26}" + "".join(f"{'plays in ' + env_id:>36}" for env_id in ENVIRONMENTS))
+for trained_in, results in table.items():
+    print(f"{trained_in:26}" + "".join(f"{cell(result):>36}" for result in results.values()))
+
+# %% One difference at a time, for everybody.
+alone: dict[str, dict[str, Evaluation]] = {}
+for trained_in, agent in agents.items():
+    for name, (env_id, settings) in DIFFERENCES.items():
+        alone.setdefault(trained_in, {})[name] = play(agent, env_id, **settings)
+
+print(f"\n{'trained in':26}" + "".join(f"{name:>32}" for name in DIFFERENCES))
+for trained_in, results in alone.items():
+    print(f"{trained_in:26}" + "".join(f"{cell(result):>32}" for result in results.values()))
+    same = len(set(results["none"].scores)) == 1
+    print(f"{'':26}its games without a difference are {'all the same' if same else 'not all the same'}")
+
+# %% The picture of the curves, and the gif: left nothing is random, right actions are sticky.
+picture = draw_curves(curves, folder / "curves.png", title="Lesson 4.1: training games, each in its own environment")
+first = agents[options.environments[0]]
+recordings = []
+for name in ("none", "sticky actions"):
+    player = in_environment(first, **DIFFERENCES[name][1])
+    recordings.append(
+        record(player, env_id=DETERMINISTIC, rows=3, columns=3, seconds=options.seconds, greedy=True),
+    )
+length = max(len(recording.pictures) for recording in recordings)
+left, right = ([*r.pictures, *r.pictures[-1:] * (length - len(r.pictures))] for r in recordings)  # the last one stays
+gap = np.full((left[0].shape[0], 16, 3), 255, dtype=np.uint8)
+pictures = [np.concatenate([one, gap, other], axis=1) for one, other in zip(left, right, strict=True)]
+scores = [score for recording in recordings for score in recording.scores]
+both = Recording(pictures, recordings[0].pictures_per_second, scores)
+gif = write_video(both, folder / "by_heart.gif")
+
+# %%
+own = table[options.environments[0]][options.environments[0]]
+finish(
+    folder,
+    files=[picture, gif],
+    **own.facts(),
+    table={name: {env: result.facts() for env, result in row.items()} for name, row in table.items()},
+    differences={name: {which: result.facts() for which, result in row.items()} for name, row in alone.items()},
+    look_at="by_heart.gif, then python lessons/4_tuning/4.2_grid.py",
+)

@@ -1,0 +1,109 @@
+"""Lesson 4.2: a grid of three hyperparameters, and how they pull at each other.
+
+You learn: what n_steps, n_epochs and batch_size do, and why a grid is dear: its size is a product.
+Expect: 27 trials, all of them finished, and a picture with a square for each.
+Time: 75 seconds a trial on two cores with one worker. Stop it when you like: run again, it goes on.
+
+n_steps x n_envs agent steps are collected, then looked at n_epochs times, batch_size of them at a time. So one rollout
+makes n_epochs x n_steps x n_envs / batch_size updates: few large ones that are sure of their direction, or many small.
+"""
+
+# %%
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from rlbreakout.config import load_config
+from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
+from rlbreakout.models import load_agent
+from rlbreakout.train import show
+from rlbreakout.tuning.objective import TRIALS
+from rlbreakout.tuning.workers import tune
+
+
+@dataclass
+class Options:
+    steps: int = 100_000
+    """Agent steps of each trial."""
+    trials: int = 27
+    """Trials; fewer than the whole grid are a random part of it."""
+    seed: int = 0
+    """Of every training."""
+    games: int = 20
+    """Whole games that a trial is worth the mean of."""
+    n_envs: int = 64
+    """Games side by side in a training."""
+    workers: int = 1
+    """Trials at once."""
+    run_dir: Path | None = None
+    """Run folder (default: runs/4_tuning/4.2_grid); the study in it is gone on with."""
+
+
+options = read_options(Options, __doc__)
+folder = run_folder("4_tuning/4.2_grid", options.run_dir, go_on=True)
+
+# %% The study stands in a config file: what is searched, by whom, and what a trial is worth.
+config = load_config(
+    CONFIGS / "4.2_grid.yaml",
+    [
+        f"steps={options.steps}",
+        f"seed={options.seed}",
+        f"env.n_envs={options.n_envs}",
+        f"evaluation.every={options.steps}",
+        f"evaluation.games={options.games}",
+        f"tuning.trials={options.trials}",
+    ],
+)
+assert config.tuning is not None
+study = tune(config, folder, workers=options.workers)
+
+# %% A square for each trial: n_epochs side by side, n_steps upwards, batch_size to the right.
+GRID: dict[str, list] = {
+    name: config.model_dump()["tuning"]["search"][f"ppo.{name}"]["choices"]
+    for name in ("n_epochs", "n_steps", "batch_size")
+}
+values = np.full([len(choices) for choices in GRID.values()], np.nan)
+rows = json.loads((folder / "study.json").read_text(encoding="utf-8"))["trials"]
+for row in rows:
+    values[tuple(choices.index(row["params"][f"ppo.{name}"]) for name, choices in GRID.items())] = row["value"]
+
+figure, axes = plt.subplots(1, len(values), figsize=(9, 3.4), layout="constrained", sharey=True)
+for axis, n_epochs, square in zip(axes, GRID["n_epochs"], values, strict=True):
+    image = axis.imshow(square, origin="lower", vmin=0, vmax=np.nanmax(values), cmap="viridis")
+    for (y, x), value in np.ndenumerate(square):
+        dark = value < np.nanmax(values) * 0.7
+        axis.text(x, y, f"{value:.1f}", ha="center", va="center", color="white" if dark else "black")
+    axis.set(title=f"n_epochs {n_epochs}", xlabel="batch_size")
+    axis.set_xticks(range(len(GRID["batch_size"])), GRID["batch_size"])
+    axis.set_yticks(range(len(GRID["n_steps"])), GRID["n_steps"])
+axes[0].set_ylabel("n_steps")
+figure.colorbar(image, ax=axes, label="score (points a game)")
+picture = folder / "grid.png"
+figure.savefig(picture, dpi=110)
+plt.close(figure)
+
+# %% The effect of each alone: the mean over everything else.
+print()
+tried = np.ma.masked_invalid(values)
+for axis_of, (name, choices) in enumerate(GRID.items()):
+    means = tried.mean(axis=tuple(axis for axis in range(3) if axis != axis_of)).filled(np.nan)
+    print(f"{name:11}" + "   ".join(f"{choice}: {mean:.1f}" for choice, mean in zip(choices, means, strict=True)))
+
+# %%
+best = study.best_trial
+run = folder / TRIALS / f"trial_{best.number:03d}"
+show(run, load_agent(run).config)
+finish(
+    folder,
+    files=[picture, folder / "plots" / "parallel.png", run / "agent.gif"],
+    score=best.value,
+    env_id=config.evaluation_env_id,
+    games=options.games,
+    seed=config.evaluation_seed,
+    greedy=False,
+    best=best.params,
+    look_at="grid.png, then python lessons/4_tuning/4.3_schedules.py",
+)

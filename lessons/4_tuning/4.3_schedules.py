@@ -1,0 +1,111 @@
+"""Lesson 4.3: schedules, and why a short run may be no preview of a long one.
+
+You learn: constant, linear and exponential schedules of the learning rate; what a study of short trials cannot know.
+Expect: with a constant or an exponential schedule the short run is the beginning of the long one, step for step; with a
+linear one it is another run.
+Time: 4 minutes for a short run on two cores, 13 for a long one; six runs. Stop it when you like: run again, it goes on.
+"""
+
+# %%
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from rlbreakout.config import Config, load_config, with_values
+from rlbreakout.evaluate import Evaluation, evaluate_once
+from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
+from rlbreakout.plots import Curve, find_scalar
+from rlbreakout.schedules import parse_schedule
+from rlbreakout.train import train_or_go_on
+
+
+@dataclass
+class Options:
+    steps: int = 1_000_000
+    """Agent steps of the long runs."""
+    short_steps: int = 300_000
+    """Agent steps of the short runs."""
+    seed: int = 0
+    """Of every training."""
+    games: int = 100
+    """Whole games that each trained agent plays to get its score."""
+    n_envs: int = 64
+    """Games side by side in a training."""
+    run_dir: Path | None = None
+    """Run folder (default: runs/4_tuning/4.3_schedules); what is in it already is gone on with."""
+
+
+options = read_options(Options, __doc__)
+folder = run_folder("4_tuning/4.3_schedules", options.run_dir, go_on=True)
+
+# %% The same start, and three ways on from it. The half-life of the exponential one is counted in agent steps.
+SCHEDULES: dict[str, float | str] = {"constant": 6e-4, "linear": "lin_6e-4", "exponential": "exp_6e-4_300000"}
+
+figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+for (name, notation), colour in zip(SCHEDULES.items(), ("C0", "C1", "C2"), strict=True):
+    for steps, style in ((options.steps, "-"), (options.short_steps, "--")):
+        schedule = parse_schedule(notation, steps)
+        done = np.linspace(0, steps, 100)
+        label = f"{name}, {steps:,} agent steps"
+        axes.plot(done, [schedule(1 - step / steps) for step in done], style, color=colour, label=label)
+axes.set(title="Lesson 4.3: learning rate", xlabel="agent steps")
+axes.legend(fontsize="small")
+schedules_picture = folder / "schedules.png"
+figure.savefig(schedules_picture, dpi=110)
+plt.close(figure)
+
+
+# %% Train each for both lengths; the settings are those of lesson 3.4.
+def config(name: str, steps: int) -> Config:
+    settings = {"lesson": "4_tuning", "name": f"{name}_{steps}", "seed": options.seed, "steps": steps}
+    settings |= {"env.n_envs": options.n_envs, "evaluation.every": 0, "ppo.learning_rate": SCHEDULES[name]}
+    return with_values(load_config(CONFIGS / "3.4_coordinates.yaml"), settings)
+
+
+configs = {(name, steps): config(name, steps) for name in SCHEDULES for steps in (options.short_steps, options.steps)}
+
+curves: dict[tuple[str, int], Curve] = {}
+results: dict[tuple[str, int], Evaluation] = {}
+for (name, steps), of_run in configs.items():
+    print(f"{name}, {steps:,} agent steps", flush=True)
+    run = train_or_go_on(of_run, folder / of_run.name)
+    results[name, steps] = evaluate_once(run, games=options.games)
+    if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # none, as long as no game has ended
+        curves[name, steps] = curve
+
+# %% Dashed, the short runs: where they lie on the long ones they were a preview.
+figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+for (name, steps), curve in curves.items():
+    colour = f"C{list(SCHEDULES).index(name)}"
+    short = steps == options.short_steps
+    axes.plot(curve.x, curve.y, "--" if short else "-", color=colour, linewidth=2.5 if short else 1.5,
+              label=f"{name}, {steps:,} agent steps")  # fmt: skip
+axes.set(title="Lesson 4.3: training games", xlabel="agent steps", ylabel="score (points a game)")
+axes.set_ylim(bottom=0)
+axes.grid(alpha=0.3)
+if curves:
+    axes.legend(fontsize="small")
+picture = folder / "curves.png"
+figure.savefig(picture, dpi=110)
+plt.close(figure)
+
+print(f"\n{'schedule':13}{options.short_steps:>12,} agent steps{options.steps:>22,} agent steps")
+for name in SCHEDULES:
+    cells = [results.get((name, steps)) for steps in (options.short_steps, options.steps)]
+    print(
+        f"{name:13}" + "".join(f"{f'{r.mean:.1f} [{r.ci95[0]:.1f}, {r.ci95[1]:.1f}]' if r else '':>28}" for r in cells)
+    )
+
+# %%
+best_name = max(SCHEDULES, key=lambda name: results[name, options.steps].mean)
+best = results[best_name, options.steps]
+finish(
+    folder,
+    files=[schedules_picture, picture, folder / configs[best_name, options.steps].name / "agent.gif"],
+    **best.facts(),
+    results={f"{name}, {steps}": result.facts() for (name, steps), result in results.items()},
+    best=best_name,
+    look_at="curves.png: where do the dashed lines lie on the others?",
+)
