@@ -1,12 +1,6 @@
 """Lesson 2, run as a learner runs it, and what it leaves."""
 
 import json
-import socket
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,8 +8,9 @@ from PIL import Image
 
 from rlbreakout.config import load_config
 from rlbreakout.plots import read_monitor_file, read_scalar
-from tests.conftest import ONE_THREAD, ZOO_CONFIG, rlbreakout
+from tests.conftest import ZOO_CONFIG, rlbreakout
 from tests.lessons import HAS_ZOO, TRAIN, assert_a_trained_run, assert_moves
+from tests.tensorboard import tensorboard
 
 
 def test_2_1_compares_one_environment_with_eight(lesson) -> None:
@@ -91,46 +86,13 @@ def test_2_3_makes_the_agent_that_the_config_makes(lesson, tmp_path: Path) -> No
     assert first.read_bytes() == second.read_bytes()
 
 
-@contextmanager
-def tensorboard(folder: Path) -> Iterator[str]:
-    """A real TensorBoard on a free port; gives its address when it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port)]
-    process = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--load_fast=false"],
-        env=ONE_THREAD,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert process.stderr is not None
-        for line in process.stderr:  # it says where it listens when it does
-            if "Press CTRL+C to quit" in line:
-                break
-        else:
-            pytest.fail("TensorBoard ended before it listened")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
 def test_a_real_tensorboard_shows_the_curve(lesson) -> None:
     folder, _ = lesson("2.2_callbacks", *TRAIN["2.2_callbacks"])
     expected = read_scalar(folder, "eval/mean")
-    with tensorboard(folder) as address:
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-        def get(path: str):
-            with direct.open(f"{address}/data/plugin/scalars/{path}", timeout=60) as answer:
-                return json.load(answer)
-
+    with tensorboard(folder) as get:
         tags: dict = {}
         while "eval/mean" not in tags.get(".", {}):  # it reads the files in the background
-            tags = get("tags")
-        points = get("scalars?run=.&tag=eval%2Fmean")
+            tags = get("scalars/tags")
+        points = get("scalars/scalars?run=.&tag=eval%2Fmean")
     assert [step for _, step, _ in points] == expected.x.tolist()
     assert [value for _, _, value in points] == pytest.approx(expected.y.tolist())

@@ -21,4 +21,4 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 @pytest.mark.skipif(sys.platform != "linux", reason="it is glibc that is told")
 def test_large_arrays_get_their_pages_once() -> None:
     faults = {keep: int(run_command("-c", COUNT.format(keep=keep)).stdout) for keep in (False, True)}
-    assert faults[True] < 1000 < faults[False]
+    assert faults[True] * 10 < faults[False]  # how many depends on the size of a page, which Linux chooses

@@ -20,6 +20,7 @@ from rlbreakout.tuning.storage import open_storage
 from rlbreakout.tuning.study import best_params, config_values, distributions, make_sampler, open_study, suggest
 from rlbreakout.tuning.workers import tune
 from tests.conftest import ROOT, rlbreakout
+from tests.tensorboard import tensorboard
 
 STUDY = ROOT / "configs" / "4.0_study_1.yaml"
 # A trial in two seconds: two rollouts, an evaluation after each.
@@ -84,6 +85,22 @@ def test_every_trial_leaves_a_run_folder_with_its_model_and_config(finished_stud
             last = list(csv.DictReader(file))[-1]
         assert float(last["mean"]) == pytest.approx(row["value"], abs=0.05) and row["scores"]
         assert set(row["intermediate"]) == {"256", "512"}
+
+
+def test_the_hparams_tab_of_a_real_tensorboard_has_every_trial(finished_study) -> None:
+    folder, _ = finished_study
+    rows = json.loads((folder / "study.json").read_text())["trials"]
+    ask = {"experimentName": "", "allowedStatuses": ["STATUS_SUCCESS", "STATUS_UNKNOWN"], "sliceSize": 100}
+    metric = {"colParams": [{"metric": {"group": "", "tag": "trial/worth"}, "order": "ORDER_DESC"}]}
+    with tensorboard(folder / TRIALS) as get:
+        groups: list[dict[str, Any]] = []
+        while len(groups) < len(rows):  # it reads the files in the background
+            groups = get("hparams/session_groups", ask | metric).get("sessionGroups", [])
+    found = [(g["hparams"]["ppo.n_epochs"], pytest.approx(g["metricValues"][0]["value"], abs=1e-3)) for g in groups]
+    assert sorted((row["params"]["ppo.n_epochs"], row["value"]) for row in rows) == sorted(
+        found, key=lambda pair: (pair[0], pair[1].expected)
+    )
+    assert {"ppo.learning_rate", "ppo.n_steps", "network.net_arch"} <= set(groups[0]["hparams"])
 
 
 def test_a_study_leaves_pictures_a_table_and_the_best_config(finished_study) -> None:
@@ -260,25 +277,30 @@ def test_the_best_of_another_study_are_tried_first(tmp_path: Path, quick_objecti
     assert len(study.trials) == 3
 
 
-def test_a_slot_that_fails_is_tried_again_with_its_values_and_not_for_ever(tmp_path: Path, monkeypatch) -> None:
-    tried: list[tuple[int, Any]] = []
+@pytest.mark.parametrize(("kind", "tries"), [(KeyboardInterrupt, 5), (OSError, 3)], ids=["interrupted", "failed"])
+def test_a_slot_is_tried_again_with_its_values(
+    kind: type[BaseException], tries: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """As often as somebody stops it, but not for ever if it fails by itself."""
+    tried: list[dict[str, Any]] = []
 
     def fails(self: Objective, trial: optuna.Trial) -> float:
         values = suggest(trial, self.tuning)
-        tried.append((trial.user_attrs["slot"], values))
-        if trial.user_attrs["slot"] == 0 and len([slot for slot, _ in tried if slot == 0]) < 3:
-            raise KeyboardInterrupt
+        if trial.user_attrs["slot"] == 0:
+            tried.append(values)
+            if len(tried) < 5:
+                raise kind
         return 1.0
 
-    monkeypatch.setattr(Objective, "__call__", fails)
+    monkeypatch.setattr(Objective, "try_values", fails)
     config = study_config(SPACE, "tuning.trials=2")
-    for _ in range(2):
-        with pytest.raises(KeyboardInterrupt):
+    for _ in range(min(tries, 4)):
+        with pytest.raises(kind):
             tune(config, tmp_path, progress_bar=False)
     study = tune(config, tmp_path, progress_bar=False)
-    assert len(study.get_trials(states=(TrialState.COMPLETE,))) == 2
-    of_slot_0 = [values for slot, values in tried if slot == 0]
-    assert len(of_slot_0) == 3 and of_slot_0[0] == of_slot_0[1] == of_slot_0[2]
+    assert len(tried) == tries and all(values == tried[0] for values in tried)
+    assert len(study.get_trials(states=(TrialState.COMPLETE,))) == (2 if tries == 5 else 1)
+    assert ("slot 0 of the study was given up" in capsys.readouterr().err) == (tries == 3)
 
 
 def test_torch_and_cores_are_shared_among_workers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,6 +308,14 @@ def test_torch_and_cores_are_shared_among_workers(monkeypatch: pytest.MonkeyPatc
     shares = [workers.share_of_cores(number, 2) for number in range(2)]
     assert shares == [[0, 1], [2, 3]]
     assert [workers.share_of_cores(number, 6) for number in range(6)] == [[0], [1], [2], [3], [0], [1]]
+
+
+def test_more_workers_than_cores_are_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+    monkeypatch.setattr(workers, "run_workers", lambda *args, **settings: asked.append(settings["workers"]))
+    tune(study_config(), tmp_path, workers=2, progress_bar=False)
+    assert asked == [2] and "warning: 2 workers on 1 cores" in capsys.readouterr().err
 
 
 # Bad input.
@@ -336,7 +366,7 @@ def test_a_study_of_that_name_with_another_search_space_is_refused(tmp_path: Pat
     storage = open_storage(None, tmp_path, heartbeat=1, patience=1)
     open_study(study_config(), storage, "mine")
     open_study(study_config("tuning.trials=9", "name=other"), storage, "mine")
-    with pytest.raises(UserError, match=r"another search space: ppo\.gamma"):
+    with pytest.raises(UserError, match=r"another search space: network\.net_arch"):
         open_study(study_config(SPACE), storage, "mine")
     with pytest.raises(UserError, match="other settings: steps"):
         open_study(study_config("steps=1024"), storage, "mine")

@@ -23,7 +23,7 @@ from rlbreakout.evaluate import Evaluation
 from rlbreakout.models import build_algorithm
 from rlbreakout.runs import start_run
 from rlbreakout.train import learn
-from rlbreakout.tuning.study import settings, suggest
+from rlbreakout.tuning.study import INTERRUPTED, settings, suggest
 
 TRIALS = "trials"
 """Folder of the trials' run folders in that of the study."""
@@ -79,6 +79,14 @@ class Objective:
 
     def __call__(self, trial: optuna.Trial) -> float:
         trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
+        try:
+            return self.try_values(trial)
+        except KeyboardInterrupt:
+            trial.set_user_attr(INTERRUPTED, True)
+            raise
+
+    def try_values(self, trial: optuna.Trial) -> float:
+        """Train with what the trial proposes, once for each seed."""
         values = suggest(trial, self.tuning)
         scores: list[float] = []
         stalled = 0

@@ -39,6 +39,8 @@ FACTS = "rlbreakout"
 """Attribute of a study: what its trials have in common."""
 SLOT = "slot"
 """Attribute of a trial: the slot that it fills."""
+INTERRUPTED = "interrupted"
+"""Attribute of a trial that somebody stopped: it failed, and is not to blame."""
 SCHEDULE = ".schedule"
 """Ending of the name under which Optuna knows the schedule of a hyperparameter."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -229,7 +231,7 @@ def given_up(study: Study) -> list[int]:
     """Slots whose trials failed too often."""
     failures: dict[int, int] = {}
     for trial in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-        if SLOT in trial.user_attrs and not trial.user_attrs.get("void"):
+        if SLOT in trial.user_attrs and not {"void", INTERRUPTED} & set(trial.user_attrs):
             failures[trial.user_attrs[SLOT]] = failures.get(trial.user_attrs[SLOT], 0) + 1
     return [slot for slot, count in failures.items() if count >= ATTEMPTS and slot not in live(study)]
 

@@ -201,6 +201,8 @@ def tune(
             work(config, study, folder, slots, after_trial=lambda: show_progress(bar, study))
     else:
         run_workers(config, study, url=url, folder=folder, slots=slots, workers=workers, progress_bar=progress_bar)
+    for slot in given_up(study):
+        print(f"warning: slot {slot} of the study was given up: its trial failed again and again", file=sys.stderr)
     leave(study, config, folder)
     return study
 
