@@ -16,6 +16,8 @@ import pytest
 
 from tests.conftest import ONE_THREAD
 
+JSON = {"Content-Type": "application/json"}
+
 
 @contextmanager
 def tensorboard(folder: Path) -> Iterator[Callable[..., Any]]:
@@ -42,7 +44,7 @@ def tensorboard(folder: Path) -> Iterator[Callable[..., Any]]:
 
         def get(path: str, data: dict[str, Any] | None = None) -> Any:
             body = None if data is None else json.dumps(data).encode()
-            request = urllib.request.Request(f"http://127.0.0.1:{port}/data/plugin/{path}", body)
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/data/plugin/{path}", body, JSON)
             with direct.open(request, timeout=60) as answer:
                 return json.load(answer)
 
