@@ -35,16 +35,16 @@ FEW_STEPS: dict[str, list[str]] = {
     "3.3_aimbot_training": ["--steps", "2048", "--games", "2", "--variants", "trim", "aimbot", "--stacks", "3"],
     "3.4_coordinates": ["--steps", "8192", "--games", "2", "--variants", "coordinates"],
     "4.0_wrapper_optuna": [
-        *("--steps", "1024", "--trials", "3", "--long-steps", "2048", "--best", "1"),
+        *("--steps", "512", "--trials", "2", "--long-steps", "512", "--best", "1"),
         *("--games", "2", "--n-envs", "4"),
     ],
-    "4.0_study_explore": ["--steps", "1024", "--seeds", "1", "--games", "2", "--n-envs", "4"],
+    "4.0_study_explore": ["--steps", "512", "--seeds", "1", "--games", "1", "--n-envs", "4"],
     "4.1_env_comparison": [
-        *("--steps", "1024", "--games", "1", "--seconds", "5", "--n-envs", "4"),
+        *("--steps", "512", "--games", "1", "--seconds", "5", "--n-envs", "4"),
         *("--environments", "BreakoutNoFrameskip-v4"),
     ],
-    "4.2_grid": ["--steps", "1024", "--trials", "2", "--games", "1", "--n-envs", "4"],
-    "4.3_schedules": ["--steps", "1024", "--short-steps", "512", "--games", "1", "--n-envs", "4"],
+    "4.2_grid": ["--steps", "512", "--trials", "2", "--games", "1", "--n-envs", "4"],
+    "4.3_schedules": ["--steps", "512", "--short-steps", "256", "--games", "1", "--n-envs", "4"],
 }
 LINES_SHOWN_OF_A_FAILURE = 20
 

@@ -71,7 +71,7 @@ CHOICES = {"8, one after the other": config("dummy", 8), "8, fast": config("fast
 
 
 # %% The environments alone. The games of `fast` are played while Python waits, so more of them keep the cores busier.
-def steps_per_second(choice: Config, steps: int = 4_000) -> float:
+def steps_per_second(choice: Config, steps: int = min(4_000, options.steps)) -> float:
     """Agent steps/s of the environment alone, under random actions."""
     env = make_vec_env(choice)
     env.reset()
