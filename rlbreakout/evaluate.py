@@ -53,7 +53,7 @@ class Evaluation:
 
     @property
     def lower_quartile(self) -> float:
-        return float(np.percentile(self.scores, 25))
+        return lower_quartile(self.scores)
 
     def __str__(self) -> str:
         how = "greedy" if self.greedy else "sampled"
@@ -70,6 +70,11 @@ class Evaluation:
 
     def write_json(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def lower_quartile(scores: list[float]) -> float:
+    """A quarter of the scores is at most this."""
+    return float(np.percentile(scores, 25))
 
 
 def bootstrap_interval(scores: list[float], confidence: float = 0.95) -> tuple[float, float]:

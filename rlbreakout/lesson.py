@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import tyro
 
 from rlbreakout.errors import BAD_INPUT, INTERRUPTED, UserError
-from rlbreakout.runs import RUNS, check_writable, new_run_folder
+from rlbreakout.runs import RUNS, folder_to_go_on_with, new_run_folder
 
 Options = TypeVar("Options")
 
@@ -65,10 +65,7 @@ def run_folder(lesson: str, wanted: Path | None, *, go_on: bool = False) -> Path
     Raises UserError if it cannot be written.
     """
     folder = wanted or RUNS / lesson
-    if go_on and folder.is_dir():
-        check_writable(folder)
-        return folder
-    return new_run_folder(folder)
+    return folder_to_go_on_with(folder) if go_on else new_run_folder(folder)
 
 
 def finish(folder: Path, *, files: Sequence[Path], look_at: str, score: float | None = None, **facts: Any) -> None:

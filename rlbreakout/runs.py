@@ -57,17 +57,23 @@ def start_run(config: Config, wanted: str | Path | None = None) -> Path:
     return folder
 
 
-def study_folder(config: Config, wanted: str | Path | None = None) -> Path:
-    """The run folder of a study, by default runs/<lesson>/<name>: made, or the one in which it is gone on with.
+def folder_to_go_on_with(wanted: Path) -> Path:
+    """The folder `wanted`, made if it is not there: for what goes on with what is in it.
 
     Raises UserError if it cannot be written.
     """
-    folder = Path(wanted or RUNS / config.lesson / config.name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"run folder {folder} cannot be made: {error.strerror}") from None
-    check_writable(folder)
+    if not wanted.is_dir():
+        return new_run_folder(wanted)
+    check_writable(wanted)
+    return wanted
+
+
+def study_folder(config: Config, wanted: str | Path | None = None) -> Path:
+    """The run folder of a study, by default runs/<lesson>/<name>, new or to go on with, with its config.yaml in it.
+
+    Raises UserError if it cannot be written.
+    """
+    folder = folder_to_go_on_with(Path(wanted or RUNS / config.lesson / config.name))
     if not (folder / "config.yaml").exists():
         write_config(config, folder)
     return folder

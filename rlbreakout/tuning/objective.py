@@ -19,7 +19,7 @@ from rlbreakout.callbacks import EvaluationCallback
 from rlbreakout.config import Config, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
-from rlbreakout.evaluate import Evaluation
+from rlbreakout.evaluate import Evaluation, lower_quartile
 from rlbreakout.models import build_algorithm
 from rlbreakout.runs import start_run
 from rlbreakout.train import learn
@@ -32,10 +32,8 @@ WORST = 0.0
 STATISTICS: dict[str, Callable[[list[float]], Any]] = {
     "mean": np.mean,
     "median": np.median,
-    "lower_quartile": lambda scores: np.percentile(scores, 25),
+    "lower_quartile": lower_quartile,
 }
-
-
 BEYOND = 1e15
 """No weight of a network that still learns is as large."""
 

@@ -94,7 +94,7 @@ class _Heartbeats(BaseStorage, BaseHeartbeat):
         return self._interval
 
     def get_heartbeat_stale_trial_callback(self) -> Callable[[Study, FrozenTrial], None] | None:
-        return None  # `slots.fill` gives the trial to somebody else
+        return None  # `study.fill` gives the trial to somebody else
 
 
 class WatchedJournal(_Heartbeats, JournalStorage):
@@ -145,7 +145,7 @@ class PatientDatabase(_Heartbeats, RDBStorage):
     def __init__(self, url: URL, *, heartbeat: int, patience: float, **engine: Any) -> None:
         self._name, self._patience = hidden(url), 0.0
         self._interval, self._seen = heartbeat, {}
-        self._depth, self._lock = threading.local(), threading.Lock()
+        self._asking, self._lock = threading.local(), threading.Lock()
         self._away_since: float | None = None
         super().__init__(url.render_as_string(hide_password=False), engine_kwargs={"pool_pre_ping": True, **engine})
         self._patience = patience
@@ -163,11 +163,11 @@ class PatientDatabase(_Heartbeats, RDBStorage):
 
     def wait_while_away(self, ask: Callable[[], Any]) -> Any:
         """Call `ask` until the database answers. Raises StorageAway after `patience` seconds."""
-        if getattr(self._depth, "waiting", False):  # one question asks another
+        if getattr(self._asking, "waiting", False):  # one question asks another
             return ask()
         away_since = None
         while True:
-            self._depth.waiting = True
+            self._asking.waiting = True
             try:
                 answer = ask()
             except Exception as error:
@@ -188,7 +188,7 @@ class PatientDatabase(_Heartbeats, RDBStorage):
                     self._say_back()
                 return answer
             finally:
-                self._depth.waiting = False
+                self._asking.waiting = False
 
     def _say_away(self, error: Exception) -> None:
         """Once, not for every thread that asks."""

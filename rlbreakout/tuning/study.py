@@ -229,11 +229,11 @@ def live(study: Study) -> dict[int, FrozenTrial]:
 
 def given_up(study: Study) -> list[int]:
     """Slots whose trials failed too often."""
-    failures: dict[int, int] = {}
+    filled, failures = live(study), dict[int, int]()
     for trial in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
         if SLOT in trial.user_attrs and not {"void", INTERRUPTED} & set(trial.user_attrs):
             failures[trial.user_attrs[SLOT]] = failures.get(trial.user_attrs[SLOT], 0) + 1
-    return [slot for slot, count in failures.items() if count >= ATTEMPTS and slot not in live(study)]
+    return [slot for slot, count in failures.items() if count >= ATTEMPTS and slot not in filled]
 
 
 def fill(study: Study, slots: int, starts: Sequence[Mapping[str, Any]] = ()) -> None:
