@@ -4,8 +4,9 @@ You learn: what overfitting is in reinforcement learning, and that a score means
 it was made in: no-op starts, frame skip, sticky actions.
 Expect: a table of three agents on three environments, three curves, a table of one difference at a time, and a gif:
 nine games that are one and the same, beside nine of the same agent in a game that does not always do as it is told.
-Time: lesson 3.4 took 12 to 14 minutes for 1,000,000 agent steps on two cores. Breakout-v4 draws its frame skip and cannot
-be played on the fast environment: it takes longer, not measured yet. Stop it when you like: run again, it goes on.
+Time: lesson 3.4 took 12 to 14 minutes for 1,000,000 agent steps on two cores. Breakout-v4 draws its frame skip and
+cannot be played on the fast environment: it takes longer, not measured yet. Stop it when you like: run again, it goes
+on.
 """
 
 # %%
