@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import torch
 from lessons.tour import all_lessons
 from rlbreakout.config import Config, load_config
 from rlbreakout.train import train
+from tests.processes import run_python
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = {script.stem: script for script in all_lessons()}
@@ -33,13 +33,13 @@ TINY = (
 
 # Two tests run side by side on two cores: one thread each, or torch's threads wait for each other.
 torch.set_num_threads(1)
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+os.environ["OMP_NUM_THREADS"] = "1"  # also for the process that they are forked from
+ONE_THREAD = {**os.environ, "COLUMNS": "200"}
 
 
 def run_command(*arguments: str | Path, cwd: Path = ROOT, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     """Run python with `arguments` as a user does."""
-    command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=ONE_THREAD, capture_output=True, text=True, timeout=timeout)
+    return run_python([*map(str, arguments)], cwd, ONE_THREAD, timeout)
 
 
 def rlbreakout(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import optuna
 import pytest
@@ -25,7 +26,8 @@ from tests.conftest import ONE_THREAD, rlbreakout
 from tests.postgres import PASSWORD, Postgres, find_binaries
 from tests.test_tuning import SEARCH, STUDY, TINY_STUDY, study_config
 
-WAIT = 120.0
+Found = TypeVar("Found")
+WAIT = 240.0
 """Seconds after which something that must happen has not happened."""
 
 
@@ -51,13 +53,15 @@ def tune_in_background(folder: Path, *options: str, storage: str | None = None) 
     )
 
 
-def wait_for(what: Callable[[], object], process: subprocess.Popen[str]) -> None:
+def wait_for(what: Callable[[], Found], process: subprocess.Popen[str]) -> Found:
+    """What is found as soon as there is something."""
     until = time.monotonic() + WAIT
-    while not what():
+    while not (found := what()):
         if process.poll() is not None:
             pytest.fail(f"it ended before: {process.communicate()}")
         assert time.monotonic() < until, "it did not happen"
         time.sleep(0.05)
+    return found
 
 
 def study_of(url: str | None, folder: Path, name: str) -> optuna.Study | None:
@@ -70,9 +74,8 @@ def running(url: str | None, folder: Path, name: str) -> list[tuple[int, int]]:
     """Number of each running trial that has begun to train, and the process that does it."""
     study = study_of(url, folder, name)
     trials = study.get_trials(states=(TrialState.RUNNING,)) if study else []
-    return [
-        (t.number, int(t.user_attrs["worker"].split(":")[1])) for t in trials if "worker" in t.user_attrs and t.params
-    ]
+    begun = [trial for trial in trials if (folder / "trials" / f"trial_{trial.number:03d}" / "config.yaml").exists()]
+    return [(trial.number, int(trial.user_attrs["worker"].split(":")[1])) for trial in begun]
 
 
 def assert_exactly(study: optuna.Study | None, trials: int) -> None:
@@ -88,10 +91,9 @@ def test_the_trial_of_a_killed_worker_is_tried_again_by_another(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
-    options = ("--study", f"killed_{kind}", "--trials", "3", "--workers", "2")
+    options = ("--study", f"killed_{kind}", "--trials", "3", "--workers", "2", "--set", "steps=1024")
     process = tune_in_background(tmp_path, *options, storage=url)
-    wait_for(lambda: running(url, tmp_path, f"killed_{kind}"), process)
-    number, pid = running(url, tmp_path, f"killed_{kind}")[0]
+    number, pid = wait_for(lambda: running(url, tmp_path, f"killed_{kind}"), process)[0]
     os.kill(pid, signal.SIGKILL)
     output, errors = process.communicate(timeout=WAIT)
     assert process.returncode == 0, errors
@@ -113,8 +115,7 @@ def test_the_trial_of_a_killed_worker_is_tried_again_by_another(
 def test_a_database_that_goes_away_and_comes_back_is_waited_for(postgres: Postgres, tmp_path: Path) -> None:
     options = ("--study", "outage", "--trials", "2", "--workers", "2", "--set", "steps=1024")
     process = tune_in_background(tmp_path, *options, storage=postgres.url)
-    wait_for(lambda: running(postgres.url, tmp_path, "outage"), process)
-    before = {number for number, _ in running(postgres.url, tmp_path, "outage")}
+    before = {number for number, _ in wait_for(lambda: running(postgres.url, tmp_path, "outage"), process)}
     postgres.stop()
     time.sleep(6)  # longer than the four heartbeats after which a silent trial is lost
     postgres.start()
@@ -129,14 +130,14 @@ def test_a_database_that_goes_away_and_comes_back_is_waited_for(postgres: Postgr
 
 
 def test_a_second_machine_joins_the_study(postgres: Postgres, tmp_path: Path) -> None:
-    options = ("--study", "joined", "--trials", "4")
+    options = ("--study", "joined", "--trials", "6")
     machines = [tune_in_background(tmp_path / name, *options, storage=postgres.url) for name in ("one", "two")]
     ends = [machine.communicate(timeout=WAIT) for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], ends
     study = study_of(postgres.url, tmp_path, "joined")
-    assert_exactly(study, 4)
+    assert_exactly(study, 6)
     trained = [len(list((tmp_path / name / "trials").iterdir())) for name in ("one", "two")]
-    assert sum(trained) == 4 and min(trained) >= 1
+    assert sum(trained) == 6 and min(trained) >= 1
     workers = {trial.user_attrs["worker"] for trial in study.trials if "worker" in trial.user_attrs}  # type: ignore[union-attr]
     assert len(workers) == 2
 

@@ -303,6 +303,15 @@ def test_a_slot_is_tried_again_with_its_values(
     assert ("slot 0 of the study was given up" in capsys.readouterr().err) == (tries == 3)
 
 
+def test_what_two_workers_put_into_the_same_slot_is_tried_once(tmp_path: Path, quick_objective) -> None:
+    config = study_config(SPACE, "tuning.trials=2")
+    study = open_study(config, open_storage(None, tmp_path, heartbeat=1, patience=1), config.name)
+    for slot in (0, 1, 1, 0):
+        study.enqueue_trial({}, user_attrs={"slot": slot})
+    done = tune(config, tmp_path, progress_bar=False)
+    assert [trial.state for trial in done.trials] == [TrialState.COMPLETE] * 2 + [TrialState.FAIL] * 2
+
+
 def test_torch_and_cores_are_shared_among_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers.os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
     shares = [workers.share_of_cores(number, 2) for number in range(2)]

@@ -41,6 +41,8 @@ SLOT = "slot"
 """Attribute of a trial: the slot that it fills."""
 INTERRUPTED = "interrupted"
 """Attribute of a trial that somebody stopped: it failed, and is not to blame."""
+VOID = "void"
+"""Attribute of a trial whose slot is another's."""
 SCHEDULE = ".schedule"
 """Ending of the name under which Optuna knows the schedule of a hyperparameter."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -231,7 +233,7 @@ def given_up(study: Study) -> list[int]:
     """Slots whose trials failed too often."""
     filled, failures = live(study), dict[int, int]()
     for trial in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-        if SLOT in trial.user_attrs and not {"void", INTERRUPTED} & set(trial.user_attrs):
+        if SLOT in trial.user_attrs and not {VOID, INTERRUPTED} & set(trial.user_attrs):
             failures[trial.user_attrs[SLOT]] = failures.get(trial.user_attrs[SLOT], 0) + 1
     return [slot for slot, count in failures.items() if count >= ATTEMPTS and slot not in filled]
 
@@ -266,6 +268,17 @@ def is_void(study: Study, trial: FrozenTrial | optuna.Trial) -> bool:
     """Whether another trial fills the slot of `trial`, or it has none."""
     owner = live(study).get(trial.user_attrs.get(SLOT, -1))
     return owner is None or owner.number != trial.number
+
+
+def drop_spare(study: Study) -> None:
+    """Mark as failed what still waits for a slot that another trial fills: two workers filled it at the same moment."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        if SLOT in trial.user_attrs and is_void(study, trial):
+            try:
+                study._storage.set_trial_user_attr(trial._trial_id, VOID, True)
+                study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            except optuna.exceptions.UpdateFinishedTrialError:
+                pass  # another worker did
 
 
 def best_params(folder: Path, count: int) -> list[dict[str, Any]]:

@@ -28,7 +28,9 @@ from rlbreakout.tuning.storage import open_storage
 from rlbreakout.tuning.study import (
     FINISHED,
     SLOT,
+    VOID,
     config_values,
+    drop_spare,
     fill,
     finished,
     given_up,
@@ -68,7 +70,7 @@ def work(
 
     def run(trial: optuna.Trial) -> float:
         if is_void(study, trial):
-            trial.set_user_attr("void", True)
+            trial.set_user_attr(VOID, True)
             raise Void
         return objective(trial)
 
@@ -201,6 +203,7 @@ def tune(
             work(config, study, folder, slots, after_trial=lambda: show_progress(bar, study))
     else:
         run_workers(config, study, url=url, folder=folder, slots=slots, workers=workers, progress_bar=progress_bar)
+    drop_spare(study)
     for slot in given_up(study):
         print(f"warning: slot {slot} of the study was given up: its trial failed again and again", file=sys.stderr)
     leave(study, config, folder)
