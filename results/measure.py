@@ -5,6 +5,7 @@
     python results/measure.py agent RUN          a run of 2.3 on three environment ids -> 2.3_zoo.json
     python results/measure.py runs FILE RUN ...  other runs on the id that they were trained on -> FILE
     python results/measure.py grid RUN           a folder of lesson 3.3 -> 3.3_grid.json
+    python results/measure.py keep RUN           what a lesson or a study of lesson 4 found -> its name.json
 
 `python results/draw.py` then draws the tables and pictures of the READMEs from these files.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -94,6 +96,16 @@ class Grid:
     """The lesson's run folder."""
 
 
+@dataclass
+class Keep:
+    """Keep what a lesson or a study left in its run folder: its figures, its curves and some of its pictures."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """The run folder; the files are called after it."""
+    pictures: tuple[str, ...] = ()
+    """Which pictures, such as curves.png."""
+
+
 def machine() -> dict[str, Any]:
     """What the figures were measured with."""
     return {"cores": os.cpu_count(), "python": platform.python_version(), "versions": installed_versions()}
@@ -122,6 +134,20 @@ def thinned(folder: Path, tag: str) -> dict[str, list[float]]:
     return {"steps": [int(curve.x[i]) for i in order], "values": [round(float(curve.y[i]), 4) for i in order]}
 
 
+def curves_in(folder: Path) -> dict[str, dict[str, Any]]:
+    """The curves of every run in `folder`."""
+    curves = {}
+    for run in sorted({path.parent for path in folder.rglob("events.out.tfevents.*")}):
+        found = {}
+        for tag in CURVES_KEPT:
+            try:
+                found[tag] = thinned(run, tag)
+            except ValueError:  # not every run is evaluated on the way
+                continue
+        curves[str(run.relative_to(folder))] = found
+    return curves
+
+
 def measure_lessons(options: Lessons) -> None:
     base = options.run_dir or Path(tempfile.mkdtemp())
     path = RESULTS / "lessons.json"
@@ -132,17 +158,7 @@ def measure_lessons(options: Lessons) -> None:
             continue
         folder = base / lesson
         results[Path(lesson).name] = run_lesson(lesson, folder)
-        runs = sorted({path.parent for path in folder.rglob("events.out.tfevents.*")})
-        curves = {}
-        for run in runs:
-            found = {}
-            for tag in CURVES_KEPT:
-                try:
-                    found[tag] = thinned(run, tag)
-                except ValueError:  # not every run is evaluated on the way
-                    continue
-            curves[str(run.relative_to(folder))] = found
-        results[Path(lesson).name]["curves"] = curves
+        results[Path(lesson).name]["curves"] = curves_in(folder)
         write("lessons.json", results)
 
 
@@ -239,13 +255,28 @@ def measure_grid(options: Grid) -> None:
     write("3.3_grid.json", {"command": "python results/measure.py grid RUN", "machine": machine(), "runs": runs})
 
 
+def keep(options: Keep) -> None:
+    name = options.run.name
+    data: dict[str, Any] = {"command": f"python results/measure.py keep RUN for {name}", "machine": machine()}
+    for file in ("lesson.json", "study.json"):
+        if (options.run / file).exists():
+            data |= json.loads((options.run / file).read_text())
+    if "trials" not in data:  # the curves of a study's trials would be too many
+        data["curves"] = curves_in(options.run)
+        data["minutes"] = {run: minutes(options.run / run) for run in data["curves"]}
+    write(f"{name}.json", data)
+    for picture in options.pictures:
+        shutil.copy(options.run / picture, RESULTS / f"{name}_{Path(picture).name}")
+
+
 def main() -> None:
     choice = tyro.cli(
         Annotated[Lessons, tyro.conf.subcommand("lessons")]
         | Annotated[Reproduction, tyro.conf.subcommand("reproduction")]
         | Annotated[AgentScores, tyro.conf.subcommand("agent")]
         | Annotated[Runs, tyro.conf.subcommand("runs")]
-        | Annotated[Grid, tyro.conf.subcommand("grid")],
+        | Annotated[Grid, tyro.conf.subcommand("grid")]
+        | Annotated[Keep, tyro.conf.subcommand("keep")],
         description=__doc__,
     )
     if isinstance(choice, Lessons):
@@ -256,6 +287,8 @@ def main() -> None:
         measure_runs(choice)
     elif isinstance(choice, Grid):
         measure_grid(choice)
+    elif isinstance(choice, Keep):
+        keep(choice)
     else:
         measure_agent(choice)
 

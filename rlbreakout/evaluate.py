@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 from tqdm import tqdm
 
-from rlbreakout.config import check_env_id
+from rlbreakout.config import check_env_id, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.models import Agent, Player, load_agent, trained_steps
@@ -176,12 +176,26 @@ def summarize(scores: list[float], *, env_id: str, seed: int, greedy: bool, stal
     )
 
 
-def evaluate_once(run: Path, *, games: int, seed: int = 0) -> Evaluation:
-    """Evaluate the last model of a run folder, sampled, and keep the result there; the next call reads it.
+def evaluate_once(
+    run: Path,
+    *,
+    games: int,
+    seed: int = 0,
+    greedy: bool = False,
+    env_id: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Evaluation:
+    """Evaluate the last model of a run folder, and keep the result there; the next call with the same values reads it.
 
-    Raises UserError as `evaluate` and `load_agent` do.
+    env_id: where it plays (default: where it was trained); settings: what else is different there, by dotted keys of
+    the config, such as `env.noop_max`. Raises UserError as `evaluate` and `load_agent` do.
     """
-    file = run / f"evaluation_{trained_steps(run / 'last')}_steps_{games}_games_seed_{seed}.json"
+    where = [] if env_id is None else [env_id.replace("/", "_")]
+    different = [f"{key}={value}" for key, value in (settings or {}).items()]
+    parts = [f"{games}_games_seed_{seed}", *(["greedy"] if greedy else []), *where, *different]
+    file = run / f"evaluation_{trained_steps(run / 'last')}_steps_{'_'.join(parts)}.json"
     if not file.exists():
-        evaluate(load_agent(run / "last"), games=games, seed=seed).write_json(file)
+        agent = load_agent(run / "last")
+        there = replace(agent, config=with_values(agent.config, dict(settings or {})))
+        evaluate(there, env_id=env_id, games=games, seed=seed, greedy=greedy).write_json(file)
     return Evaluation(**json.loads(file.read_text(encoding="utf-8")))

@@ -1,5 +1,6 @@
 import json
 import random
+import shutil
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from rlbreakout.errors import UserError
-from rlbreakout.evaluate import Evaluation, bootstrap_interval, evaluate, separate_randomness
+from rlbreakout.evaluate import Evaluation, bootstrap_interval, evaluate, evaluate_once, separate_randomness
 from rlbreakout.models import load_agent
 from tests.conftest import rlbreakout
 
@@ -51,6 +52,17 @@ def test_the_same_seed_gives_the_same_scores_and_another_seed_others(tiny_run: P
 
     assert scores(0) == scores(0) != scores(1)
     assert scores(0, games=1, greedy=True) == scores(0, games=1, greedy=True)  # one, because it may well stall
+
+
+def test_an_evaluation_is_kept_and_belongs_to_its_settings(tiny_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    first = evaluate_once(run, games=1)
+    (kept,) = run.glob("evaluation_*.json")
+    kept.write_text(kept.read_text().replace('"seed": 0', '"seed": 77'))
+    assert evaluate_once(run, games=1).seed == 77
+    elsewhere = evaluate_once(run, games=1, greedy=True, env_id="ALE/Breakout-v5", settings={"env.noop_max": 0})
+    assert (elsewhere.env_id, elsewhere.greedy, elsewhere.seed) == ("ALE/Breakout-v5", True, 0)
+    assert first.env_id != elsewhere.env_id and len(list(run.glob("evaluation_*.json"))) == 2
 
 
 def test_an_evaluation_leaves_the_random_generators_as_they_were() -> None:

@@ -70,6 +70,8 @@ def test_4_3_trains_every_schedule_for_both_lengths(lesson) -> None:
     rates = {
         path.name: load_config(path / "config.yaml").ppo.learning_rate for path in folder.iterdir() if path.is_dir()
     }
+    tuned = load_config(ROOT / "configs" / "4.3_best.yaml")
+    assert rates.pop("tuned_1024") == tuned.ppo.learning_rate
     assert rates == {
         f"{name}_{steps}": rate
         for name, rate in (("constant", 6e-4), ("linear", "lin_6e-4"), ("exponential", "exp_6e-4_300000"))

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from rlbreakout.config import Config, load_config, with_values
-from rlbreakout.evaluate import Evaluation, evaluate
+from rlbreakout.evaluate import Evaluation, evaluate_once
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
-from rlbreakout.models import Agent, load_agent
-from rlbreakout.plots import draw_curves, find_scalar
+from rlbreakout.models import load_agent
+from rlbreakout.plots import Curve, draw_curves, find_scalar
 from rlbreakout.train import train_or_go_on
 from rlbreakout.video import Recording, record, write_video
 
@@ -71,25 +71,22 @@ def config(env_id: str) -> Config:
     return with_values(base, {**settings, "env.n_envs": options.n_envs, "evaluation.every": 0, **ENVIRONMENTS[env_id]})
 
 
-def in_environment(agent: Agent, **settings) -> Agent:
-    """The same agent with other settings of the environment that it will play in."""
-    return replace(agent, config=with_values(agent.config, {"env.vec_env": "dummy", **settings}))
-
-
 # %% Train one agent in each.
-agents, curves = {}, {}
+runs: dict[str, Path] = {}
+curves: dict[str, Curve] = {}
 for env_id in options.environments:
     print(f"training in {env_id}", flush=True)
-    run = train_or_go_on(config(env_id), folder / config(env_id).name)
-    agents[env_id] = load_agent(run / "last")
-    if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:
+    runs[env_id] = train_or_go_on(config(env_id), folder / config(env_id).name)
+    if (curve := find_scalar(runs[env_id], "rollout/ep_rew_mean")) is not None:
         curves[env_id] = curve
 
 
 # %% Everybody plays everywhere, always the likeliest action: chance comes from the environment alone.
-def play(agent: Agent, env_id: str, **settings) -> Evaluation:
-    there = in_environment(agent, **settings)
-    return evaluate(there, env_id=env_id, games=options.games, greedy=True, progress_bar=True)
+def play(trained_in: str, env_id: str, settings: dict) -> Evaluation:
+    print(f"trained in {trained_in}, plays in {env_id} {settings}", flush=True)
+    result = evaluate_once(runs[trained_in], games=options.games, greedy=True, env_id=env_id, settings=settings)
+    print(f"  {cell(result)}", flush=True)
+    return result
 
 
 def cell(result: Evaluation) -> str:
@@ -97,10 +94,10 @@ def cell(result: Evaluation) -> str:
 
 
 table: dict[str, dict[str, Evaluation]] = {}
-for trained_in, agent in agents.items():
+for trained_in in runs:
     for env_id, settings in ENVIRONMENTS.items():
         noop_max = {"env.noop_max": settings["env.noop_max"]}
-        table.setdefault(trained_in, {})[env_id] = play(agent, env_id, **noop_max)
+        table.setdefault(trained_in, {})[env_id] = play(trained_in, env_id, noop_max)
 
 print(f"\n{'trained in':26}" + "".join(f"{'plays in ' + env_id:>36}" for env_id in ENVIRONMENTS))
 for trained_in, results in table.items():
@@ -108,9 +105,9 @@ for trained_in, results in table.items():
 
 # %% One difference at a time, for everybody.
 alone: dict[str, dict[str, Evaluation]] = {}
-for trained_in, agent in agents.items():
+for trained_in in runs:
     for name, (env_id, settings) in DIFFERENCES.items():
-        alone.setdefault(trained_in, {})[name] = play(agent, env_id, **settings)
+        alone.setdefault(trained_in, {})[name] = play(trained_in, env_id, settings)
 
 print(f"\n{'trained in':26}" + "".join(f"{name:>32}" for name in DIFFERENCES))
 for trained_in, results in alone.items():
@@ -120,10 +117,10 @@ for trained_in, results in alone.items():
 
 # %% The picture of the curves, and the gif: left nothing is random, right actions are sticky.
 picture = draw_curves(curves, folder / "curves.png", title="Lesson 4.1: training games, each in its own environment")
-first = agents[options.environments[0]]
+first = load_agent(runs[options.environments[0]] / "last")
 recordings = []
 for name in ("none", "sticky actions"):
-    player = in_environment(first, **DIFFERENCES[name][1])
+    player = replace(first, config=with_values(first.config, DIFFERENCES[name][1]))
     recordings.append(
         record(player, env_id=DETERMINISTIC, rows=3, columns=3, seconds=options.seconds, greedy=True),
     )

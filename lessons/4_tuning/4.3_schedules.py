@@ -2,7 +2,7 @@
 
 You learn: constant, linear and exponential schedules of the learning rate; what a study of short trials cannot know.
 Expect: with a constant or an exponential schedule the short run is the beginning of the long one, step for step; with a
-linear one it is another run.
+linear one it is another run. And the settings that study 2 of lesson 4.0 found, trained for as long.
 Time: not measured yet; lesson 3.4 took 12 to 14 minutes for 1,000,000 agent steps on two cores, and here are three of
 these and three short ones. Stop it when you like: run again, it goes on.
 """
@@ -58,14 +58,21 @@ figure.savefig(schedules_picture, dpi=110)
 plt.close(figure)
 
 
-# %% Train each for both lengths; the settings are those of lesson 3.4.
+# %% Train each for both lengths; the settings are those of lesson 3.4. And once those that lesson 4.0 found.
+TUNED = "tuned"
+NAMES = (*SCHEDULES, TUNED)
+
+
 def config(name: str, steps: int) -> Config:
     settings = {"lesson": "4_tuning", "name": f"{name}_{steps}", "seed": options.seed, "steps": steps}
-    settings |= {"env.n_envs": options.n_envs, "evaluation.every": 0, "ppo.learning_rate": SCHEDULES[name]}
-    return with_values(load_config(CONFIGS / "3.4_coordinates.yaml"), settings)
+    settings |= {"env.n_envs": options.n_envs, "evaluation.every": 0}
+    if name in SCHEDULES:
+        settings["ppo.learning_rate"] = SCHEDULES[name]
+    return with_values(load_config(CONFIGS / ("4.3_best.yaml" if name == TUNED else "3.4_coordinates.yaml")), settings)
 
 
-configs = {(name, steps): config(name, steps) for name in SCHEDULES for steps in (options.short_steps, options.steps)}
+lengths = {name: (options.steps,) if name == TUNED else (options.short_steps, options.steps) for name in NAMES}
+configs = {(name, steps): config(name, steps) for name in NAMES for steps in lengths[name]}
 
 curves: dict[tuple[str, int], Curve] = {}
 results: dict[tuple[str, int], Evaluation] = {}
@@ -79,7 +86,7 @@ for (name, steps), of_run in configs.items():
 # %% Dashed, the short runs: where they lie on the long ones they were a preview.
 figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
 for (name, steps), curve in curves.items():
-    colour = f"C{list(SCHEDULES).index(name)}"
+    colour = f"C{NAMES.index(name)}"
     short = steps == options.short_steps
     axes.plot(curve.x, curve.y, "--" if short else "-", color=colour, linewidth=2.5 if short else 1.5,
               label=f"{name}, {steps:,} agent steps")  # fmt: skip
@@ -93,14 +100,14 @@ figure.savefig(picture, dpi=110)
 plt.close(figure)
 
 print(f"\n{'schedule':13}{options.short_steps:>12,} agent steps{options.steps:>22,} agent steps")
-for name in SCHEDULES:
+for name in NAMES:
     cells = [results.get((name, steps)) for steps in (options.short_steps, options.steps)]
     print(
         f"{name:13}" + "".join(f"{f'{r.mean:.1f} [{r.ci95[0]:.1f}, {r.ci95[1]:.1f}]' if r else '':>28}" for r in cells)
     )
 
 # %%
-best_name = max(SCHEDULES, key=lambda name: results[name, options.steps].mean)
+best_name = max(NAMES, key=lambda name: results[name, options.steps].mean)
 best = results[best_name, options.steps]
 finish(
     folder,
