@@ -47,7 +47,8 @@ class Every(BaseCallback):
 
 
 class EvaluationCallback(Every):
-    """Play whole games in an environment of its own, every `config.evaluation.every` agent steps and at the end.
+    """Play whole games in an environment of its own, every `config.evaluation.every` agent steps and, after the last
+    update, at the end.
 
     Leaves the scalars eval/mean, eval/median, eval/lower_quartile and eval/stalled in TensorBoard, a line in
     `evaluations.csv`, and the model with the best mean in `best/`. Every evaluation plays the same starts, from the
@@ -75,6 +76,10 @@ class EvaluationCallback(Every):
             seed=self.config.evaluation_seed,
         )
 
+    def _on_step(self) -> bool:
+        # At the last agent step an update is still to come: what is evaluated then is the trained model, at the end.
+        return True if self.num_timesteps >= self.config.steps else super()._on_step()
+
     def _on_training_end(self) -> None:
         if self.every and self.num_timesteps != self._evaluated_at:
             self.act()
@@ -88,9 +93,9 @@ class EvaluationCallback(Every):
             scores, env_id=self.config.evaluation_env_id, seed=seed, greedy=greedy, stalled=stalled, speed=0.0
         )
         self.results.append(result)
-        for name in ("mean", "median", "lower_quartile", "stalled"):
-            self.logger.record(f"eval/{name}", getattr(result, name))
-        self.logger.dump(self.num_timesteps)
+        scalars = {f"eval/{name}": getattr(result, name) for name in ("mean", "median", "lower_quartile", "stalled")}
+        for output in self.logger.output_formats:  # these alone: what an update has recorded belongs to its own step
+            output.write(scalars, dict.fromkeys(scalars, ()), self.num_timesteps)
         append_evaluation(self.folder, self.num_timesteps, result)
         if result.mean > self._best:
             self._best = result.mean
