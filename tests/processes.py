@@ -65,5 +65,8 @@ def become(arguments: list[str], cwd: Path, env: dict[str, str], output: Path, e
             sys.path.insert(0, str(Path(arguments[0]).parent))
             sys.argv = arguments
             runpy.run_path(arguments[0], run_name="__main__")
+    except Exception:
+        sys.excepthook(*sys.exc_info())  # which lessons replace
+        sys.exit(1)
     finally:
         atexit._run_exitfuncs()  # a process of multiprocessing ends without them

@@ -41,6 +41,9 @@ def draw_study(study: Study, folder: Path) -> list[Path]:
             print(f"plots/{name}.png is left out: {error}")
             plt.close("all")
             continue
+        if name == "slice":  # or the choices of a hyperparameter run into those of the next
+            for axis in axes:
+                axis.tick_params(axis="x", labelrotation=30)
         figure = axes[0].figure
         columns = len(axes) if name == "slice" else 1
         figure.set_size_inches(max(8.0, 3.2 * columns), 4.5)
