@@ -182,6 +182,7 @@ def _grid(views: list[np.ndarray], scores: np.ndarray, finished: np.ndarray, row
     step_y, step_x = height + CAPTION_HEIGHT + GAP, width + GAP
     canvas = Image.new("RGB", (columns * step_x - GAP, rows * step_y - GAP))
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(11)
+    draw.fontmode = "1"  # no shades of grey: few colours make small gifs
     for game, picture in enumerate(views):
         x, y = game % columns * step_x, game // columns * step_y
         unit = "point" if scores[game] == 1 else "points"
@@ -221,16 +222,41 @@ def _durations(n_pictures: int, per_second: float) -> Iterator[int]:
 
 
 def _write_gif(recording: Recording, path: Path) -> None:
-    # One palette for all pictures: Breakout has few colours, and equal pixels then stay equal, which makes files small.
-    sample = np.concatenate([p.reshape(-1, 3) for p in recording.pictures[:: max(1, len(recording.pictures) // 8)]])
-    colours = np.unique(sample, axis=0)
-    palette = Image.fromarray(sample[None] if len(colours) > 256 else colours[None]).quantize(
-        256, dither=Image.Dither.NONE
-    )
-    images = [Image.fromarray(p).quantize(palette=palette, dither=Image.Dither.NONE) for p in recording.pictures]
+    images = _with_one_palette(recording.pictures)
     # Pillow joins equal pictures into one and adds their durations, so the speed stays right.
     durations = list(_durations(len(images), recording.pictures_per_second))
-    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=True, disposal=1)
+    # `optimize` makes games side by side several times smaller; one alone only takes several times longer with it.
+    optimize = len(recording.scores) > 1
+    images[0].save(
+        path, save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=optimize, disposal=1
+    )
+
+
+def _with_one_palette(pictures: list[np.ndarray]) -> list[Image.Image]:
+    """`pictures` with a palette for all of them: Breakout has few colours, and pixels that are equal stay equal, which
+    makes files small. More than 256 colours are brought down to the nearest of 256."""
+    seen = np.zeros(1 << 24, dtype=bool)
+    for picture in pictures:
+        seen[_codes(picture)] = True
+    codes = np.flatnonzero(seen)
+    colours = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8)
+    if len(colours) > 256:
+        palette = Image.fromarray(colours[None]).quantize(256, dither=Image.Dither.NONE)
+        return [Image.fromarray(p).quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
+    number = np.zeros(1 << 24, dtype=np.uint8)
+    number[codes] = np.arange(len(codes))
+    images = []
+    for picture in pictures:
+        image = Image.fromarray(number[_codes(picture)])
+        image.putpalette(colours.tobytes())
+        images.append(image)
+    return images
+
+
+def _codes(picture: np.ndarray) -> np.ndarray:
+    """`(height, width, 3)` uint8 to a number for each colour, `(height, width)`."""
+    red, green, blue = (picture[..., channel].astype(np.int32) for channel in range(3))
+    return red << 16 | green << 8 | blue
 
 
 def _write_mp4(recording: Recording, path: Path) -> None:
