@@ -196,6 +196,6 @@ def evaluate_once(
     file = run / f"evaluation_{trained_steps(run / 'last')}_steps_{'_'.join(parts)}.json"
     if not file.exists():
         agent = load_agent(run / "last")
-        there = replace(agent, config=with_values(agent.config, dict(settings or {})))
+        there = replace(agent, config=with_values(agent.config, settings or {}))
         evaluate(there, env_id=env_id, games=games, seed=seed, greedy=greedy).write_json(file)
     return Evaluation(**json.loads(file.read_text(encoding="utf-8")))

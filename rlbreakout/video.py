@@ -222,14 +222,12 @@ def _durations(n_pictures: int, per_second: float) -> Iterator[int]:
 
 
 def _write_gif(recording: Recording, path: Path) -> None:
-    images = _with_one_palette(recording.pictures)
+    first, *others = _with_one_palette(recording.pictures)
     # Pillow joins equal pictures into one and adds their durations, so the speed stays right.
-    durations = list(_durations(len(images), recording.pictures_per_second))
+    durations = list(_durations(len(recording.pictures), recording.pictures_per_second))
     # `optimize` makes games side by side several times smaller; one alone only takes several times longer with it.
     optimize = len(recording.scores) > 1
-    images[0].save(
-        path, save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=optimize, disposal=1
-    )
+    first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=optimize, disposal=1)
 
 
 def _with_one_palette(pictures: list[np.ndarray]) -> list[Image.Image]:

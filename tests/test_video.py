@@ -92,7 +92,7 @@ def test_an_unknown_ending_is_refused_and_a_broken_recording_leaves_the_old_file
     with pytest.raises(UserError, match=r"'\.avi' is not known; allowed: \.gif, \.mp4"):
         write_video(recording, tmp_path / "x.avi")
     (tmp_path / "old.gif").write_bytes(b"old")
-    with pytest.raises(IndexError):
+    with pytest.raises(ValueError):
         write_video(Recording([], 15.0, []), tmp_path / "old.gif")
     assert (tmp_path / "old.gif").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["old.gif"]

@@ -3,7 +3,7 @@
 You learn: constant, linear and exponential schedules of the learning rate; what a study of short trials cannot know.
 Expect: with a constant or an exponential schedule the short run is the beginning of the long one, step for step; with a
 linear one it is another run. And the settings that study 2 of lesson 4.0 found, trained for as long.
-Time: not measured yet; lesson 3.4 took 12 to 14 minutes for 1,000,000 agent steps on two cores, and here are three of
+Time: not measured yet; lesson 3.4 took 12 to 14 minutes for 1,000,000 agent steps on two cores, and here are four of
 these and three short ones. Stop it when you like: run again, it goes on.
 """
 

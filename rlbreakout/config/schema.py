@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -242,7 +243,7 @@ class Config(Part):
         return self.evaluation.env_id or self.env.id
 
 
-def with_values(config: Config, values: dict[str, Any]) -> Config:
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
     """`config` with `values`, by dotted keys, and without its search space.
 
     Raises pydantic's ValidationError if the config does not allow them.
