@@ -252,6 +252,58 @@ def short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def importance() -> str:
+    """Lesson 4.0: how much each hyperparameter matters, two answers."""
+    found = load("4.0_study_explore.json")["importance"]
+    left_out, counted = found["pruned_left_out"], found["pruned_counted_as_bad"]
+    rows = [
+        [f"`{name}`", f"{left_out.get(name, 0):.2f}", f"{counted[name]:.2f}"]
+        for name in sorted(counted, key=lambda name: -counted[name])
+    ]
+    return table(["hyperparameter", "pruned trials left out", "pruned trials counted as bad"], rows)
+
+
+def luck() -> str:
+    """Lesson 4.0: the best trial of study 1, and the same settings with other seeds."""
+    found = load("4.0_study_explore.json")
+    scores = enumerate(found["scores_of_seeds"], start=1)
+    rows = [["the best trial of study 1, seed 0", f"{found['value_in_the_study']:.1f}"]]
+    rows += [[f"the same settings, seed {seed}", f"{score:.1f}"] for seed, score in scores]
+    return table(["training of 100,000 agent steps", "mean of 20 games"], rows)
+
+
+def everybody_everywhere() -> str:
+    """Lesson 4.1: three agents on three environments, 100 greedy games a cell."""
+    return crossed(load("4.1_env_comparison.json")["table"], "plays in `{}`")
+
+
+def one_difference() -> str:
+    """Lesson 4.1: the same agents in the deterministic game, and in what differs from it in one thing."""
+    return crossed(load("4.1_env_comparison.json")["differences"], "{}")
+
+
+def crossed(results: dict[str, dict[str, Any]], head: str) -> str:
+    """A row for each agent, a column for each place that it plays in."""
+    rows = [[f"`{name}`", *(scored(result) for result in row.values())] for name, row in results.items()]
+    return table(["trained in", *(head.format(place) for place in next(iter(results.values())))], rows)
+
+
+def scored(facts: dict[str, Any]) -> str:
+    """A score as a lesson keeps it, with the games that stalled."""
+    stalled = f", {facts['stalled']} stalled" if facts["stalled"] else ""
+    return interval({**facts, "mean": facts["score"]}) + stalled
+
+
+def short_and_long() -> str:
+    """Lesson 4.3: each schedule, trained for two lengths."""
+    results = load("4.3_schedules.json")["results"]
+    names = list(dict.fromkeys(key.split(", ")[0] for key in results))
+    lengths = sorted({int(key.split(", ")[1]) for key in results})
+    cells = [[results.get(f"{name}, {steps}") for steps in lengths] for name in names]
+    rows = [[name, *(scored(cell) if cell else "" for cell in row)] for name, row in zip(names, cells, strict=True)]
+    return table(["schedule", *(f"{steps:,} agent steps" for steps in lengths)], rows)
+
+
 def tuned() -> str:
     """Lesson 4.3: the settings of lesson 3.4 and those that the studies found, three seeds each, 100 games sampled."""
     rows = []
@@ -283,6 +335,8 @@ TABLES = {
         what_it_sees,
         four_ways,
         best_of_two_studies,
+        importance,
+        luck,
         tuned,
     )
 }

@@ -66,7 +66,7 @@ class Evaluation:
     def facts(self) -> dict[str, Any]:
         """The score, and what must be said with it."""
         how = {"env_id": self.env_id, "games": self.games, "seed": self.seed, "greedy": self.greedy}
-        return {"score": self.mean, "ci95": self.ci95, **how}
+        return {"score": self.mean, "ci95": self.ci95, "stalled": self.stalled, **how}
 
     def write_json(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")

@@ -30,7 +30,7 @@ TRAIN = {
     ),
     "4.0_study_explore": ("--steps", "512", "--seeds", "1", "--games", "1", "--n-envs", "4"),
     "4.1_env_comparison": (
-        *("--steps", "512", "--games", "1", "--seconds", "5", "--n-envs", "4"),
+        *("--steps", "512", "--games", "2", "--seconds", "5", "--n-envs", "4"),
         *("--environments", "BreakoutNoFrameskip-v4", "Breakout-v4"),
     ),
     "4.2_grid": ("--steps", "512", "--trials", "2", "--games", "1", "--n-envs", "4"),

@@ -3,8 +3,8 @@
 You learn: importance of hyperparameters, what pruned trials do to it, and how much of a score is the luck of a seed.
 Expect: two tables of importance, which do not agree in everything; the best trial trained again with other seeds, and
 scores as far apart as many trials of the study were.
-Time: seconds for the importances. A seed is a training of 100,000 agent steps, which took 1.6 minutes on one core in
-lesson 3.4, and 20 games.
+Time: seconds for the importances. A seed, a training of 100,000 agent steps and 20 games, took 2 to 3 minutes on one
+core with another training beside it.
 """
 
 # %%

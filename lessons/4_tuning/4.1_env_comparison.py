@@ -112,8 +112,7 @@ for trained_in in runs:
 print(f"\n{'trained in':26}" + "".join(f"{name:>32}" for name in DIFFERENCES))
 for trained_in, results in alone.items():
     print(f"{trained_in:26}" + "".join(f"{cell(result):>32}" for result in results.values()))
-    same = len(set(results["none"].scores)) == 1
-    print(f"{'':26}its games without a difference are {'all the same' if same else 'not all the same'}")
+    print(f"{'':26}different scores in {options.games} games without a difference: {len(set(results['none'].scores))}")
 
 # %% The picture of the curves, and the gif: left nothing is random, right actions are sticky.
 picture = draw_curves(curves, folder / "curves.png", title="Lesson 4.1: training games, each in its own environment")
@@ -140,5 +139,6 @@ finish(
     **own.facts(),
     table={name: {env: result.facts() for env, result in row.items()} for name, row in table.items()},
     differences={name: {which: result.facts() for which, result in row.items()} for name, row in alone.items()},
+    different_scores={name: len(set(row["none"].scores)) for name, row in alone.items()},
     look_at="by_heart.gif, then python lessons/4_tuning/4.2_grid.py",
 )
