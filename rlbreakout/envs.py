@@ -38,7 +38,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv,
 
 from rlbreakout.config import BREAKOUT_IDS, Config, EnvConfig, check_env_id
 from rlbreakout.observation import Observer
-from rlbreakout.vec_env import MONITOR_NAME, BreakoutVecEnv
+from rlbreakout.vec_env import MONITOR_NAME, BreakoutVecEnv, VecObservation
 from rlbreakout.wrappers import ConfiguredObservation, LaunchBall, LifeIsEpisode, StalledGame
 
 VEC_ENVS: dict[str, type[DummyVecEnv | SubprocVecEnv]] = {"dummy": DummyVecEnv, "subproc": SubprocVecEnv}
@@ -150,7 +150,7 @@ def make_vec_env(
     Pictures are channels last, `(n_envs, height, width, channels x frame_stack)`, uint8; coordinates are float32
     `(n_envs, entries x frame_stack)`; both are a dict of them.
     Evaluation plays in gymnasium's environments whatever `env.vec_env` says, so that a seed means the same games for
-    every agent.
+    every agent; what the agents see is made of all their screens at once.
     `monitor_dir` gets `*.monitor.csv` with the score of every game, one file an environment, or one for all of the fast
     environment; `append_to_monitor` adds to the files that are there instead of starting them anew.
     """
@@ -168,11 +168,11 @@ def make_vec_env(
         n_envs=n_envs or config.env.n_envs,
         seed=config.seed if seed is None else seed,
         monitor_dir=None if monitor_dir is None else str(monitor_dir),
-        wrapper_class=partial(_view, config=config, evaluation=evaluation),
+        wrapper_class=None if evaluation else partial(_view, config=config, evaluation=False),
         vec_env_cls=DummyVecEnv if evaluation else VEC_ENVS[config.env.vec_env],
         monitor_kwargs={**_monitor_settings(evaluation), "override_existing": not append_to_monitor},
     )
-    return _stacked(vec_env, config)
+    return _stacked(VecObservation(vec_env, config.observation) if evaluation else vec_env, config)
 
 
 def _stacked(env: VecEnv, config: Config) -> VecEnv:

@@ -8,7 +8,7 @@ import pytest
 from stable_baselines3.common.monitor import Monitor
 
 from rlbreakout.config import OBSERVATION_KINDS, Config, parse_config
-from rlbreakout.envs import make_vec_env
+from rlbreakout.envs import make_env, make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.plots import read_games
 from rlbreakout.train import train
@@ -69,6 +69,46 @@ def test_it_plays_as_gymnasiums_environments_do(observation: dict, env: dict, st
     assert games >= 3 and (ends > 3 * games) == (env.get("episodic_life", True))
     fast.close()
     one_by_one.close()
+
+
+@pytest.mark.parametrize(
+    ("observation", "env"),
+    [
+        ({"kind": "coordinates"}, {"id": "ALE/Breakout-v5", "noop_max": 30}),
+        ({"kind": "both", "aimbot": True, "counters": True}, {"id": "Breakout-v4", "vec_env": "dummy"}),  # draws its frame skip
+        ({"kind": "image", "mode": "3col"}, {}),
+        ({"kind": "warp"}, {"max_pool": True}),
+    ],
+)
+def test_evaluation_shows_all_games_at_once_what_the_wrapper_shows_of_each(observation: dict, env: dict) -> None:
+    settings = config({**observation, "frame_stack": 1}, **env)
+    together = make_vec_env(settings, evaluation=True, seed=7)
+    alone = [make_env(settings, evaluation=True) for _ in range(3)]
+    assert together.observation_space == alone[0].observation_space
+    shown, random, ends = together.reset(), np.random.default_rng(0), 0
+    one_by_one = [env.reset(seed=7 + number)[0] for number, env in enumerate(alone)]
+    assert all(same(_of(shown, number), one) for number, one in enumerate(one_by_one))
+    for _ in range(500):
+        actions = random.integers(4, size=3)
+        shown, rewards, dones, infos = together.step(actions)
+        for number, game in enumerate(alone):
+            one, reward, terminated, truncated, _ = game.step(actions[number])
+            assert rewards[number] == reward and dones[number] == (terminated or truncated)
+            if dones[number]:
+                ends += 1
+                assert same(infos[number]["terminal_observation"], one)
+                one, _ = game.reset()
+            assert same(_of(shown, number), one)
+    assert ends >= 3
+    for env in (together, *alone):
+        env.close()
+
+
+def _of(observation: Any, number: int) -> Any:
+    """The observation of one game."""
+    if isinstance(observation, dict):
+        return {name: part[number] for name, part in observation.items()}
+    return observation[number]
 
 
 def play(env: Any, steps: int, seed: int = 0) -> tuple[list, list[dict]]:
