@@ -98,7 +98,44 @@ def path_of_lessons() -> str:
         scored = f"{result['mean']:.1f} ({result['games']} games, seed {result['seed']}, `{result['env_id']}`, sampled)"
         took = f"{run['training']['minutes']:.0f} min{' on one' if number == '3.3' else ''}"
         rows.append([f"[{number}](lessons/3_obswrapper/README.md)", text, scored, took, gif(f"{video}_agent")])
+    rows += rows_of_lesson_4()
     return table(["lesson", "what it teaches", "measured score (points a game)", "time on two cores", "gif"], rows)
+
+
+def rows_of_lesson_4() -> list[list[str]]:
+    readme = "lessons/4_tuning/README.md"
+    studies = [load(f"4.0_study_{number}.json")["trials"] for number in (1, 2)]
+    environments, grid_, best = load("4.1_env_comparison.json"), load("4.2_grid.json"), load("4.3_best.json")
+    tuned_run = best["runs"]["best_0"]
+    result = tuned_run["evaluations"][0]
+    trained = sum(environments["minutes"].values())
+
+    def took(trials: list[dict[str, Any]]) -> str:
+        return minutes(sum(trial["seconds"] for trial in trials) / 2)  # two at once
+
+    return [
+        [f"[4.0]({readme})", "Optuna: two studies, and how far to trust them", "", took(studies[0] + studies[1]), ""],
+        [
+            f"[4.1]({readme})",
+            "who learned to play, and who learned a game by heart?",
+            how_scored(environments, environments["score"]),
+            f"{trained:.0f} min of training, a core each",
+            gif("4.1_by_heart"),
+        ],
+        [f"[4.2]({readme})", "a grid, and its price", how_scored(grid_, grid_["score"]), took(grid_["trials"]), ""],
+        [
+            f"[4.3]({readme})",
+            "schedules, and the settings that the studies found",
+            how_scored(result, result["mean"]),
+            f"{tuned_run['training']['minutes']:.0f} min on one",
+            gif("4.3_tuned"),
+        ],
+    ]
+
+
+def how_scored(result: dict[str, Any], score: float) -> str:
+    actions = "greedy" if result["greedy"] else "sampled"
+    return f"{score:.1f} ({result['games']} games, seed {result['seed']}, `{result['env_id']}`, {actions})"
 
 
 def two_speeds() -> str:

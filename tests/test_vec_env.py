@@ -75,7 +75,7 @@ def test_it_plays_as_gymnasiums_environments_do(observation: dict, env: dict, st
     ("observation", "env"),
     [
         ({"kind": "coordinates"}, {"id": "ALE/Breakout-v5", "noop_max": 30}),
-        ({"kind": "both", "aimbot": True, "counters": True}, {"id": "Breakout-v4", "vec_env": "dummy"}),  # draws its frame skip
+        ({"kind": "both", "aimbot": True, "counters": True}, {"id": "Breakout-v4", "vec_env": "dummy"}),
         ({"kind": "image", "mode": "3col"}, {}),
         ({"kind": "warp"}, {"max_pool": True}),
     ],
