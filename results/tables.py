@@ -321,7 +321,10 @@ def one_difference() -> str:
 
 def crossed(results: dict[str, dict[str, Any]], head: str) -> str:
     """A row for each agent, a column for each place that it plays in."""
-    rows = [[f"`{name}`", *(scored(result) for result in row.values())] for name, row in results.items()]
+    rows = [
+        [name if " " in name else f"`{name}`", *(scored(result) for result in row.values())]
+        for name, row in results.items()
+    ]
     return table(["trained in", *(head.format(place) for place in next(iter(results.values())))], rows)
 
 

@@ -184,18 +184,23 @@ def evaluate_once(
     greedy: bool = False,
     env_id: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    player: tuple[str, Player] | None = None,
 ) -> Evaluation:
     """Evaluate the last model of a run folder, and keep the result there; the next call with the same values reads it.
 
     env_id: where it plays (default: where it was trained); settings: what else is different there, by dotted keys of
-    the config, such as `env.noop_max`. Raises UserError as `evaluate` and `load_agent` do.
+    the config, such as `env.noop_max`; player: who plays instead of the model, and a name for it. Raises UserError as
+    `evaluate` and `load_agent` do.
     """
     where = [] if env_id is None else [env_id.replace("/", "_")]
     different = [f"{key}={value}" for key, value in (settings or {}).items()]
-    parts = [f"{games}_games_seed_{seed}", *(["greedy"] if greedy else []), *where, *different]
+    who = [] if player is None else [player[0]]
+    parts = [*who, f"{games}_games_seed_{seed}", *(["greedy"] if greedy else []), *where, *different]
     file = run / f"evaluation_{trained_steps(run / 'last')}_steps_{'_'.join(parts)}.json"
     if not file.exists():
         agent = load_agent(run / "last")
         there = replace(agent, config=with_values(agent.config, settings or {}))
+        if player is not None:
+            there = replace(there, player=player[1])
         evaluate(there, env_id=env_id, games=games, seed=seed, greedy=greedy).write_json(file)
     return Evaluation(**json.loads(file.read_text(encoding="utf-8")))

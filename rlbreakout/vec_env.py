@@ -219,6 +219,7 @@ class VecObservation(VecEnvWrapper):
 
     def reset(self) -> Any:
         frames = self.venv.reset()
+        assert isinstance(frames, np.ndarray)
         self._now = _frame_numbers(self.venv.reset_infos)
         self._observer.forget(np.arange(self.num_envs))
         self._last_seen = self._observer.look(frames, 0)

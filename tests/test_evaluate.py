@@ -10,7 +10,7 @@ import torch
 
 from rlbreakout.errors import UserError
 from rlbreakout.evaluate import Evaluation, bootstrap_interval, evaluate, evaluate_once, separate_randomness
-from rlbreakout.models import load_agent
+from rlbreakout.models import RandomPlayer, load_agent
 from tests.conftest import rlbreakout
 
 JSON_KEYS = [
@@ -63,6 +63,8 @@ def test_an_evaluation_is_kept_and_belongs_to_its_settings(tiny_run: Path, tmp_p
     elsewhere = evaluate_once(run, games=1, greedy=True, env_id="ALE/Breakout-v5", settings={"env.noop_max": 0})
     assert (elsewhere.env_id, elsewhere.greedy, elsewhere.seed) == ("ALE/Breakout-v5", True, 0)
     assert first.env_id != elsewhere.env_id and len(list(run.glob("evaluation_*.json"))) == 2
+    assert evaluate_once(run, games=1, player=("random", RandomPlayer(4, seed=0))).seed == 0
+    assert len(list(run.glob("evaluation_*_random_*.json"))) == 1
 
 
 def test_an_evaluation_leaves_the_random_generators_as_they_were() -> None:
