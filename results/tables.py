@@ -377,6 +377,8 @@ TABLES = {
         best_of_two_studies,
         importance,
         luck,
+        everybody_everywhere,
+        one_difference,
         tuned,
     )
 }

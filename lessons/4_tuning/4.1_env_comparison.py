@@ -4,7 +4,7 @@ You learn: what overfitting is in reinforcement learning, and that a score means
 it was made in: no-op starts, frame skip, sticky actions.
 Expect: a table of three agents on three environments, three curves, a table of one difference at a time, and a gif:
 nine games that are one and the same, beside nine of the same player in a game that does not always do as it is told.
-Time: 12 to 21 minutes on one core for each agent of 1,000,000 agent steps on the fast environment, 37 for Breakout-v4,
+Time: 12 to 21 minutes on one core for each agent of 1,000,000 agent steps on the fast environment, 35 for Breakout-v4,
 which draws its frame skip and cannot be played there; then 1 to 4 minutes for every 30 games. Stop it when you like:
 run again, it goes on.
 """
