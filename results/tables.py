@@ -379,6 +379,7 @@ TABLES = {
         luck,
         everybody_everywhere,
         one_difference,
+        short_and_long,
         tuned,
     )
 }
