@@ -7,6 +7,7 @@ pictures a second.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,7 +199,7 @@ def write_video(recording: Recording, path: Path) -> Path:
     What was there is replaced only when the new file is whole.
     """
     check_video_path(path)
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    part = path.with_name(f".{path.stem}.part{os.getpid()}{path.suffix}")  # two workers may write the same video
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.touch()

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -16,6 +17,7 @@ from rlbreakout.errors import UserError
 from rlbreakout.models import load_agent, trained_steps
 from rlbreakout.tuning import workers
 from rlbreakout.tuning.objective import TRIALS, Objective
+from rlbreakout.tuning.plots import draw_study
 from rlbreakout.tuning.storage import open_storage
 from rlbreakout.tuning.study import best_params, config_values, distributions, make_sampler, open_study, suggest
 from rlbreakout.tuning.workers import tune
@@ -101,6 +103,13 @@ def test_the_hparams_tab_of_a_real_tensorboard_has_every_trial(finished_study) -
         found, key=lambda pair: (pair[0], pair[1].expected)
     )
     assert {"ppo.learning_rate", "ppo.n_steps", "network.net_arch"} <= set(groups[0]["hparams"])
+
+
+def test_optunas_style_stays_in_its_own_pictures(tmp_path: Path) -> None:
+    study = optuna.create_study()
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    before = dict(matplotlib.rcParams)
+    assert draw_study(study, tmp_path) and dict(matplotlib.rcParams) == before
 
 
 def test_a_study_leaves_pictures_a_table_and_the_best_config(finished_study) -> None:

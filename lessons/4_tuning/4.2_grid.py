@@ -2,8 +2,7 @@
 
 You learn: what n_steps, n_epochs and batch_size do, and why a grid is dear: its size is a product.
 Expect: 27 trials, all of them finished, and a picture with a square for each.
-Time: not measured yet; 100,000 agent steps took 1.6 minutes on one core in lesson 3.4. Stop it when you like: run
-again, it goes on.
+Time: 27 trials of 2 to 5 minutes on one core, two at a time. Stop it when you like: run again, it goes on.
 
 n_steps x n_envs agent steps are collected, then looked at n_epochs times, batch_size of them at a time. So one rollout
 makes n_epochs x n_steps x n_envs / batch_size updates: few large ones that are sure of their direction, or many small.

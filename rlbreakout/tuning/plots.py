@@ -30,24 +30,24 @@ PICTURES: dict[str, Callable[[Study], Any]] = {
 def draw_study(study: Study, folder: Path) -> list[Path]:
     """Draw the pictures into `folder`/plots; one for which there are not enough trials yet is left out."""
     (folder / "plots").mkdir(exist_ok=True)
-    drawn = []
-    for name, draw in PICTURES.items():
-        path = folder / "plots" / f"{name}.png"
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                axes = np.atleast_1d(draw(study))
-        except (ValueError, RuntimeError) as error:
-            print(f"plots/{name}.png is left out: {error}")
-            plt.close("all")
-            continue
-        if name == "slice":  # or the choices of a hyperparameter run into those of the next
-            for axis in axes:
-                axis.tick_params(axis="x", labelrotation=30)
-        figure = axes[0].figure
-        columns = len(axes) if name == "slice" else 1
-        figure.set_size_inches(max(8.0, 3.2 * columns), 4.5)
-        figure.savefig(path, dpi=100, bbox_inches="tight")
+    with matplotlib.rc_context(), warnings.catch_warnings():  # Optuna sets a style for everything drawn after it
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return [path for name in PICTURES if (path := _draw(name, study, folder)) is not None]
+
+
+def _draw(name: str, study: Study, folder: Path) -> Path | None:
+    path = folder / "plots" / f"{name}.png"
+    try:
+        axes = np.atleast_1d(PICTURES[name](study))
+    except (ValueError, RuntimeError) as error:
+        print(f"plots/{name}.png is left out: {error}")
         plt.close("all")
-        drawn.append(path)
-    return drawn
+        return None
+    if name == "slice":  # or the choices of a hyperparameter run into those of the next
+        for axis in axes:
+            axis.tick_params(axis="x", labelrotation=30)
+    columns = len(axes) if name == "slice" else 1
+    axes[0].figure.set_size_inches(max(8.0, 3.2 * columns), 4.5)
+    axes[0].figure.savefig(path, dpi=100, bbox_inches="tight")
+    plt.close("all")
+    return path
