@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,6 +191,20 @@ def _grid(views: list[np.ndarray], scores: np.ndarray, finished: np.ndarray, row
         draw.text((x + 2, y), caption, font=font, fill=(255, 255, 255))
         canvas.paste(Image.fromarray(picture), (x, y + CAPTION_HEIGHT))
     return np.asarray(canvas)
+
+
+def side_by_side(recordings: Sequence[Recording]) -> Recording:
+    """Recordings of the same height and speed as one, from left to right; who ends earlier keeps the last picture."""
+    length = max(len(recording.pictures) for recording in recordings)
+    gap = np.full((recordings[0].pictures[0].shape[0], 4 * GAP, 3), 255, dtype=np.uint8)
+    pictures = []
+    for number in range(length):
+        row: list[np.ndarray] = []
+        for recording in recordings:
+            row += [gap, recording.pictures[min(number, len(recording.pictures) - 1)]]
+        pictures.append(np.concatenate(row[1:], axis=1))
+    scores = [score for recording in recordings for score in recording.scores]
+    return Recording(pictures, recordings[0].pictures_per_second, scores)
 
 
 def write_video(recording: Recording, path: Path) -> Path:

@@ -8,7 +8,7 @@ from PIL import Image
 from rlbreakout.errors import UserError
 from rlbreakout.models import load_agent
 from rlbreakout.screen import HEIGHT, WIDTH
-from rlbreakout.video import CAPTION_HEIGHT, ENLARGED, GAP, Recording, parse_grid, record, write_video
+from rlbreakout.video import CAPTION_HEIGHT, ENLARGED, GAP, Recording, parse_grid, record, side_by_side, write_video
 from tests.conftest import rlbreakout
 
 
@@ -55,6 +55,17 @@ def test_a_finished_game_stays_on_its_last_picture_with_its_score() -> None:
     ]
     assert min(still) < len(cells) - 10 and len(recording.scores) == 2
     assert recording.seconds < 60
+
+
+def test_recordings_side_by_side_end_with_the_longest() -> None:
+    long, short = (
+        Recording([np.full((8, 6, 3), 10 * n, np.uint8) for n in range(size)], 15, [size]) for size in (3, 2)
+    )
+    both = side_by_side([long, short])
+    assert both.scores == [3, 2] and both.pictures_per_second == 15
+    assert [(p.shape, p[0, 0, 0], p[0, -1, 0]) for p in both.pictures] == [
+        ((8, 12 + 4 * GAP, 3), left, right) for left, right in ((0, 0), (10, 10), (20, 10))
+    ]
 
 
 @pytest.mark.parametrize("view", ["agent", "both"])

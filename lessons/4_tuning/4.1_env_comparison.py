@@ -22,7 +22,7 @@ from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_
 from rlbreakout.models import Player, load_agent
 from rlbreakout.plots import Curve, draw_curves, find_scalar
 from rlbreakout.train import train_or_go_on
-from rlbreakout.video import Recording, record, write_video
+from rlbreakout.video import record, side_by_side, write_video
 
 # %% Three environments. In the first one nothing is drawn at random: the same actions make the same game.
 ENVIRONMENTS: dict[str, dict] = {
@@ -121,40 +121,30 @@ runs[BY_HEART] = runs[options.environments[0]]
 
 
 # %% Everybody plays everywhere, always the likeliest action: chance comes from the environment alone.
-def play(trained_in: str, env_id: str, settings: dict) -> Evaluation:
-    print(f"trained in {trained_in}, plays in {env_id} {settings}", flush=True)
-    player = ("by_heart", by_heart) if trained_in == BY_HEART else None
-    result = evaluate_once(
-        runs[trained_in], games=options.games, greedy=True, env_id=env_id, settings=settings, player=player
-    )
-    print(f"  {cell(result)}", flush=True)
-    return result
+def compare(places: dict[str, tuple[str, dict]]) -> dict[str, dict[str, Evaluation]]:
+    """Let every player play in all places, an environment id and settings each, and print a table."""
+    table: dict[str, dict[str, Evaluation]] = {}
+    for who, run in runs.items():
+        player = ("by_heart", by_heart) if who == BY_HEART else None
+        for place, (env_id, settings) in places.items():
+            print(f"trained in {who}, plays in {place}", flush=True)
+            result = evaluate_once(
+                run, games=options.games, greedy=True, env_id=env_id, settings=settings, player=player
+            )
+            table.setdefault(who, {})[place] = result
+    print(f"\n{'trained in':26}" + "".join(f"{place:>34}" for place in places))
+    for who, results in table.items():
+        cells = (f"{r.mean:.1f} [{r.ci95[0]:.1f}, {r.ci95[1]:.1f}]" for r in results.values())
+        print(f"{who:26}" + "".join(f"{cell:>34}" for cell in cells))
+    return table
 
 
-def cell(result: Evaluation) -> str:
-    return f"{result.mean:6.1f} [{result.ci95[0]:.1f}, {result.ci95[1]:.1f}]"
+table = compare({env_id: (env_id, {"env.noop_max": s["env.noop_max"]}) for env_id, s in ENVIRONMENTS.items()})
 
-
-table: dict[str, dict[str, Evaluation]] = {}
-for trained_in in runs:
-    for env_id, settings in ENVIRONMENTS.items():
-        noop_max = {"env.noop_max": settings["env.noop_max"]}
-        table.setdefault(trained_in, {})[env_id] = play(trained_in, env_id, noop_max)
-
-print(f"\n{'trained in':26}" + "".join(f"{'plays in ' + env_id:>36}" for env_id in ENVIRONMENTS))
-for trained_in, results in table.items():
-    print(f"{trained_in:26}" + "".join(f"{cell(result):>36}" for result in results.values()))
-
-# %% One difference at a time, for everybody.
-alone: dict[str, dict[str, Evaluation]] = {}
-for trained_in in runs:
-    for name, (env_id, settings) in DIFFERENCES.items():
-        alone.setdefault(trained_in, {})[name] = play(trained_in, env_id, settings)
-
-print(f"\n{'trained in':26}" + "".join(f"{name:>32}" for name in DIFFERENCES))
-for trained_in, results in alone.items():
-    print(f"{trained_in:26}" + "".join(f"{cell(result):>32}" for result in results.values()))
-    print(f"{'':26}different scores in {options.games} games without a difference: {len(set(results['none'].scores))}")
+# %% One difference at a time.
+differences = compare(DIFFERENCES)
+different_scores = {who: len(set(results["none"].scores)) for who, results in differences.items()}
+print(f"\ndifferent scores in {options.games} games of the deterministic game: {different_scores}")
 
 # %% The picture of the curves, and the gif of the game by heart: left nothing is random, right actions are sticky.
 picture = draw_curves(curves, folder / "curves.png", title="Lesson 4.1: training games, each in its own environment")
@@ -164,13 +154,7 @@ for name in ("none", "sticky actions"):
     recordings.append(
         record(player, env_id=DETERMINISTIC, rows=3, columns=3, seconds=options.seconds, greedy=True),
     )
-length = max(len(recording.pictures) for recording in recordings)
-left, right = ([*r.pictures, *r.pictures[-1:] * (length - len(r.pictures))] for r in recordings)  # the last one stays
-gap = np.full((left[0].shape[0], 16, 3), 255, dtype=np.uint8)
-pictures = [np.concatenate([one, gap, other], axis=1) for one, other in zip(left, right, strict=True)]
-scores = [score for recording in recordings for score in recording.scores]
-both = Recording(pictures, recordings[0].pictures_per_second, scores)
-gif = write_video(both, folder / "by_heart.gif")
+gif = write_video(side_by_side(recordings), folder / "by_heart.gif")
 
 # %%
 own = table[options.environments[0]][options.environments[0]]
@@ -179,7 +163,7 @@ finish(
     files=[picture, gif],
     **own.facts(),
     table={name: {env: result.facts() for env, result in row.items()} for name, row in table.items()},
-    differences={name: {which: result.facts() for which, result in row.items()} for name, row in alone.items()},
-    different_scores={name: len(set(row["none"].scores)) for name, row in alone.items()},
+    differences={name: {which: result.facts() for which, result in row.items()} for name, row in differences.items()},
+    different_scores=different_scores,
     look_at="by_heart.gif, then python lessons/4_tuning/4.2_grid.py",
 )
