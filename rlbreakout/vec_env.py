@@ -233,21 +233,15 @@ class VecObservation(VecEnvWrapper):
         frames, rewards, dones, infos = self.venv.step_wait()
         assert isinstance(frames, np.ndarray)
         now = _frame_numbers(infos)
-        elapsed = now - self._now
-        over, playing = np.flatnonzero(dones), np.flatnonzero(~dones)
+        seen = self._observer.look(frames, now - self._now, self._actions)
+        # Of a game that is over, what was seen last stays; its screen is that of the next one already.
+        over = np.flatnonzero(dones)
         if len(over):
-            # Of a game that is over, what was seen last stays; in its place begins the next one.
             for game in over.tolist():
                 infos[game]["terminal_observation"] = _one(self._last_seen, game)
             now[over] = _frame_numbers([self.venv.reset_infos[game] for game in over])
             self._observer.forget(over)
-            seen = _copy(self._last_seen)
             _put(seen, over, self._observer.look(frames[over], 0, games=over))
-            if len(playing):
-                new = self._observer.look(frames[playing], elapsed[playing], self._actions[playing], playing)
-                _put(seen, playing, new)
-        else:
-            seen = self._observer.look(frames, elapsed, self._actions)
         self._now, self._last_seen = now, seen
         return seen, rewards, dones, infos
 
@@ -255,12 +249,6 @@ class VecObservation(VecEnvWrapper):
 def _frame_numbers(infos: Sequence[dict[str, Any]]) -> np.ndarray:
     """Frames of the emulator since each game began."""
     return np.array([info["episode_frame_number"] for info in infos])
-
-
-def _copy(observation: Observation) -> Observation:
-    if isinstance(observation, dict):
-        return {name: part.copy() for name, part in observation.items()}
-    return observation.copy()
 
 
 def _one(observation: Observation, game: int) -> Any:
