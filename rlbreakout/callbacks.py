@@ -11,8 +11,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from rlbreakout.config import Config
-from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluate import Evaluation, play_games, summarize
+from rlbreakout.evaluate import Evaluation, evaluate_on_the_way, evaluation_env
 from rlbreakout.models import Agent, save_model
 from rlbreakout.video import record, write_video
 
@@ -67,14 +66,7 @@ class EvaluationCallback(Every):
 
     def _on_training_start(self) -> None:
         super()._on_training_start()
-        settings = self.config.evaluation
-        self._env = make_vec_env(
-            self.config,
-            evaluation=True,
-            env_id=self.config.evaluation_env_id,
-            n_envs=min(settings.games, settings.n_envs),
-            seed=self.config.evaluation_seed,
-        )
+        self._env = evaluation_env(self.config)
 
     def _on_step(self) -> bool:
         # At the last agent step an update is still to come: what is evaluated then is the trained model, at the end.
@@ -87,13 +79,9 @@ class EvaluationCallback(Every):
 
     def act(self) -> bool:
         self._evaluated_at = self.num_timesteps
-        seed, greedy = self.config.evaluation_seed, self.config.evaluation.greedy
-        scores, _, stalled = play_games(self.model, self._env, self.config.evaluation.games, seed=seed, greedy=greedy)
-        result = summarize(
-            scores, env_id=self.config.evaluation_env_id, seed=seed, greedy=greedy, stalled=stalled, speed=0.0
-        )
+        result = evaluate_on_the_way(self.model, self.config, self._env)
         self.results.append(result)
-        scalars = {f"eval/{name}": getattr(result, name) for name in ("mean", "median", "lower_quartile", "stalled")}
+        scalars = result.scalars()
         for output in self.logger.output_formats:  # these alone: what an update has recorded belongs to its own step
             output.write(scalars, dict.fromkeys(scalars, ()), self.num_timesteps)
         append_evaluation(self.folder, self.num_timesteps, result)
@@ -179,12 +167,16 @@ def read_evaluations(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def forget_evaluations_after(folder: Path, steps: int) -> None:
-    """Drop the lines of `evaluations.csv` that a resumed training will write again."""
-    rows = read_evaluations(folder)
+def forget_rows_after(path: Path, steps: int) -> None:
+    """Drop the rows of a CSV file, such as `evaluations.csv`, that a resumed training will write again."""
+    if not path.exists():
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        rows, columns = list(reader), reader.fieldnames or ()
     kept = [row for row in rows if int(row["steps"]) <= steps]
     if len(kept) < len(rows):
-        with evaluations_file(folder).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(kept)

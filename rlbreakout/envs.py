@@ -38,7 +38,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv,
 
 from rlbreakout.config import BREAKOUT_IDS, Config, EnvConfig, check_env_id
 from rlbreakout.observation import Observer
-from rlbreakout.vec_env import MONITOR_NAME, BreakoutVecEnv, VecObservation
+from rlbreakout.vec_env import MONITOR_NAME, BreakoutVecEnv, HeldActions, VecObservation
 from rlbreakout.wrappers import ConfiguredObservation, LaunchBall, LifeIsEpisode, StalledGame
 
 VEC_ENVS: dict[str, type[DummyVecEnv | SubprocVecEnv]] = {"dummy": DummyVecEnv, "subproc": SubprocVecEnv}
@@ -176,4 +176,7 @@ def make_vec_env(
 
 
 def _stacked(env: VecEnv, config: Config) -> VecEnv:
+    between = config.observation.frames_between
+    if between is not None:
+        return HeldActions(env, config.observation.frame_stack, between // config.env.frame_skip)
     return VecFrameStack(env, config.observation.frame_stack) if config.observation.frame_stack > 1 else env

@@ -18,7 +18,7 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 from tqdm import tqdm
 
-from rlbreakout.config import check_env_id, with_values
+from rlbreakout.config import Config, check_env_id, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.models import Agent, Player, load_agent, trained_steps
@@ -62,6 +62,10 @@ class Evaluation:
             f"games from seed {self.seed}, {how}; median {self.median:.1f}, {self.min:.0f} to {self.max:.0f}, "
             f"{self.stalled} stalled"
         )
+
+    def scalars(self) -> dict[str, float]:
+        """What TensorBoard shows of an evaluation."""
+        return {f"eval/{name}": getattr(self, name) for name in ("mean", "median", "lower_quartile", "stalled")}
 
     def facts(self) -> dict[str, Any]:
         """The score, and what must be said with it."""
@@ -174,6 +178,25 @@ def summarize(scores: list[float], *, env_id: str, seed: int, greedy: bool, stal
         scores=scores,
         steps_per_second=round(speed, 1),
     )
+
+
+def evaluation_env(config: Config) -> VecEnv:
+    """The environment in which a training is evaluated on the way."""
+    settings = config.evaluation
+    return make_vec_env(
+        config,
+        evaluation=True,
+        env_id=config.evaluation_env_id,
+        n_envs=min(settings.games, settings.n_envs),
+        seed=config.evaluation_seed,
+    )
+
+
+def evaluate_on_the_way(player: Player, config: Config, env: VecEnv) -> Evaluation:
+    """Let `player` play the games of `config.evaluation` in `env`, which `evaluation_env` has made."""
+    seed, greedy = config.evaluation_seed, config.evaluation.greedy
+    scores, _, stalled = play_games(player, env, config.evaluation.games, seed=seed, greedy=greedy)
+    return summarize(scores, env_id=config.evaluation_env_id, seed=seed, greedy=greedy, stalled=stalled, speed=0.0)
 
 
 def evaluate_once(

@@ -13,6 +13,7 @@ A model folder holds
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -24,7 +25,6 @@ import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from stable_baselines3 import PPO
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
@@ -34,6 +34,7 @@ from rlbreakout.config import Config, dump_config, load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.schedules import parse_schedule
+from rlbreakout.value_agent.agent import ValueAgent
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 RANDOM = "random"
@@ -41,7 +42,7 @@ RANDOM = "random"
 
 
 class Player(Protocol):
-    """What plays a game: SB3's policies and algorithms do, and RandomPlayer."""
+    """What plays a game: SB3's policies and algorithms do, ValueAgent and RandomPlayer."""
 
     def predict(
         self,
@@ -183,8 +184,23 @@ class PaddedCombined(BaseFeaturesExtractor):
 PADDED: dict[str, type[BaseFeaturesExtractor]] = {"CnnPolicy": PaddedCNN, "MultiInputPolicy": PaddedCombined}
 
 
-def save_model(model: BaseAlgorithm, folder: Path, config: Config) -> Path:
-    """Write `model` to `folder` and return it. What was there before stays until the new one is whole on the disk."""
+class Trained(Protocol):
+    """What is saved: SB3's algorithms have it, and ValueAgent."""
+
+    policy: Any
+    """A torch module, with its `optimizer`."""
+    observation_space: gym.Space
+    """Pictures have their channels first."""
+    action_space: gym.Space
+    num_timesteps: int
+    """Agent steps."""
+
+
+def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[str, int] | None = None) -> Path:
+    """Write `model` to `folder` and return it. What was there before stays until the new one is whole on the disk.
+
+    `counters` are what else is counted in its training.
+    """
     new, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -197,6 +213,7 @@ def save_model(model: BaseAlgorithm, folder: Path, config: Config) -> Path:
         "observation_shape": _shape(model.observation_space),
         "n_actions": int(_actions(model.action_space)),
         "steps": model.num_timesteps,
+        **({"counters": dict(counters)} if counters else {}),
     }
     (new / "model.yaml").write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
     dump_config(config, new / "config.yaml")
@@ -235,6 +252,10 @@ def load_agent(name: str | Path, seed: int = 0) -> Agent:
     env = make_vec_env(config, n_envs=1, evaluation=True)
     try:
         check_spaces(folder, env)
+        if config.algorithm == "value":
+            player = ValueAgent(config, env.observation_space, env.action_space, learns=False)
+            player.policy.load_state_dict(_read_weights(folder / "policy.safetensors", player.policy.state_dict()))
+            return Agent(player, config, str(name))
         observation_space = _channels_first(env).observation_space
         policy_class = PPO.policy_aliases[about["policy"]]
         policy: BasePolicy = policy_class(
@@ -247,19 +268,25 @@ def load_agent(name: str | Path, seed: int = 0) -> Agent:
     return Agent(policy, config, str(name))
 
 
-def restore(model: BaseAlgorithm, folder: Path) -> None:
+def restore(model: Trained, folder: Path) -> None:
     """Put weights, optimizer and step count of a model folder into `model`, to go on with its training.
 
-    Raises UserError as `load_agent` does.
+    Raises UserError if the model is missing, damaged or another network.
     """
-    assert model.env is not None
-    check_spaces(folder, model.env)
     policy = model.policy
     policy.load_state_dict(_read_weights(folder / "policy.safetensors", policy.state_dict()))
     optimizer = policy.optimizer
     state = _unflatten(_read_tensors(folder / "optimizer.safetensors"))
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     model.num_timesteps = int(_read_about(folder)["steps"])
+
+
+def read_counters(folder: Path) -> dict[str, int]:
+    """What `save_model` was given as counters. Raises UserError if the model is missing or damaged."""
+    counters = _read_about(folder).get("counters", {})
+    if not isinstance(counters, dict) or any(type(value) is not int for value in counters.values()):
+        raise UserError(f"{folder / 'model.yaml'} is damaged: counters must hold whole numbers")
+    return counters
 
 
 def check_spaces(folder: Path, env: VecEnv) -> None:

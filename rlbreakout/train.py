@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,10 +13,17 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import set_random_seed
 from torch.utils.tensorboard import SummaryWriter
 
-from rlbreakout.callbacks import CheckpointCallback, EvaluationCallback, GifCallback, forget_evaluations_after
+from rlbreakout.callbacks import (
+    CheckpointCallback,
+    EvaluationCallback,
+    GifCallback,
+    evaluations_file,
+    forget_rows_after,
+)
 from rlbreakout.config import Config, flat, load_config
 from rlbreakout.envs import make_vec_env
-from rlbreakout.errors import INTERRUPTED, UserError
+from rlbreakout.errors import UserError
+from rlbreakout.interrupts import saved_at_the_end
 from rlbreakout.memory import keep_freed_memory
 from rlbreakout.models import (
     build_algorithm,
@@ -31,6 +35,7 @@ from rlbreakout.models import (
     trained_steps,
 )
 from rlbreakout.runs import RUNS, check_writable, start_run, write_config
+from rlbreakout.value_agent.training import learn as train_value_agent
 from rlbreakout.video import record, write_video
 
 MAY_CHANGE_ON_RESUME = ("lesson", "name", "steps", "evaluation", "checkpoint_every", "gif_every", "tuning", "versions")
@@ -51,6 +56,10 @@ def train(config: Config, wanted: str | Path | None = None, *, resume: bool = Fa
         folder = start_run(config, wanted)
     if config.torch_threads:
         torch.set_num_threads(config.torch_threads)
+    if config.algorithm == "value":
+        train_value_agent(config, folder, resume=resume, progress_bar=progress_bar)
+        show(folder, config)
+        return folder
     env = make_vec_env(config, monitor_dir=folder, append_to_monitor=resume)
     model = build_algorithm(config, env)
     if resume:
@@ -58,7 +67,7 @@ def train(config: Config, wanted: str | Path | None = None, *, resume: bool = Fa
         # Other games and other random numbers than those that the run began with.
         env.seed(config.seed + model.num_timesteps)
         set_random_seed(config.seed + model.num_timesteps)
-        forget_evaluations_after(folder, model.num_timesteps)
+        forget_rows_after(evaluations_file(folder), model.num_timesteps)
     learn(model, config, folder, progress_bar=progress_bar)
     show(folder, config)
     return folder
@@ -103,54 +112,30 @@ def learn(
         # Tells TensorBoard that later points of an interrupted run do not count: this part writes them again.
         SummaryWriter(str(folder), purge_step=model.num_timesteps + 1).close()
     model.set_logger(configure(str(folder), ["stdout", "tensorboard"] if table else ["tensorboard"]))
-    with saved_at_the_end(model, config, folder, resumable=resumable):
-        model.learn(
-            config.steps - model.num_timesteps,
-            callback=[
-                *callbacks,
-                evaluation or EvaluationCallback(config, folder),
-                CheckpointCallback(config.checkpoint_every, folder, config),
-                GifCallback(config.gif_every, folder, config),
-            ],
-            reset_num_timesteps=model.num_timesteps == 0,
-            progress_bar=progress_bar,
-        )
-    model.logger.close()
-
-
-@contextmanager
-def saved_at_the_end(model: BaseAlgorithm, config: Config, folder: Path, *, resumable: bool = True) -> Iterator[None]:
-    """Save `model` to `last/` and close its environment. After Ctrl-C too: then say how to resume and exit with 130,
-    or, if nobody will resume it, leave the interrupt as it is."""
+    saved = saved_at_the_end(
+        lambda: save_model(model, folder / "last", config),
+        lambda: model.num_timesteps,
+        config,
+        folder,
+        resumable=resumable,
+    )
     try:
-        yield
-        save_model(model, folder / "last", config)
-    except KeyboardInterrupt:
-        with _no_second_interrupt():
-            save_model(model, folder / "last", config)
-            model.logger.close()
-        if not resumable:
-            raise
-        print(
-            f"\ninterrupted after {model.num_timesteps:,} of {config.steps:,} agent steps; saved {folder / 'last'}\n"
-            f"to go on: rlbreakout train {folder / 'config.yaml'} --run-dir {folder} --resume",
-            file=sys.stderr,
-            flush=True,
-        )
-        raise SystemExit(INTERRUPTED) from None
+        with saved:
+            model.learn(
+                config.steps - model.num_timesteps,
+                callback=[
+                    *callbacks,
+                    evaluation or EvaluationCallback(config, folder),
+                    CheckpointCallback(config.checkpoint_every, folder, config),
+                    GifCallback(config.gif_every, folder, config),
+                ],
+                reset_num_timesteps=model.num_timesteps == 0,
+                progress_bar=progress_bar,
+            )
     finally:
+        model.logger.close()
         if model.env is not None:
             model.env.close()
-
-
-@contextmanager
-def _no_second_interrupt() -> Iterator[None]:
-    """A second Ctrl-C must not cut off what the first one asked for."""
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
 
 
 def show(folder: Path, config: Config, seconds: float = 20.0) -> Path:

@@ -21,7 +21,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
 from rlbreakout.config import BREAKOUT_IDS, Config, ObservationConfig
-from rlbreakout.observation import FIRE, N_ACTIONS, Observation, Observer, one_channel
+from rlbreakout.observation import FIRE, N_ACTIONS, NOOP, Observation, Observer, one_channel
 from rlbreakout.screen import HEIGHT, WIDTH, find_ball
 
 MOST_FRAMES = 108_000
@@ -244,6 +244,52 @@ class VecObservation(VecEnvWrapper):
             _put(seen, over, self._observer.look(frames[over], 0, games=over))
         self._now, self._last_seen = now, seen
         return seen, rewards, dones, infos
+
+
+class HeldActions(VecEnvWrapper):
+    """Hold each action for `pictures` x `steps_between` steps of `venv`, and show a stack of as many pictures, taken
+    every `steps_between` steps: `(height, width, channels x pictures)`, the newest last.
+
+    A game that ends meanwhile makes no action until the others are done; its next stack is its newest picture,
+    `pictures` times, as at the start. `terminal_observation` has its last picture as the newest of the stack.
+    """
+
+    def __init__(self, venv: VecEnv, pictures: int, steps_between: int) -> None:
+        self.pictures, self.steps_between = pictures, steps_between
+        space = venv.observation_space
+        assert isinstance(space, gym.spaces.Box)
+        self._channels = space.shape[-1]
+        super().__init__(venv, gym.spaces.Box(0, 255, (*space.shape[:-1], self._channels * pictures), space.dtype.type))
+
+    def reset(self) -> Any:
+        frames = self.venv.reset()
+        assert isinstance(frames, np.ndarray)
+        self._stack = np.tile(frames, self.pictures)
+        return self._stack.copy()
+
+    def step_async(self, actions: np.ndarray) -> None:
+        self._actions = np.array(actions)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        rewards, over = np.zeros(self.num_envs, dtype=np.float32), np.zeros(self.num_envs, dtype=bool)
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        frames: Any = None
+        for step in range(1, self.pictures * self.steps_between + 1):
+            self.venv.step_async(np.where(over, NOOP, self._actions))
+            frames, points, dones, now = self.venv.step_wait()
+            rewards += np.where(over, 0, points)
+            for game in np.flatnonzero(~over).tolist():
+                infos[game] = now[game]
+                if dones[game]:
+                    infos[game]["terminal_observation"] = self._after(game, now[game]["terminal_observation"])
+            over |= dones
+            if step % self.steps_between == 0:
+                self._stack = np.concatenate([self._stack[..., self._channels :], frames], axis=-1)
+        self._stack[over] = np.tile(frames[over], self.pictures)
+        return self._stack.copy(), rewards, over, infos
+
+    def _after(self, game: int, picture: np.ndarray) -> np.ndarray:
+        return np.concatenate([self._stack[game, ..., self._channels :], picture], axis=-1)
 
 
 def _frame_numbers(infos: Sequence[dict[str, Any]]) -> np.ndarray:

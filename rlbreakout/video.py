@@ -58,7 +58,7 @@ class Recording:
 def pictures_per_second(config: Config, env_id: str) -> float:
     """Agent steps in a second of game time; the mean of the range for an id that draws its frame skip."""
     own = BREAKOUT_IDS[env_id][0]
-    held = config.env.frame_skip if isinstance(own, int) else (own[0] + own[1] - 1) / 2
+    held = config.frames_a_step if isinstance(own, int) else (own[0] + own[1] - 1) / 2
     return FRAMES_PER_SECOND / held
 
 

@@ -201,7 +201,7 @@ def test_a_metric_and_gifs_during_training(tmp_path: Path) -> None:
 
 def test_the_best_model_is_the_one_with_the_best_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     means = iter([1.0, 3.0, 2.0])
-    monkeypatch.setattr("rlbreakout.callbacks.play_games", lambda *_, **__: ([next(means)] * 2, [1, 1], 0))
+    monkeypatch.setattr("rlbreakout.evaluate.play_games", lambda *_, **__: ([next(means)] * 2, [1, 1], 0))
     config = tiny_config("steps=384")
     learn(build_algorithm(config, make_vec_env(config)), config, tmp_path, progress_bar=False)
     assert trained_steps(tmp_path / "best") == 256

@@ -19,6 +19,7 @@ from rlbreakout.config.schema import (
     with_values,
 )
 from rlbreakout.config.search import Choices, FloatRange, IntRange, TuningConfig
+from rlbreakout.config.value import ExplorationConfig, OptimizerConfig, QNetworkConfig, ValueConfig
 
 __all__ = [
     "BREAKOUT_IDS",
@@ -29,12 +30,16 @@ __all__ = [
     "Config",
     "EnvConfig",
     "EvaluationConfig",
+    "ExplorationConfig",
     "FloatRange",
     "IntRange",
     "NetworkConfig",
     "ObservationConfig",
+    "OptimizerConfig",
     "PPOConfig",
+    "QNetworkConfig",
     "TuningConfig",
+    "ValueConfig",
     "check_env_id",
     "dump_config",
     "flat",

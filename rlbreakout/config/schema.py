@@ -21,6 +21,7 @@ from rlbreakout.config.fields import (
     whole_number,
 )
 from rlbreakout.config.search import NOT_SEARCHABLE, SEARCHABLE, TuningConfig
+from rlbreakout.config.value import ValueConfig
 from rlbreakout.errors import UserError
 from rlbreakout.schedules import parse_schedule
 
@@ -93,6 +94,9 @@ class ObservationConfig(Part):
     """Write numbers about ball and paddle into an image, as the brightness of single pixels. Needs aimbot."""
     frame_stack: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=16)] = 4
     """Observations of the last so many agent steps, stacked: one picture alone shows no motion."""
+    frames_between: Count | None = None
+    """Frames of the emulator between two pictures of the stack, during all of which an action is held: an agent step is
+    then frame_stack x frames_between frames long, and a stack shows what happened in it. None: one picture a step."""
 
     @property
     def needs_flight(self) -> bool:
@@ -177,10 +181,13 @@ class Config(Part):
     """Agent steps, summed over all environments. Training ends with the rollout that reaches them."""
     env: EnvConfig = Field(default_factory=EnvConfig)
     observation: ObservationConfig = Field(default_factory=ObservationConfig)
-    algorithm: Literal["ppo"] = "ppo"
+    algorithm: Literal["ppo", "value"] = "ppo"
+    """ppo: Stable-Baselines3's PPO, with `policy`, `network` and `ppo`; value: the value-based agent of lesson 5, with
+    `value`."""
     policy: Literal["CnnPolicy", "MlpPolicy", "MultiInputPolicy"] = "CnnPolicy"
     network: NetworkConfig = Field(default_factory=NetworkConfig)
     ppo: PPOConfig = Field(default_factory=PPOConfig)
+    value: ValueConfig = Field(default_factory=ValueConfig)
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     checkpoint_every: CountOrZero = 50_000
     """Agent steps between two checkpoints. 0: none."""
@@ -219,6 +226,39 @@ class Config(Part):
         return self
 
     @model_validator(mode="after")
+    def _pictures_lie_apart(self) -> Config:
+        between = self.observation.frames_between
+        if between is None:
+            return self
+        if self.observation.kind not in ("rgb", "warp", "image"):
+            raise UserError(
+                f"observation.frames_between is {between} with observation.kind {self.observation.kind!r}; allowed: "
+                "rgb, warp or image"
+            )
+        if between % self.env.frame_skip or not isinstance(BREAKOUT_IDS[self.env.id][0], int):
+            raise UserError(
+                f"observation.frames_between is {between}; allowed: a multiple of env.frame_skip, which is "
+                f"{self.env.frame_skip}, with an env.id that does not draw its frame skip"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_value_agent_can_learn_it(self) -> Config:
+        if self.algorithm != "value":
+            return self
+        if self.policy != "CnnPolicy":
+            raise UserError(
+                f"algorithm value cannot take observation.kind {self.observation.kind!r}; allowed: rgb, warp or image"
+            )
+        value = self.value
+        if self.env.episodic_life and (value.memory == "games" or value.targets == "returns" or value.punishment != 0):
+            raise UserError(
+                "env.episodic_life is true; allowed: false with value.memory games, value.targets returns or a "
+                "value.punishment, which are about whole games"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _more_than_one_sample(self) -> Config:
         for name, samples in (
             ("n_steps x env.n_envs", self.ppo.n_steps * self.env.n_envs),
@@ -233,6 +273,12 @@ class Config(Part):
         if self.tuning is not None:
             check_search_space(self)
         return self
+
+    @property
+    def frames_a_step(self) -> int:
+        """Frames of the emulator that an action of the agent is held for, where the id does not draw them."""
+        between = self.observation.frames_between
+        return self.env.frame_skip if between is None else self.observation.frame_stack * between
 
     @property
     def evaluation_seed(self) -> int:

@@ -1,0 +1,45 @@
+"""Ctrl-C during a training: what was learned is saved first."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rlbreakout.config import Config
+from rlbreakout.errors import INTERRUPTED
+
+
+@contextmanager
+def saved_at_the_end(
+    save: Callable[[], object], steps: Callable[[], int], config: Config, folder: Path, *, resumable: bool = True
+) -> Iterator[None]:
+    """Call `save`, which writes `last/` in `folder`, at the end, and after Ctrl-C too: then say after how many agent
+    `steps` and how to resume, and exit with 130, or, if nobody will resume it, leave the interrupt as it is."""
+    try:
+        yield
+        save()
+    except KeyboardInterrupt:
+        with no_second_interrupt():
+            save()
+        if not resumable:
+            raise
+        print(
+            f"\ninterrupted after {steps():,} of {config.steps:,} agent steps; saved {folder / 'last'}\n"
+            f"to go on: rlbreakout train {folder / 'config.yaml'} --run-dir {folder} --resume",
+            file=sys.stderr,
+            flush=True,
+        )
+        raise SystemExit(INTERRUPTED) from None
+
+
+@contextmanager
+def no_second_interrupt() -> Iterator[None]:
+    """A second Ctrl-C must not cut off what the first one asked for."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)

@@ -1,0 +1,277 @@
+"""The loop of the value-based agent: play, remember, learn; from a config to a run folder.
+
+A run folder holds what that of PPO holds, and `metrics.csv`: a row every LOG_EVERY agent steps.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.vec_env import VecEnv
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from rlbreakout.callbacks import append_evaluation, evaluations_file, forget_rows_after, read_evaluations
+from rlbreakout.config import Config
+from rlbreakout.envs import make_vec_env
+from rlbreakout.errors import UserError
+from rlbreakout.evaluate import Evaluation, evaluate_on_the_way, evaluation_env
+from rlbreakout.interrupts import saved_at_the_end
+from rlbreakout.memory import keep_freed_memory
+from rlbreakout.models import Agent, read_counters, restore, save_model
+from rlbreakout.value_agent.agent import Learned, ValueAgent, channels_first
+from rlbreakout.value_agent.equations import returns
+from rlbreakout.value_agent.memory import Game, GameMemory, NothingToLearnYet, TransitionMemory
+from rlbreakout.video import record, write_video
+
+LOG_EVERY = 2_000
+"""Agent steps between two rows of metrics.csv."""
+GAMES_IN_THE_MEAN = 100
+"""Of the training's score."""
+METRICS = ("steps", "games", "score", "epsilon", "loss", "q", "updates", "steps_per_second")
+METRICS_FILE = "metrics.csv"
+
+
+def learn(config: Config, folder: Path, *, resume: bool = False, progress_bar: bool = True) -> ValueAgent:
+    """Train up to `config.steps` agent steps and leave the run in `folder`.
+
+    With `resume` weights, optimizer and counts come from its `last/`; the memory is filled anew before training goes on.
+    Raises UserError if the memory or the network does not fit, or the loss is no longer a number; SystemExit(130) after
+    Ctrl-C, with `last/` saved.
+    """
+    env = make_vec_env(config, monitor_dir=folder, append_to_monitor=resume)
+    try:
+        agent = ValueAgent(
+            config, env.observation_space, env.action_space, n_envs=env.num_envs, device=device_of(config)
+        )
+        if resume:
+            restore(agent, folder / "last")
+            counters = read_counters(folder / "last")
+            agent.games, agent.updates = counters.get("games", 0), counters.get("updates", 0)
+            agent.reset_target()
+            for file in (evaluations_file(folder), folder / METRICS_FILE):
+                forget_rows_after(file, agent.num_timesteps)
+            env.seed(config.seed + agent.num_timesteps)
+        keep_freed_memory()
+        with saved_at_the_end(lambda: save(agent, folder / "last"), lambda: agent.num_timesteps, config, folder):
+            Training(agent, env, folder, progress_bar=progress_bar).run()
+    finally:
+        env.close()
+    return agent
+
+
+def device_of(config: Config) -> torch.device:
+    """The config's device; auto is the fastest that this machine has."""
+    if config.device != "auto":
+        return torch.device(config.device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def save(agent: ValueAgent, folder: Path) -> Path:
+    """Write the agent to a model folder, without its memory."""
+    return save_model(agent, folder, agent.config, counters={"games": agent.games, "updates": agent.updates})
+
+
+def due(before: int, after: int, every: int) -> int:
+    """How many multiples of `every` lie above `before` and up to `after`; none if `every` is 0."""
+    return after // every - before // every if every else 0
+
+
+class Training:
+    """Plays all games of `env` a step at a time, and learns as often as the config says."""
+
+    def __init__(self, agent: ValueAgent, env: VecEnv, folder: Path, *, progress_bar: bool = False) -> None:
+        self.agent, self.env, self.folder, self.config = agent, env, folder, agent.config
+        self.settings = agent.settings
+        n = env.num_envs
+        self._episodes = [_Episode() for _ in range(n)]
+        self._lives = np.zeros(n, dtype=int)
+        self._scores: deque[float] = deque(maxlen=GAMES_IN_THE_MEAN)
+        self._learned: list[Learned] = []
+        self._first_steps, self._first_games = agent.num_timesteps, agent.games
+        self._start = time.perf_counter()
+        self._best = max((float(row["mean"]) for row in read_evaluations(folder)), default=-np.inf)
+        self._progress_bar = progress_bar
+
+    def run(self) -> None:
+        """Up to the config's agent steps."""
+        agent, config = self.agent, self.config
+        bar = tqdm(
+            total=config.steps, initial=agent.num_timesteps, unit="step", disable=not self._progress_bar, smoothing=0.05
+        )
+        evaluation = evaluation_env(config) if config.evaluation.every else None
+        purge = agent.num_timesteps + 1 if agent.num_timesteps else None
+        try:
+            with SummaryWriter(str(self.folder), purge_step=purge) as self._writer:
+                observations = self.env.reset()
+                while agent.num_timesteps < config.steps:
+                    before = agent.num_timesteps
+                    observations = self.step(observations)
+                    now, finished = agent.num_timesteps, agent.num_timesteps >= config.steps
+                    bar.update(now - before)
+                    if due(before, now, LOG_EVERY) or finished:
+                        bar.set_postfix(self.log())
+                    if evaluation is not None and (due(before, now, config.evaluation.every) or finished):
+                        self.evaluate(evaluation)
+                    if due(before, now, config.checkpoint_every):
+                        save(agent, self.folder / "checkpoints" / f"{now:09d}")
+                        save(agent, self.folder / "last")
+                    if due(before, now, config.gif_every):
+                        frames = record(Agent(agent, config, config.name), seconds=10.0, seed=config.evaluation_seed)
+                        write_video(frames, self.folder / "gifs" / f"{now:09d}.gif")
+        finally:
+            bar.close()
+            if evaluation is not None:
+                evaluation.close()
+
+    def step(self, observations: Any) -> Any:
+        """One step of all games, remembered, and the training calls that are due. Returns the next observations."""
+        agent, settings = self.agent, self.settings
+        games_before, steps_before = agent.games, agent.num_timesteps
+        actions = agent.act(observations, agent.epsilon)
+        next_observations, points, dones, infos = self.env.step(actions)
+        truncated = np.array([bool(info.get("TimeLimit.truncated")) for info in infos]) & dones
+        terminated = dones & ~truncated
+        lives = np.array([info["lives"] for info in infos])
+        rewards = points * settings.reward_incentive + settings.life_reward * ((lives < self._lives) | terminated)
+        self._lives = np.where(dones, 0, lives)
+        pictures = channels_first(observations[..., -agent.picture[0] :])
+        self.remember(pictures, actions, rewards.astype(np.float32), terminated, truncated, infos)
+        agent.num_timesteps += len(actions)
+        if settings.memory == "games":
+            self.train(games_before, agent.games, agent.games - self._first_games)
+        else:
+            self.train(steps_before, agent.num_timesteps, agent.num_timesteps - self._first_steps)
+        return next_observations
+
+    def remember(
+        self,
+        pictures: np.ndarray,
+        actions: np.ndarray,
+        rewards: np.ndarray,
+        terminated: np.ndarray,
+        truncated: np.ndarray,
+        infos: Sequence[dict[str, Any]],
+    ) -> None:
+        """Put a step of all games into the memory; whole games when they are over."""
+        agent, settings = self.agent, self.settings
+        use_returns = settings.targets == "returns"
+        if isinstance(agent.memory, TransitionMemory):
+            # With returns the punishment is what comes after the last reward.
+            extra = 0.0 if use_returns else settings.punishment
+            agent.memory.add(
+                pictures, actions, rewards + extra * terminated, terminated, truncated, ready=not use_returns
+            )
+        for number, (episode, info) in enumerate(zip(self._episodes, infos, strict=True)):
+            if use_returns or settings.memory == "games":
+                episode.rewards.append(float(rewards[number]))
+            if settings.memory == "games":
+                episode.pictures.append(pictures[number].copy())
+                episode.actions.append(int(actions[number]))
+            if "episode" in info:
+                score = float(info["episode"]["r"])
+                agent.games += 1
+                self._scores.append(score)
+                self._game_over(number, score, bool(truncated[number]))
+                self._episodes[number] = _Episode()
+
+    def _game_over(self, number: int, score: float, truncated: bool) -> None:
+        memory, episode = self.agent.memory, self._episodes[number]
+        if isinstance(memory, GameMemory):
+            pictures, actions = np.stack(episode.pictures), np.array(episode.actions)
+            memory.add(Game(pictures, actions, np.array(episode.rewards), score, truncated))
+        elif isinstance(memory, TransitionMemory) and self.settings.targets == "returns":
+            last = 0.0 if truncated else self.settings.punishment
+            memory.complete(number, returns(np.array(episode.rewards), self.settings.discount, last))
+
+    def train(self, before: int, now: int, since_the_start: int) -> None:
+        """The training calls and copies of the network that fall between two counts, of games or of agent steps.
+
+        Raises UserError if the loss is no longer a number.
+        """
+        agent, settings = self.agent, self.settings
+        if since_the_start < settings.start_training:
+            return
+        for _ in range(due(before, now, settings.train_every)):
+            try:
+                learned = agent.learn()
+            except NothingToLearnYet:
+                break
+            if not np.isfinite(learned.loss):
+                self._stop(learned.loss)
+            self._learned.append(learned)
+        if due(before, now, settings.target_reset):
+            agent.reset_target()
+
+    def _stop(self, loss: float) -> None:
+        last = self.folder / "last"
+        kept = f"the last good checkpoint is {last}" if last.exists() else "there was no checkpoint yet"
+        raise UserError(
+            f"the loss is {loss} at agent step {self.agent.num_timesteps:,}, so training stopped; {kept}. "
+            "Try a smaller value.optimizer.learning_rate or reward"
+        )
+
+    def log(self) -> dict[str, str]:
+        """Write where the training stands to TensorBoard and `metrics.csv`; returns what the progress bar shows."""
+        agent = self.agent
+        seconds = time.perf_counter() - self._start
+        values: dict[str, float] = {
+            "steps": agent.num_timesteps,
+            "games": agent.games,
+            "score": float(np.mean(self._scores)) if self._scores else np.nan,
+            "epsilon": agent.epsilon,
+            "loss": float(np.mean([one.loss for one in self._learned])) if self._learned else np.nan,
+            "q": float(np.mean([one.q for one in self._learned])) if self._learned else np.nan,
+            "updates": agent.updates,
+            "steps_per_second": (agent.num_timesteps - self._first_steps) / seconds,
+        }
+        self._learned.clear()
+        tags = {
+            "score": "rollout/ep_rew_mean",
+            "games": "rollout/games",
+            "epsilon": "train/epsilon",
+            "loss": "train/loss",
+            "q": "train/q",
+            "updates": "train/updates",
+            "steps_per_second": "time/fps",
+        }
+        for name, tag in tags.items():
+            if np.isfinite(values[name]):
+                self._writer.add_scalar(tag, values[name], agent.num_timesteps)
+        path = self.folder / METRICS_FILE
+        new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if new:
+                writer.writerow(METRICS)
+            writer.writerow([_cell(values[name]) for name in METRICS])
+        return {name: f"{values[name]:.3g}" for name in ("score", "epsilon", "loss")}
+
+    def evaluate(self, env: VecEnv) -> Evaluation:
+        """Play the evaluation's games; keep the result, and the agent if it is the best so far."""
+        result = evaluate_on_the_way(self.agent, self.config, env)
+        for tag, value in result.scalars().items():
+            self._writer.add_scalar(tag, value, self.agent.num_timesteps)
+        append_evaluation(self.folder, self.agent.num_timesteps, result)
+        if result.mean > self._best:
+            self._best = result.mean
+            save(self.agent, self.folder / "best")
+        return result
+
+
+class _Episode:
+    """What a memory needs of a game that is still played."""
+
+    def __init__(self) -> None:
+        self.pictures, self.actions, self.rewards = list[np.ndarray](), list[int](), list[float]()
+
+
+def _cell(value: float) -> str:
+    return "" if not np.isfinite(value) else f"{value:.0f}" if value == int(value) else f"{value:.5g}"
