@@ -187,13 +187,19 @@ PADDED: dict[str, type[BaseFeaturesExtractor]] = {"CnnPolicy": PaddedCNN, "Multi
 class Trained(Protocol):
     """What is saved: SB3's algorithms have it, and ValueAgent."""
 
-    policy: Any
-    """A torch module, with its `optimizer`."""
-    observation_space: gym.Space
-    """Pictures have their channels first."""
-    action_space: gym.Space
     num_timesteps: int
     """Agent steps."""
+
+    @property
+    def policy(self) -> Any:
+        """A torch module, with its `optimizer`."""
+
+    @property
+    def observation_space(self) -> gym.Space:
+        """Pictures have their channels first."""
+
+    @property
+    def action_space(self) -> gym.Space: ...
 
 
 def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[str, int] | None = None) -> Path:

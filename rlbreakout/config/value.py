@@ -22,15 +22,15 @@ class _Documented(Part):
 class QNetworkConfig(_Documented):
     """Convolutions, then fully connected layers, then a Q-value for each action."""
 
-    channels: Layers = [32, 64, 64]
+    channels: Layers = Field(default=[32, 64, 64])
     """Filters of each convolution."""
-    kernels: Layers = [8, 4, 3]
+    kernels: Layers = Field(default=[8, 4, 3])
     """Edge of each convolution's square filters, in pixels."""
-    strides: Layers = [4, 2, 1]
+    strides: Layers = Field(default=[4, 2, 1])
     """Pixels that each convolution's filters move by."""
-    paddings: Annotated[list[CountOrZero], Field(min_length=1)] = [0, 0, 0]
+    paddings: Annotated[list[CountOrZero], Field(min_length=1)] = Field(default=[0, 0, 0])
     """Rows and columns of zeros around the input of each convolution."""
-    hidden: Layers = [512]
+    hidden: Layers = Field(default=[512])
     """Nodes of the fully connected layers."""
     dueling: bool = False
     """Learn the value of a state and the advantage of each action apart: Q = V + A - mean(A)."""

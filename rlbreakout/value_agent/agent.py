@@ -130,8 +130,8 @@ class ValueAgent:
     def learn(self) -> Learned:
         """One training call: a minibatch from the memory, one step of the optimizer.
 
-        The loss is the mean over the minibatch; it is NaN, and the weights stay as they are, if it or the gradient is no
-        finite number.
+        The loss is the mean over the minibatch. If it or the gradient is no finite number, it is NaN, and the weights
+        stay as they are.
         """
         if isinstance(self.memory, TransitionMemory):
             beta = self.settings.importance_exponent

@@ -337,6 +337,6 @@ def game_values(game: Game, use_returns: bool, discount: float, punishment: floa
 
 
 def stacks(pictures: np.ndarray, stack: int) -> np.ndarray:
-    """The states of a game, `(T, stack x channels, height, width)`, from its pictures `(T, channels, height, width)`."""
+    """The states of a game `(T, stack x channels, height, width)`, from its pictures `(T, channels, height, width)`."""
     padded = np.concatenate([np.zeros((stack - 1, *pictures.shape[1:]), dtype=pictures.dtype), pictures])
     return np.concatenate([padded[back : back + len(pictures)] for back in range(stack)], axis=1)

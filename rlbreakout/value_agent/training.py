@@ -42,7 +42,7 @@ METRICS_FILE = "metrics.csv"
 def learn(config: Config, folder: Path, *, resume: bool = False, progress_bar: bool = True) -> ValueAgent:
     """Train up to `config.steps` agent steps and leave the run in `folder`.
 
-    With `resume` weights, optimizer and counts come from its `last/`; the memory is filled anew before training goes on.
+    With `resume` weights, optimizer and counts come from its `last/`; the memory is filled anew before it learns on.
     Raises UserError if the memory or the network does not fit, or the loss is no longer a number; SystemExit(130) after
     Ctrl-C, with `last/` saved.
     """
