@@ -123,6 +123,46 @@ def policy_settings(config: Config) -> dict[str, Any]:
     return settings
 
 
+def off_policy_settings(config: Config) -> dict[str, Any]:
+    """What SB3's DQN or QR-DQN is made with to learn as `config.value` says, as far as they can: the same network,
+    memory, minibatches, training calls, copies of the target network and exploration.
+
+    Raises UserError for a network that is not that of SB3's NatureCNN with one hidden layer.
+    """
+    value, n_envs = config.value, config.env.n_envs
+    network = value.network
+    nature = [[layer[part] for layer in CNNS["nature"][0]] for part in range(3)]
+    if (
+        [network.channels, network.kernels, network.strides] != nature
+        or any(network.paddings)
+        or len(network.hidden) > 1
+    ):
+        raise UserError("value.network is not that of SB3's NatureCNN; allowed: its convolutions, and one hidden layer")
+    # SB3 counts steps of all environments at once, and makes whole updates after each.
+    train_freq = max(1, value.train_every // n_envs)
+    return {
+        "learning_rate": value.optimizer.learning_rate,
+        "buffer_size": value.memory_size,
+        "learning_starts": value.start_training,
+        "batch_size": value.batch_size,
+        "gamma": value.gamma,
+        "train_freq": train_freq,
+        "gradient_steps": max(1, train_freq * n_envs // value.train_every),
+        "target_update_interval": value.target_reset,
+        "exploration_fraction": min(1.0, value.exploration.decay_steps / config.steps),
+        "exploration_initial_eps": value.exploration.initial,
+        "exploration_final_eps": value.exploration.minimum,
+        "optimize_memory_usage": True,  # every stack once, not twice
+        "replay_buffer_kwargs": {"handle_timeout_termination": False},
+        "device": config.device,
+        "policy_kwargs": {
+            "net_arch": [],
+            "features_extractor_kwargs": {"features_dim": network.hidden[0]},
+            "optimizer_kwargs": {"eps": value.optimizer.eps},
+        },
+    }
+
+
 class Convolution(NamedTuple):
     """A layer of square filters."""
 

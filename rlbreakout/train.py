@@ -89,6 +89,14 @@ def train_or_go_on(config: Config, folder: Path, *, progress_bar: bool = True) -
     return folder
 
 
+def train_or_take(config: Config, wanted: Path | None = None, *, progress_bar: bool = True) -> Path:
+    """Train as `train` does; but if the run folder holds a model of this config, go on with it as `train_or_go_on`."""
+    folder = wanted or RUNS / config.lesson / config.name
+    if (folder / "last" / "model.yaml").is_file():
+        return train_or_go_on(config, folder, progress_bar=progress_bar)
+    return train(config, wanted, progress_bar=progress_bar)
+
+
 def learn(
     model: BaseAlgorithm,
     config: Config,

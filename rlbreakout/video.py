@@ -140,18 +140,18 @@ def _record(
 
 def _views(env: VecEnv, observations: VecEnvObs, config: Config, view: str) -> list[np.ndarray]:
     if view == "agent":
-        return _agent_views(observations, config)
+        return agent_views(observations, config)
     screens = [screen for screen in env.get_images() if screen is not None]
     if view == "screen":
         return screens
     gap = np.zeros((HEIGHT, GAP, 3), dtype=np.uint8)
     return [
         np.concatenate([screen, gap, seen], axis=1)
-        for screen, seen in zip(screens, _agent_views(observations, config), strict=True)
+        for screen, seen in zip(screens, agent_views(observations, config), strict=True)
     ]
 
 
-def _agent_views(observations: VecEnvObs, config: Config) -> list[np.ndarray]:
+def agent_views(observations: VecEnvObs, config: Config) -> list[np.ndarray]:
     """What each agent sees, as tall as the screen: pictures, or drawings of coordinates, or both side by side."""
     if isinstance(observations, dict):
         pictures = [_picture_view(observation, config) for observation in observations["image"]]

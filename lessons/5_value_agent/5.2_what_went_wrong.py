@@ -1,0 +1,110 @@
+"""Lesson 5.2: what went wrong? One change at a time.
+
+You learn: to find out why an agent does not learn: change one thing, leave the rest, and measure; then all together.
+Expect: a run folder for each variant, one picture of their curves, a table of scores, and an explanation in the README.
+Time: 10 to 25 minutes on one core for each variant of 1,000,000 frames. Stop it when you like: run again, it goes on.
+"""
+
+# %%
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlbreakout.config import Config, load_config, with_values
+from rlbreakout.evaluate import Evaluation, evaluate_once
+from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
+from rlbreakout.plots import Curve, draw_curves, find_scalar
+from rlbreakout.train import train_or_go_on
+
+# %% The changes, in the words of configs/5.1_value_agent.yaml.
+SINGLE_STEPS = {
+    "value.memory": "transitions",
+    "value.memory_size": 50_000,
+    "value.remember_fraction": 1.0,
+    "value.start_training": 2_500,  # agent steps, no longer games
+    "value.train_every": 4,
+    "value.target_reset": 2_000,
+}
+VARIANTS: dict[str, dict] = {
+    # As its author published it.
+    "published": {},
+    # Learns often, from 32 single steps, instead of every fourth game from 32 whole games.
+    "transitions": SINGLE_STEPS,
+    # The reward stands where the reward belongs, not the normalised sum of all that follow.
+    "rewards": {"value.targets": "rewards"},
+    # Epsilon falls with the actions, whether the agent was trained or not.
+    "exploration": {"value.exploration.decay_over": "agent_steps", "value.exploration.decay_steps": 25_000},
+    # A lost game is no punishment of 10 points, the end is bad enough.
+    "no_punishment": {"value.punishment": 0.0},
+    # A lost life costs a point, or, with the sign the wrong way round, is worth one.
+    "life_punished": {"value.life_reward": -1.0},
+    "life_rewarded": {"value.life_reward": 1.0},
+    # An action is held for 4 frames instead of 16; the stack is the last four steps.
+    "short_steps": {"env.frame_skip": 4, "observation.frames_between": None},
+}
+ALL = "all"
+"""Everything mended: the agent of lesson 5.3."""
+
+
+@dataclass
+class Options:
+    frames: int = 1_000_000
+    """Frames of the emulator to train each variant for."""
+    seed: int = 0
+    """Of the trainings."""
+    games: int = 100
+    """Whole games that each trained agent plays to get its score."""
+    variants: tuple[str, ...] = (*VARIANTS, ALL)
+    """Which of them: published, transitions, rewards, exploration, no_punishment, life_punished, life_rewarded,
+    short_steps, all."""
+    run_dir: Path | None = None
+    """Run folder (default: runs/5_value_agent/5.2_what_went_wrong); what is in it already is gone on with."""
+
+
+options = read_options(Options, __doc__)
+check_choices("--variants", options.variants, (*VARIANTS, ALL))
+folder = run_folder("5_value_agent/5.2_what_went_wrong", options.run_dir, go_on=True)
+
+
+# %% The same frames for each, so that an agent with shorter steps makes more of them.
+def config(variant: str) -> Config:
+    """The config of one agent."""
+    base = load_config(CONFIGS / ("5.3_dqn.yaml" if variant == ALL else "5.1_value_agent.yaml"))
+    changed = with_values(
+        base, {"name": variant, "seed": options.seed, "evaluation.every": 0, **VARIANTS.get(variant, {})}
+    )
+    return with_values(changed, {"steps": max(1, options.frames // changed.frames_a_step)})
+
+
+# %% Train them one after the other, and let each play whole games. A finished one is not done again.
+results: dict[str, Evaluation] = {}
+curves: dict[str, Curve] = {}
+for number, variant in enumerate(options.variants, 1):
+    print(f"[{number}/{len(options.variants)}] {variant}", flush=True)
+    run = train_or_go_on(config(variant), folder / variant)
+    results[variant] = evaluate_once(run, games=options.games)
+    if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:
+        curves[variant] = Curve(curve.x * config(variant).frames_a_step, curve.y)
+
+# %%
+picture = draw_curves(
+    curves,
+    folder / "curves.png",
+    title="Lesson 5.2: one change at a time, training games",
+    x_label="frames",
+    dashed=("published",),
+)
+print(f"\n{'variant':16} mean score of {options.games} whole games [95% interval]")
+for variant, result in results.items():
+    print(f"{variant:16} {result.mean:6.1f} [{result.ci95[0]:.1f}, {result.ci95[1]:.1f}]")
+
+# %%
+best = max(results, key=lambda variant: results[variant].mean)
+finish(
+    folder,
+    files=[picture, folder / best / "agent.gif"],
+    **results[best].facts(),
+    best=best,
+    frames=options.frames,
+    results={variant: result.facts() for variant, result in results.items()},
+    look_at="curves.png, then python lessons/5_value_agent/5.3_dqn.py",
+)

@@ -1,0 +1,139 @@
+"""Lesson 5.4: on-policy or off-policy? The same screens, the same steps, four algorithms.
+
+You learn: that what an algorithm makes of a step and what it makes of a minute are two questions; which one matters
+depends on where your steps come from.
+Expect: two pictures of the same trainings, score against agent steps and against minutes, and a table.
+Time: two hours on one core for all four, of 300,000 agent steps each. Stop it when you like: run again, what is
+finished is not done again.
+"""
+
+# %%
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sb3_contrib import QRDQN
+from stable_baselines3 import DQN
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.logger import configure
+
+from rlbreakout.config import Config, load_config, with_values
+from rlbreakout.envs import make_vec_env
+from rlbreakout.evaluate import Evaluation, evaluate
+from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
+from rlbreakout.models import Agent, build_algorithm, off_policy_settings
+from rlbreakout.plots import Curve, draw_curves, find_scalar, read_scalar
+from rlbreakout.runs import start_run
+from rlbreakout.value_agent.training import learn as train_value_agent
+from rlbreakout.video import record, write_video
+
+# %% What each of them is.
+ALGORITHMS = {
+    "ours": "off-policy: lesson 5.3's agent, DQN with Double, dueling, 3 steps, prioritised replay",
+    "dqn": "off-policy: SB3's DQN, with the same network, memory and training calls",
+    "qrdqn": "off-policy: sb3-contrib's QR-DQN, which learns the distribution of what may come, not its mean",
+    "ppo": "on-policy: SB3's PPO with the zoo's settings, which forgets what it did after each update",
+}
+
+
+@dataclass
+class Options:
+    steps: int = 300_000
+    """Agent steps to train each for."""
+    seed: int = 0
+    """Of the trainings."""
+    games: int = 100
+    """Whole games that each plays to get its score."""
+    algorithms: tuple[str, ...] = tuple(ALGORITHMS)
+    """Which of them: ours, dqn, qrdqn, ppo."""
+    run_dir: Path | None = None
+    """Run folder (default: runs/5_value_agent/5.4_on_policy_off_policy); what is finished in it is not done again."""
+
+
+options = read_options(Options, __doc__)
+check_choices("--algorithms", options.algorithms, ALGORITHMS)
+folder = run_folder("5_value_agent/5.4_on_policy_off_policy", options.run_dir, go_on=True)
+
+
+# %% The same game and observation for all.
+def config(algorithm: str) -> Config:
+    """The config of one agent: lesson 5.3's, or with PPO's settings of lesson 2.3."""
+    settings = {"name": algorithm, "seed": options.seed, "steps": options.steps, "evaluation.every": 0}
+    base = with_values(load_config(CONFIGS / "5.3_dqn.yaml"), {**settings, "checkpoint_every": 0})
+    if algorithm != "ppo":
+        return base
+    zoo = load_config(CONFIGS / "2.3_zoo.yaml").ppo
+    return base.model_copy(update={"algorithm": "ppo", "ppo": zoo})
+
+
+def train(algorithm: str, run: Path) -> Agent:
+    """Train one agent; its curves are in the run folder."""
+    settings = config(algorithm)
+    if algorithm == "ours":
+        return Agent(train_value_agent(settings, run), settings, algorithm)
+    env = make_vec_env(settings, monitor_dir=run)
+    model: BaseAlgorithm
+    if algorithm == "ppo":
+        model = build_algorithm(settings, env)
+    else:
+        kind = {"dqn": DQN, "qrdqn": QRDQN}[algorithm]
+        model = kind("CnnPolicy", env, seed=options.seed, **off_policy_settings(settings))
+    model.set_logger(configure(str(run), ["tensorboard"]))
+    model.learn(options.steps, progress_bar=True)
+    model.logger.close()
+    env.close()
+    return Agent(model, settings, algorithm)
+
+
+# %% Train them one after the other, and let each play whole games.
+results: dict[str, Evaluation] = {}
+minutes: dict[str, float] = {}
+for algorithm in options.algorithms:
+    print(f"{algorithm}: {ALGORITHMS[algorithm]}", flush=True)
+    run = folder / algorithm
+    done = run / f"finished_{options.steps}_steps_{options.games}_games.json"
+    if not done.exists():
+        shutil.rmtree(run, ignore_errors=True)  # not finished, or with other options
+        start_run(config(algorithm), run)
+        start = time.perf_counter()
+        agent = train(algorithm, run)
+        spent = (time.perf_counter() - start) / 60
+        write_video(record(agent, seconds=20), run / "agent.gif")
+        result = evaluate(agent, games=options.games)
+        facts = {"minutes": spent, **vars(result)}
+        done.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    facts = json.loads(done.read_text(encoding="utf-8"))
+    minutes[algorithm] = facts.pop("minutes")
+    results[algorithm] = Evaluation(**facts)
+
+# %% The same curves twice: against what the emulator had to do, and against what you had to wait.
+by_steps: dict[str, Curve] = {}
+by_minutes: dict[str, Curve] = {}
+for algorithm in options.algorithms:
+    if (curve := find_scalar(folder / algorithm, "rollout/ep_rew_mean")) is not None:
+        by_steps[algorithm] = curve
+        speed = read_scalar(folder / algorithm, "time/fps")
+        by_minutes[algorithm] = Curve(curve.x / np.interp(curve.x, speed.x, speed.y) / 60, curve.y)
+title = "Lesson 5.4: training games against"
+pictures = [
+    draw_curves(by_steps, folder / "steps.png", title=f"{title} agent steps"),
+    draw_curves(by_minutes, folder / "minutes.png", title=f"{title} minutes", x_label="minutes"),
+]
+print(f"\n{'algorithm':10}{'minutes':>9}  mean score of {options.games} whole games [95% interval]")
+for algorithm, result in results.items():
+    print(f"{algorithm:10}{minutes[algorithm]:9.1f}  {result.mean:.1f} [{result.ci95[0]:.1f}, {result.ci95[1]:.1f}]")
+
+# %%
+best = max(results, key=lambda algorithm: results[algorithm].mean)
+finish(
+    folder,
+    files=[*pictures, folder / best / "agent.gif"],
+    **results[best].facts(),
+    best=best,
+    steps=options.steps,
+    results={name: {"minutes": minutes[name], **result.facts()} for name, result in results.items()},
+    look_at="steps.png and minutes.png, then the README's ideas",
+)
