@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rlbreakout.bench.speed import RATIO_HEADS
 from rlbreakout.evaluate import bootstrap_interval
 
 RESULTS = Path(__file__).parent
@@ -182,7 +183,7 @@ def speeds() -> str:
         if figure["unit"] in ("frames/s", "agent steps/s", "MB"):
             shares = (f"{share[figure['name']]:.2f}" if figure["name"] in share else "" for _, share in ratios)
             rows.append([figure["name"], f"{figure['value']:,.0f} {figure['unit']}", *shares])
-    return table(["what", "measured", "of the ceiling", "of all cores at once", "of the zoo's PPO"], rows)
+    return table(["what", "measured", *(RATIO_HEADS[name] for name, _ in ratios)], rows)
 
 
 def aimbot_accuracy() -> str:

@@ -105,10 +105,14 @@ def test_the_figures_of_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("ROUNDS", 1),
         ("PPO_SECONDS", 0.1),
         ("PPO_ROUNDS", 1),
+        ("DQN_SECONDS", 0.1),
         ("DESCENTS", 5),
         ("MANY", 8),
     ):
         monkeypatch.setattr(speed, name, value)
+    dqn_config = speed.dqn_config(mended=True)
+    dqn_config.value.start_training = 32
+    monkeypatch.setattr(speed, "dqn_config", lambda mended=False: dqn_config)
     zoo_config = speed.zoo_config
     monkeypatch.setattr(speed, "zoo_config", lambda n_envs=1: zoo_config(n_envs))
     monkeypatch.setattr(speed, "OBSERVATIONS", {"coordinates": speed.OBSERVATIONS["coordinates"]})

@@ -10,6 +10,7 @@ Time: 50 minutes on one core for 250,000 agent steps, which are 4,000,000 frames
 # %%
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,12 +79,12 @@ print(f"\n{result}\nwith sticky actions: {sticky.mean:.1f} [{sticky.ci95[0]:.1f}
 agent = load_agent(folder / "last")
 assert isinstance(agent.player, ValueAgent)
 env = make_vec_env(agent.config, evaluation=True, n_envs=1, seed=0)
-observation, done, actions = np.asarray(env.reset()), False, np.zeros(len(ACTION_NAMES), dtype=int)
+observations: Any = env.reset()
+done, actions = False, np.zeros(len(ACTION_NAMES), dtype=int)
 while not done:
-    action = agent.player.act(observation, epsilon=0.0)
+    action = agent.player.act(observations, epsilon=0.0)
     actions[action] += 1
     observations, _, (done,), _ = env.step(action)
-    observation = np.asarray(observations)
 env.close()
 print("its actions in a game: " + ", ".join(f"{n} {name}" for name, n in zip(ACTION_NAMES, actions, strict=True)))
 

@@ -1,4 +1,4 @@
-"""How fast this machine is: the emulator, the environments, PPO, and how right the aimbot is.
+"""How fast this machine is: the emulator, the environments, PPO and DQN, and how right the aimbot is.
 
 All in one run, because only ratios of one run compare.
 """
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import ale_py
 import numpy as np
@@ -26,7 +26,15 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlbreakout.bench.aimbot import Accuracy, play
-from rlbreakout.config import Config, EnvConfig, EvaluationConfig, NetworkConfig, ObservationConfig, PPOConfig
+from rlbreakout.bench.off_policy import dqn_config, train_sb3_dqn, train_value_agent
+from rlbreakout.config import (
+    Config,
+    EnvConfig,
+    EvaluationConfig,
+    NetworkConfig,
+    ObservationConfig,
+    PPOConfig,
+)
 from rlbreakout.envs import make_vec_env, register
 from rlbreakout.memory import keep_freed_memory
 from rlbreakout.models import build_algorithm
@@ -34,10 +42,14 @@ from rlbreakout.runs import check_output_file
 from rlbreakout.screen import HEIGHT, WIDTH
 from rlbreakout.vec_env import cores
 
+T = TypeVar("T")
+
 SECONDS, ROUNDS = 1.0, 12
 """What each environment is measured for, at least, in each of so many rounds."""
 PPO_SECONDS, PPO_ROUNDS = 4.0, 3
 """The same for PPO."""
+DQN_SECONDS = 6.0
+"""The same for DQN, in as many rounds."""
 FRAME_SKIP = 4
 MANY = 64
 """Environments of the fast measurements."""
@@ -48,6 +60,7 @@ RAW = "raw emulator, one core"
 CEILING = "emulator's ceiling: one core x cores / frame skip"
 TOGETHER = "the same, measured on all cores at once"
 ZOO_PPO = "PPO with the zoo's settings"
+SB3_DQN = "DQN of SB3"
 STEPS, FRAMES = "agent steps/s", "frames/s"
 
 OBSERVATIONS: dict[str, tuple[Any, ObservationConfig, NetworkConfig]] = {
@@ -110,6 +123,19 @@ def bench(json_file: Path | None = None) -> list[Figure]:
     for name in trainings:
         memory = max(each[name].memory for each in done)
         measure(f"{name}: memory of the process", "MB", memory)
+    off_policy = {
+        SB3_DQN: partial(in_a_process, train_sb3_dqn, dqn_config(), DQN_SECONDS),
+        "DQN of lesson 5, the same network and training calls": partial(
+            in_a_process, train_value_agent, dqn_config(), DQN_SECONDS
+        ),
+        "... with Double, dueling, 3 steps, prioritised replay": partial(
+            in_a_process, train_value_agent, dqn_config(mended=True), DQN_SECONDS
+        ),
+    }
+    speeds = [{name: run() for name, run in off_policy.items()} for _ in range(PPO_ROUNDS)]
+    for name in off_policy:
+        measure(name, STEPS, float(np.median([each[name] for each in speeds])))
+    dqn = next(f.value for f in figures if f.name == SB3_DQN)
     accuracy = play(DESCENTS)
     for name, unit, value in describe(accuracy):
         measure(name, unit, value)
@@ -118,12 +144,14 @@ def bench(json_file: Path | None = None) -> list[Figure]:
     to_ceiling = {f.name: f.value / ceiling for f in steps if f.name != CEILING}
     to_together = {f.name: f.value * FRAME_SKIP / together for f in steps if f.name not in (CEILING, TOGETHER)}
     to_zoo = {f.name: f.value / zoo for f in steps if f.name in trainings and f.name != ZOO_PPO}
-    Console().print(_table(figures, to_ceiling, to_together, to_zoo))
+    to_dqn = {f.name: f.value / dqn for f in steps if f.name in off_policy and f.name != SB3_DQN}
+    ratios = {CEILING: to_ceiling, TOGETHER: to_together, ZOO_PPO: to_zoo, SB3_DQN: to_dqn}
+    Console().print(_table(figures, ratios))
     if json_file is not None:
         result: dict[str, Any] = {
             "cores": cores(),
             "figures": [asdict(f) for f in figures],
-            "ratios": {CEILING: to_ceiling, TOGETHER: to_together, ZOO_PPO: to_zoo},
+            "ratios": ratios,
             "aimbot_steps_by_speed": {f"{x:g}, {y:g} pixels a frame": n for (x, y), n in accuracy.speeds.items()},
         }
         json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -167,13 +195,21 @@ def environments() -> dict[str, VecEnv | AtariVectorEnv]:
     }
 
 
-def _table(figures: list[Figure], *ratios_to: dict[str, float]) -> Table:
-    head = ("figure", "value", "unit", "of the ceiling", "of all cores at once", "of the zoo's PPO")
-    table = Table(*head, title=f"{cores()} cores")
+RATIO_HEADS = {
+    CEILING: "of the ceiling",
+    TOGETHER: "of all cores at once",
+    ZOO_PPO: "of the zoo's PPO",
+    SB3_DQN: "of SB3's DQN",
+}
+"""What a column of ratios is called."""
+
+
+def _table(figures: list[Figure], ratios: dict[str, dict[str, float]]) -> Table:
+    table = Table("figure", "value", "unit", *(RATIO_HEADS[name] for name in ratios), title=f"{cores()} cores")
     for figure in figures:
-        ratios = (f"{ratio[figure.name]:.2f}" if figure.name in ratio else "" for ratio in ratios_to)
+        shares = (f"{ratio[figure.name]:.2f}" if figure.name in ratio else "" for ratio in ratios.values())
         table.add_row(
-            figure.name, f"{figure.value:,.0f}" if figure.value >= 10 else f"{figure.value:.4f}", figure.unit, *ratios
+            figure.name, f"{figure.value:,.0f}" if figure.value >= 10 else f"{figure.value:.4f}", figure.unit, *shares
         )
     return table
 
@@ -280,8 +316,8 @@ def bare_vector_env(size: int | None = None, stack: int = 1) -> AtariVectorEnv:
     )
 
 
-class Training(NamedTuple):
-    """What was measured of a training."""
+class Measured(NamedTuple):
+    """What was measured of a training of PPO."""
 
     speed: float
     """Agent steps/s from the second update on, learning included."""
@@ -289,13 +325,18 @@ class Training(NamedTuple):
     """The most that its process used, in MB."""
 
 
-def train_apart(config: Config, *, keep: bool = True) -> Training:
+def train_apart(config: Config, *, keep: bool = True) -> Measured:
     """Train PPO in a process of its own, with `keep_freed_memory` as `rlbreakout train` does it, or without."""
+    return in_a_process(_train, config, PPO_SECONDS, keep)
+
+
+def in_a_process(function: Callable[..., T], *arguments: Any) -> T:
+    """Call `function` in a process of its own, in which nothing was done before."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(_train, config, PPO_SECONDS, keep).result()
+        return process.submit(function, *arguments).result()
 
 
-def _train(config: Config, seconds: float, keep: bool) -> Training:
+def _train(config: Config, seconds: float, keep: bool) -> Measured:
     register()
     if keep:
         keep_freed_memory()
@@ -304,7 +345,7 @@ def _train(config: Config, seconds: float, keep: bool) -> Training:
     model.learn(config.steps, callback=clock)
     assert model.env is not None
     model.env.close()
-    return Training(clock.steps / clock.seconds, peak_memory())
+    return Measured(clock.steps / clock.seconds, peak_memory())
 
 
 class _Clock(BaseCallback):
