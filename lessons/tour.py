@@ -45,6 +45,10 @@ FEW_STEPS: dict[str, list[str]] = {
     ],
     "4.2_grid": ["--steps", "512", "--trials", "2", "--games", "1", "--n-envs", "4"],
     "4.3_schedules": ["--steps", "512", "--short-steps", "256", "--games", "1", "--n-envs", "4"],
+    "5.1_value_agent": ["--steps", "512", "--games", "2"],
+    "5.2_what_went_wrong": ["--steps", "256", "--games", "1", "--variants", "published", "all"],
+    "5.3_dqn": ["--steps", "1024", "--games", "2", "--seconds", "5"],
+    "5.4_on_policy_off_policy": ["--steps", "1024", "--games", "1"],
 }
 LINES_SHOWN_OF_A_FAILURE = 20
 

@@ -35,6 +35,10 @@ TRAIN = {
     ),
     "4.2_grid": ("--steps", "512", "--trials", "2", "--games", "1", "--n-envs", "4"),
     "4.3_schedules": ("--steps", "1024", "--short-steps", "512", "--games", "1", "--n-envs", "4"),
+    "5.1_value_agent": ("--steps", "512", "--games", "2"),
+    "5.2_what_went_wrong": ("--steps", "256", "--games", "1", "--variants", "published", "transitions", "all"),
+    "5.3_dqn": ("--steps", "1024", "--games", "1", "--seconds", "3"),
+    "5.4_on_policy_off_policy": ("--steps", "1024", "--games", "1"),
 }
 
 

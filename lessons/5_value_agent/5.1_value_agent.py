@@ -84,7 +84,7 @@ done, actions = False, np.zeros(len(ACTION_NAMES), dtype=int)
 while not done:
     action = agent.player.act(observations, epsilon=0.0)
     actions[action] += 1
-    observations, _, (done,), _ = env.step(action)
+    observations, (_reward,), (done,), (_info,) = env.step(action)
 env.close()
 print("its actions in a game: " + ", ".join(f"{n} {name}" for name, n in zip(ACTION_NAMES, actions, strict=True)))
 

@@ -41,14 +41,15 @@ VARIANTS: dict[str, dict] = {
     # An action is held for 4 frames instead of 16; the stack is the last four steps.
     "short_steps": {"env.frame_skip": 4, "observation.frames_between": None},
 }
+FRAMES_A_STEP = load_config(CONFIGS / "5.1_value_agent.yaml").frames_a_step
 ALL = "all"
 """Everything mended: the agent of lesson 5.3."""
 
 
 @dataclass
 class Options:
-    frames: int = 1_000_000
-    """Frames of the emulator to train each variant for."""
+    steps: int = 62_500
+    """Agent steps of 16 frames to train each variant for; with shorter steps as many more, so that all see as much."""
     seed: int = 0
     """Of the trainings."""
     games: int = 100
@@ -72,7 +73,7 @@ def config(variant: str) -> Config:
     changed = with_values(
         base, {"name": variant, "seed": options.seed, "evaluation.every": 0, **VARIANTS.get(variant, {})}
     )
-    return with_values(changed, {"steps": max(1, options.frames // changed.frames_a_step)})
+    return with_values(changed, {"steps": options.steps * FRAMES_A_STEP // changed.frames_a_step})
 
 
 # %% Train them one after the other, and let each play whole games. A finished one is not done again.
@@ -104,7 +105,8 @@ finish(
     files=[picture, folder / best / "agent.gif"],
     **results[best].facts(),
     best=best,
-    frames=options.frames,
+    steps=options.steps,
+    frames=options.steps * FRAMES_A_STEP,
     results={variant: result.facts() for variant, result in results.items()},
     look_at="curves.png, then python lessons/5_value_agent/5.3_dqn.py",
 )
