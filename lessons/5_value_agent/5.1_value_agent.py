@@ -98,6 +98,7 @@ finish(
     **result.facts(),
     scores=result.scores,
     sticky=sticky.facts(),
+    frames=options.steps * config.frames_a_step,
     actions=dict(zip(ACTION_NAMES, actions.tolist(), strict=True)),
     look_at="agent.gif, then python lessons/5_value_agent/5.2_what_went_wrong.py",
 )

@@ -102,5 +102,6 @@ finish(
     **result.facts(),
     scores=result.scores,
     sticky=sticky.facts(),
+    frames=options.steps * config.frames_a_step,
     look_at="q_values.gif, then python lessons/5_value_agent/5.4_on_policy_off_policy.py",
 )
