@@ -19,7 +19,7 @@ from rlbreakout.plots import Curve, draw_bands, draw_curves, running_mean
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as a script it knows its own folder only
 
-from results.tables import PICTURES, RESULTS, SEEN, TABLES, agents_that_see, load
+from results.tables import CHANGES, PICTURES, RESULTS, SEEN, TABLES, agents_that_see, load
 
 ROOT = RESULTS.parent
 READMES = (ROOT / "README.md", *sorted((ROOT / "lessons").glob("*/README.md")))
@@ -128,6 +128,25 @@ def draw_pictures() -> list[Path]:
             title="Lesson 3.4: four ways to tell it, training games (mean of the last 100)",
         ),
     ]
+
+
+def what_went_wrong() -> Path:
+    """The training games of lesson 5.2's variants, against frames."""
+    data = load("5.2_what_went_wrong.json")
+    mean, frames = "rollout/ep_rew_mean", data["frames"]
+    curves = {}
+    for name, text in CHANGES.items():
+        if name in data["curves"]:
+            steps, values = curve(data["curves"][name][mean])
+            curves[text] = Curve(steps * frames / steps[-1], values)
+    path = RESULTS / "5.2_what_went_wrong_curves.png"
+    return draw_curves(
+        curves,
+        path,
+        title="Lesson 5.2: training games (mean of the last 100)",
+        x_label="frames",
+        dashed=(CHANGES["published"],),
+    )
 
 
 def main() -> None:

@@ -104,6 +104,8 @@ class Keep:
     """The run folder; the files are called after it."""
     pictures: tuple[str, ...] = ()
     """Which pictures, such as curves.png."""
+    add: bool = False
+    """Keep what the file holds of other variants: for a lesson that was measured in parts."""
 
 
 def machine() -> dict[str, Any]:
@@ -264,6 +266,10 @@ def keep(options: Keep) -> None:
     if "trials" not in data:  # the curves of a study's trials would be too many
         data["curves"] = curves_in(options.run)
         data["minutes"] = {run: minutes(options.run / run) for run in data["curves"]}
+    if options.add:
+        before = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        for part in ("results", "curves", "minutes"):
+            data[part] = {**before[part], **data[part]}
     write(f"{name}.json", data)
     for picture in options.pictures:
         shutil.copy(options.run / picture, RESULTS / f"{name}_{Path(picture).name}")
