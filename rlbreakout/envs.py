@@ -39,7 +39,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv,
 from rlbreakout.config import BREAKOUT_IDS, Config, EnvConfig, check_env_id
 from rlbreakout.observation import Observer
 from rlbreakout.vec_env import MONITOR_NAME, BreakoutVecEnv, HeldActions, VecObservation
-from rlbreakout.wrappers import ConfiguredObservation, LaunchBall, LifeIsEpisode, StalledGame
+from rlbreakout.wrappers import STALLED_AFTER, ConfiguredObservation, LaunchBall, LifeIsEpisode, StalledGame
 
 VEC_ENVS: dict[str, type[DummyVecEnv | SubprocVecEnv]] = {"dummy": DummyVecEnv, "subproc": SubprocVecEnv}
 
@@ -95,15 +95,20 @@ def training_game(env: gym.Env, config: EnvConfig) -> gym.Env:
     return env
 
 
-def evaluation_game(env: gym.Env, config: EnvConfig) -> gym.Env:
-    """What evaluation puts between emulator and Monitor: whole games, the ball launched, stalled games truncated."""
-    return StalledGame(LaunchBall(_hold_actions(_random_start(env, config), config)))
+def evaluation_game(env: gym.Env, config: EnvConfig, steps_held: int = 1) -> gym.Env:
+    """What evaluation puts between emulator and Monitor: whole games, the ball launched, stalled games truncated.
+
+    `steps_held` is for how many of its steps HeldActions holds an action of the agent: a game is stalled after so many
+    agent steps, not after so many of these.
+    """
+    game = LaunchBall(_hold_actions(_random_start(env, config), config))
+    return StalledGame(game, patience=STALLED_AFTER * steps_held)
 
 
 def _game(config: Config, evaluation: bool, env_id: str | None, render_mode: str | None = "rgb_array") -> gym.Env:
     """What Monitor watches."""
     env = make_emulator(config.env, env_id, render_mode, grey=not Observer.needs_colour(config.observation))
-    return evaluation_game(env, config.env) if evaluation else env
+    return evaluation_game(env, config.env, config.frames_a_step // config.env.frame_skip) if evaluation else env
 
 
 def _view(env: gym.Env, config: Config, evaluation: bool) -> gym.Env:

@@ -233,3 +233,71 @@ def test_an_id_that_draws_its_frame_skip_is_refused() -> None:
         UserError, match=r"env.vec_env fast cannot draw a frame skip as env.id Breakout-v4 does; allowed: "
     ):
         config(id="Breakout-v4")
+
+
+# Actions that are held for a whole stack of pictures
+
+
+def held_config(**observation: Any) -> Config:
+    return config(
+        {"kind": "image", "half": True, **observation},
+        id="ALE/Breakout-v5",
+        n_envs=2,
+        frame_skip=2,
+        episodic_life=False,
+    )
+
+
+def test_held_actions_show_pictures_from_within_the_step() -> None:
+    held = make_vec_env(held_config(frame_stack=3, frames_between=4), seed=3)
+    single = make_vec_env(held_config(frame_stack=1), seed=3)
+    assert held.observation_space.shape == (87, 72, 3)
+    first = single.reset()
+    np.testing.assert_array_equal(held.reset(), np.tile(first, 3))
+    random = np.random.default_rng(0)
+    for _ in range(30):  # too few for a game to end
+        actions = random.integers(4, size=2)
+        seen, rewards, _, infos = held.step(actions)
+        pictures, points = [], np.zeros(2)
+        for number in range(1, 7):  # 3 pictures, 4 frames apart, 2 frames a step
+            picture, reward, dones, single_infos = single.step(actions)
+            assert not dones.any()
+            points += reward
+            if number % 2 == 0:
+                pictures.append(picture)
+        np.testing.assert_array_equal(seen, np.concatenate(pictures, axis=-1))
+        assert rewards.tolist() == points.tolist()
+        assert [info["lives"] for info in infos] == [info["lives"] for info in single_infos]
+    held.close()
+    single.close()
+
+
+def test_a_game_that_ends_while_an_action_is_held_begins_anew_with_its_first_picture() -> None:
+    held = make_vec_env(held_config(frame_stack=3, frames_between=4), seed=3)
+    before = held.reset()
+    scores, ended = np.zeros(2), []
+    while len(ended) < 2:
+        seen, rewards, dones, infos = held.step(np.array([2, 2]))
+        scores += rewards
+        for game in np.flatnonzero(dones).tolist():
+            last = infos[game]["terminal_observation"]
+            assert last.shape == (87, 72, 3)
+            np.testing.assert_array_equal(last[..., 0], before[game, ..., 1])
+            assert infos[game]["episode"]["r"] == scores[game]
+            assert (seen[game] == seen[game, ..., :1]).all()  # three times the same
+            ended.append(game)
+            scores[game] = 0
+        before = seen
+    held.close()
+
+
+def test_a_held_step_counts_as_one_towards_a_stalled_game(monkeypatch) -> None:
+    monkeypatch.setattr("rlbreakout.envs.STALLED_AFTER", 3)
+    env = make_vec_env(held_config(frame_stack=3, frames_between=4), evaluation=True, n_envs=1, seed=0)
+    env.reset()
+    done, steps = False, 0
+    while not done:
+        _, _, (done,), (info,) = env.step(np.array([0]))
+        steps += 1
+    env.close()
+    assert info["stalled"] and steps == 3
