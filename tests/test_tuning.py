@@ -19,7 +19,15 @@ from rlbreakout.tuning import workers
 from rlbreakout.tuning.objective import TRIALS, Objective
 from rlbreakout.tuning.plots import draw_study
 from rlbreakout.tuning.storage import open_storage
-from rlbreakout.tuning.study import best_params, config_values, distributions, make_sampler, open_study, suggest
+from rlbreakout.tuning.study import (
+    FACTS,
+    best_params,
+    config_values,
+    distributions,
+    make_sampler,
+    open_study,
+    suggest,
+)
 from rlbreakout.tuning.workers import tune
 from tests.conftest import ROOT, rlbreakout
 from tests.tensorboard import tensorboard
@@ -391,6 +399,22 @@ def test_a_study_of_that_name_with_another_search_space_is_refused(tmp_path: Pat
     optuna.create_study(storage=storage, study_name="theirs").add_trial(optuna.create_trial(value=1.0))
     with pytest.raises(UserError, match="not made by rlbreakout"):
         open_study(study_config(), storage, "theirs")
+
+
+def test_a_study_of_an_older_version_is_joined_where_what_is_new_has_its_default(tmp_path: Path) -> None:
+    storage = open_storage(None, tmp_path, heartbeat=1, patience=1)
+    study = open_study(study_config(), storage, "old")
+    old = study.user_attrs[FACTS]
+    del old["value"], old["observation"]["frames_between"]
+    study.set_user_attr(FACTS, old)
+    open_study(study_config(), storage, "old")
+    with pytest.raises(UserError, match=r"other settings: value\.gamma is 0\.99 in it and 0\.9 in the config"):
+        open_study(study_config("value.gamma=0.9"), storage, "old")
+
+
+def test_only_ppo_is_tuned() -> None:
+    with pytest.raises(UserError, match="algorithm is 'value'; allowed with tuning: 'ppo'"):
+        study_config("algorithm=value", "observation.kind=image", "policy=CnnPolicy")
 
 
 @pytest.mark.parametrize(

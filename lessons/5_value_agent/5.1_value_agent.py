@@ -2,8 +2,8 @@
 
 You learn: what Q-learning from the screen consists of: a network that tells the value of each action, a memory of
 games, a second network that stands still; and all of the parameters, with what they do.
-Expect: an agent that hardly beats chance, with a curve, a gif and a list of its parameters. Lesson 5.2 finds out why.
-Time: 50 minutes on one core for 250,000 agent steps, which are 4,000,000 frames. Ctrl-C saves it; run it again with
+Expect: an agent that scores a handful of points, with a curve, a gif and a list of its parameters; lesson 5.2 asks why.
+Time: an hour on one core for 250,000 agent steps, which are 4,000,000 frames. Ctrl-C saves it; run it again with
 --run-dir of its folder, and it goes on.
 """
 

@@ -315,6 +315,8 @@ def searchable_keys() -> list[str]:
 def check_search_space(config: Config) -> None:
     """Raise UserError if a key of the search space is unknown, or the config would refuse what it may try."""
     assert config.tuning is not None
+    if config.algorithm != "ppo":
+        raise UserError(f"algorithm is {config.algorithm!r}; allowed with tuning: 'ppo'")
     search = config.tuning.search
     allowed = searchable_keys()
     for key in search:

@@ -99,8 +99,9 @@ def _check_same(theirs: dict[str, Any], mine: dict[str, Any], name: str) -> None
                 f"study {name!r} exists with another search space: {key} is {_short(there)} in it and {_short(here)} "
                 "in the config; give another name with --study"
             )
+    defaults = flat(Config().model_dump())  # what a study of an older version had, where a key is new
     for key in sorted(set(flat(theirs)) | set(flat(mine))):
-        there, here = flat(theirs).get(key), flat(mine).get(key)
+        there, here = flat(theirs).get(key, defaults.get(key)), flat(mine).get(key)
         if there != here:
             raise UserError(
                 f"study {name!r} exists with other settings: {key} is {there!r} in it and {here!r} in the config; "
