@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,17 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from rlbreakout.config import Config
 from rlbreakout.evaluate import Evaluation, evaluate_on_the_way, evaluation_env
+from rlbreakout.files import write_whole
 from rlbreakout.models import Agent, save_model
 from rlbreakout.video import record, write_video
 
 COLUMNS = (
     "steps", "env_id", "games", "seed", "greedy", "mean", "std", "median", "lower_quartile", "min", "max", "stalled",
 )  # fmt: skip
+
+
+CHECKPOINT_SECONDS = 300.0
+"""The longest time between two checkpoints: what a training can lose, whatever its steps take."""
 
 
 class Every(BaseCallback):
@@ -92,13 +99,26 @@ class EvaluationCallback(Every):
 
 
 class CheckpointCallback(Every):
-    """Save the model to `last/` and `checkpoints/<agent steps>/`, every `every` agent steps."""
+    """Save the model to `last/` and `checkpoints/<agent steps>/`, every `every` agent steps, and to `last/` alone when
+    CHECKPOINT_SECONDS have passed since."""
 
     def __init__(self, every: int, folder: Path, config: Config) -> None:
         super().__init__(every)
         self.folder, self.config = folder, config
 
+    def _on_training_start(self) -> None:
+        super()._on_training_start()
+        self._saved_at = time.monotonic()
+
+    def _on_step(self) -> bool:
+        go_on = super()._on_step()
+        if self.every and time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
+            self._saved_at = time.monotonic()
+            save_model(self.model, self.folder / "last", self.config)
+        return go_on
+
     def act(self) -> None:
+        self._saved_at = time.monotonic()
         save_model(self.model, self.folder / "checkpoints" / f"{self.num_timesteps:09d}", self.config)
         save_model(self.model, self.folder / "last", self.config)
 
@@ -164,7 +184,12 @@ def read_evaluations(folder: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return [row for row in csv.DictReader(file) if _is_whole(row)]
+
+
+def _is_whole(row: dict[str, str]) -> bool:
+    """Not cut off when the process was killed."""
+    return None not in row.values()
 
 
 def forget_rows_after(path: Path, steps: int) -> None:
@@ -174,9 +199,13 @@ def forget_rows_after(path: Path, steps: int) -> None:
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         rows, columns = list(reader), reader.fieldnames or ()
-    kept = [row for row in rows if int(row["steps"]) <= steps]
-    if len(kept) < len(rows):
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(kept)
+    if "steps" not in columns:  # cut off in its first line
+        path.unlink()
+        return
+    kept = [row for row in rows if _is_whole(row) and int(row["steps"]) <= steps]
+    if len(kept) < len(rows) or not path.read_text(encoding="utf-8").endswith("\n"):
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(kept)
+        write_whole(path, text.getvalue())

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from rlbreakout.config import Config, check_env_id, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
+from rlbreakout.files import write_whole
 from rlbreakout.models import Agent, Player, load_agent, trained_steps
 
 GAMES_AT_ONCE = 10
@@ -73,7 +74,7 @@ class Evaluation:
         return {"score": self.mean, "ci95": self.ci95, "stalled": self.stalled, **how}
 
     def write_json(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(asdict(self), indent=1) + "\n")
 
 
 def lower_quartile(scores: list[float]) -> float:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import tyro
 
 from rlbreakout.errors import BAD_INPUT, INTERRUPTED, UserError
+from rlbreakout.files import write_whole
 from rlbreakout.runs import RUNS, folder_to_go_on_with, new_run_folder
 
 Options = TypeVar("Options")
@@ -74,7 +75,7 @@ def finish(folder: Path, *, files: Sequence[Path], look_at: str, score: float | 
     score: mean points a game, if the lesson measured one; `facts` say how it was measured, and what else was.
     """
     summary = {"score": score, **facts, "files": [str(file.relative_to(folder)) for file in files]}
-    (folder / "lesson.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    write_whole(folder / "lesson.json", json.dumps(summary, indent=1) + "\n")
     print("\nYour files:")
     for file in files:
         print(f"  {file}")

@@ -12,7 +12,6 @@ A model folder holds
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecTransposeImage
 from rlbreakout.config import Config, dump_config, load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
+from rlbreakout.files import new_folder, put_into_place, repair
 from rlbreakout.schedules import parse_schedule
 from rlbreakout.value_agent.agent import ValueAgent
 
@@ -247,10 +247,7 @@ def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[s
 
     `counters` are what else is counted in its training.
     """
-    new, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
-    for leftover in (new, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    new.mkdir(parents=True)
+    new = new_folder(folder)
     save_file(_contiguous(model.policy.state_dict()), new / "policy.safetensors")
     save_file(_flatten(model.policy.optimizer.state_dict()["state"]), new / "optimizer.safetensors")
     about = {
@@ -263,11 +260,12 @@ def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[s
     }
     (new / "model.yaml").write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
     dump_config(config, new / "config.yaml")
-    if folder.exists():
-        folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-    return folder
+    return put_into_place(folder)
+
+
+def has_model(folder: Path) -> bool:
+    """Whether there is a model in `folder`, also if a training was killed while it saved one."""
+    return (repair(folder) / "model.yaml").is_file()
 
 
 def find_model(name: str | Path) -> Path:
@@ -275,7 +273,7 @@ def find_model(name: str | Path) -> Path:
     pretrained name. Raises UserError if there is none."""
     path = Path(name)
     for candidate in (path, path / "best", path / "last", PRETRAINED / name):
-        if (candidate / "model.yaml").is_file():
+        if has_model(candidate):
             return candidate
     if path.is_dir():
         raise UserError(f"{path} holds no model (no model.yaml in it, in best/ or in last/)")

@@ -29,6 +29,7 @@ from rlbreakout.models import (
     build_algorithm,
     check_device,
     check_spaces,
+    has_model,
     load_agent,
     restore,
     save_model,
@@ -80,7 +81,7 @@ def train_or_go_on(config: Config, folder: Path, *, progress_bar: bool = True) -
     Raises UserError as `train` does, also if the run in `folder` has another config.
     """
     last = folder / "last"
-    if not (last / "model.yaml").is_file():
+    if not has_model(last):
         shutil.rmtree(folder, ignore_errors=True)  # stopped before its first checkpoint
         return train(config, folder, progress_bar=progress_bar)
     if trained_steps(last) < config.steps:
@@ -92,7 +93,7 @@ def train_or_go_on(config: Config, folder: Path, *, progress_bar: bool = True) -
 def train_or_take(config: Config, wanted: Path | None = None, *, progress_bar: bool = True) -> Path:
     """Train as `train` does; but if the run folder holds a model of this config, go on with it as `train_or_go_on`."""
     folder = wanted or RUNS / config.lesson / config.name
-    if (folder / "last" / "model.yaml").is_file():
+    if has_model(folder / "last"):
         return train_or_go_on(config, folder, progress_bar=progress_bar)
     return train(config, wanted, progress_bar=progress_bar)
 
@@ -163,7 +164,7 @@ def find_run(config: Config, wanted: str | Path | None) -> Path:
         }
         wanted = max((item for item in numbered.items() if item[1].is_dir()), default=(1, base))[1]
     folder = Path(wanted)
-    if not (folder / "last" / "model.yaml").is_file():
+    if not has_model(folder / "last"):
         raise UserError(f"{folder} cannot be resumed: there is no model in {folder / 'last'}")
     return folder
 

@@ -23,6 +23,7 @@ from stable_baselines3.common.logger import configure
 from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluate import Evaluation, evaluate
+from rlbreakout.files import write_whole
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
 from rlbreakout.models import Agent, build_algorithm, off_policy_settings
 from rlbreakout.plots import Curve, draw_curves, find_scalar, read_scalar
@@ -104,7 +105,7 @@ for algorithm in options.algorithms:
         write_video(record(agent, seconds=20), run / "agent.gif")
         result = evaluate(agent, games=options.games)
         facts = {"minutes": spent, **vars(result)}
-        done.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        write_whole(done, json.dumps(facts, indent=1) + "\n")
     facts = json.loads(done.read_text(encoding="utf-8"))
     minutes[algorithm] = facts.pop("minutes")
     results[algorithm] = Evaluation(**facts)

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -36,6 +37,7 @@ from rlbreakout.config import (
     PPOConfig,
 )
 from rlbreakout.envs import make_vec_env, register
+from rlbreakout.files import write_whole
 from rlbreakout.memory import keep_freed_memory
 from rlbreakout.models import build_algorithm
 from rlbreakout.runs import check_output_file
@@ -154,7 +156,7 @@ def bench(json_file: Path | None = None) -> list[Figure]:
             "ratios": ratios,
             "aimbot_steps_by_speed": {f"{x:g}, {y:g} pixels a frame": n for (x, y), n in accuracy.speeds.items()},
         }
-        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_whole(json_file, json.dumps(result, indent=1) + "\n")
     return figures
 
 
@@ -167,7 +169,7 @@ def measure_environments() -> tuple[float, float, dict[str, float]]:
     envs = environments()
     for env in envs.values():
         env.reset()
-    with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as processes:
+    with ProcessPoolExecutor(cores(), mp_context=process_context()) as processes:
 
         def on_all_cores() -> float:
             return sum(processes.map(raw_emulator_speed, [SECONDS] * cores()))
@@ -330,9 +332,19 @@ def train_apart(config: Config, *, keep: bool = True) -> Measured:
     return in_a_process(_train, config, PPO_SECONDS, keep)
 
 
+def process_context() -> BaseContext:
+    """How processes are started in which nothing was done before: where the system can fork, from a server that has
+    imported torch already, which takes each of them seconds otherwise."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["stable_baselines3"])
+    return context
+
+
 def in_a_process(function: Callable[..., T], *arguments: Any) -> T:
     """Call `function` in a process of its own, in which nothing was done before."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+    with ProcessPoolExecutor(1, mp_context=process_context()) as process:
         return process.submit(function, *arguments).result()
 
 

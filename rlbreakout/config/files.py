@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from rlbreakout.config.schema import Config
 from rlbreakout.config.search import SEARCH_TYPES
 from rlbreakout.errors import UserError
+from rlbreakout.files import write_whole
 
 PACKAGES_THAT_DECIDE_A_RUN = ("ale-py", "gymnasium", "numpy", "opencv-python-headless", "stable-baselines3", "torch")
 
@@ -56,7 +57,7 @@ def parse_config(data: dict[str, Any], source: str = "config") -> Config:
 
 def dump_config(config: Config, path: Path) -> None:
     """Write every value of `config`, defaults too, so that a later default changes nothing."""
-    path.write_text(yaml.safe_dump(config.model_dump(), sort_keys=False), encoding="utf-8")
+    write_whole(path, yaml.safe_dump(config.model_dump(), sort_keys=False))
 
 
 def flat(data: Mapping[str, Any], parent: str = "") -> dict[str, Any]:

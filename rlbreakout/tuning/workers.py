@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from rlbreakout.config import Config, dump_config, with_values
 from rlbreakout.errors import UserError
+from rlbreakout.files import write_whole
 from rlbreakout.tuning.objective import Objective
 from rlbreakout.tuning.plots import draw_study
 from rlbreakout.tuning.storage import open_storage
@@ -217,7 +218,7 @@ def leave(study: Study, config: Config, folder: Path) -> list[Path]:
     rows = [_row(trial) for trial in trials]
     summary = {"study": study.study_name, "objective": tuning.objective, "env_id": config.evaluation_env_id}
     files = [folder / "study.json", folder / "trials.csv"]
-    files[0].write_text(json.dumps({**summary, "trials": rows}, indent=1) + "\n", encoding="utf-8")
+    write_whole(files[0], json.dumps({**summary, "trials": rows}, indent=1) + "\n")
     names = sorted({name for row in rows for name in row["params"]})
     with files[1].open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

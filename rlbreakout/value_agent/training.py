@@ -18,7 +18,13 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from rlbreakout.callbacks import append_evaluation, evaluations_file, forget_rows_after, read_evaluations
+from rlbreakout.callbacks import (
+    CHECKPOINT_SECONDS,
+    append_evaluation,
+    evaluations_file,
+    forget_rows_after,
+    read_evaluations,
+)
 from rlbreakout.config import Config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
@@ -97,6 +103,7 @@ class Training:
         self._learned: list[Learned] = []
         self._first_steps, self._first_games = agent.num_timesteps, agent.games
         self._start = time.perf_counter()
+        self._saved_at = time.monotonic()
         self._best = max((float(row["mean"]) for row in read_evaluations(folder)), default=-np.inf)
         self._progress_bar = progress_bar
 
@@ -120,9 +127,7 @@ class Training:
                         bar.set_postfix(self.log())
                     if evaluation is not None and (due(before, now, config.evaluation.every) or finished):
                         self.evaluate(evaluation)
-                    if due(before, now, config.checkpoint_every):
-                        save(agent, self.folder / "checkpoints" / f"{now:09d}")
-                        save(agent, self.folder / "last")
+                    self.checkpoint(numbered=due(before, now, config.checkpoint_every) > 0)
                     if due(before, now, config.gif_every):
                         frames = record(Agent(agent, config, config.name), seconds=10.0, seed=config.evaluation_seed)
                         write_video(frames, self.folder / "gifs" / f"{now:09d}.gif")
@@ -130,6 +135,15 @@ class Training:
             bar.close()
             if evaluation is not None:
                 evaluation.close()
+
+    def checkpoint(self, *, numbered: bool) -> None:
+        """Save `last/` if CHECKPOINT_SECONDS have passed, or, `numbered`, at once and into `checkpoints/` too."""
+        if numbered:
+            save(self.agent, self.folder / "checkpoints" / f"{self.agent.num_timesteps:09d}")
+        elif not self.config.checkpoint_every or time.monotonic() - self._saved_at < CHECKPOINT_SECONDS:
+            return
+        save(self.agent, self.folder / "last")
+        self._saved_at = time.monotonic()
 
     def step(self, observations: Any) -> Any:
         """One step of all games, remembered, and the training calls that are due. Returns the next observations."""
