@@ -38,7 +38,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     if args.json is not None:
         check_output_file(args.json)
-    agent = load_agent(args.model, seed=args.seed)
+    agent = load_agent(args.model, seed=args.seed, trust=args.trust)
     result = evaluate(
         agent,
         env_id=args.env_id,
@@ -59,7 +59,7 @@ def _gif(args: argparse.Namespace) -> None:
     check_video_path(args.out)
     rows, columns = parse_grid(args.grid)
     recording = record(
-        load_agent(args.model, seed=args.seed),
+        load_agent(args.model, seed=args.seed, trust=args.trust),
         rows=rows,
         columns=columns,
         env_id=args.env_id,
@@ -138,10 +138,13 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--games", metavar="N", type=int, default=100, help="whole games (default: 100)")
     evaluate.add_argument("--seed", metavar="S", type=int, default=0, help="decides the games (default: 0)")
     evaluate.add_argument("--greedy", action="store_true", help="the likeliest action instead of a drawn one")
+    trust = "load a zip of Stable-Baselines3, which can run any code that its maker put into it"
+    evaluate.add_argument("--trust", action="store_true", help=trust)
     evaluate.add_argument("--json", metavar="FILE", type=Path, help="write the result to this file")
 
     gif = command("gif", _gif, "record games to a gif or mp4")
     gif.add_argument("model", metavar="MODEL", help=model)
+    gif.add_argument("--trust", action="store_true", help=trust)
     gif.add_argument("--out", metavar="FILE", type=Path, required=True, help="a file that ends in .gif or .mp4")
     gif.add_argument("--grid", metavar="RxC", default="1x1", help="games side by side (default: 1x1)")
     gif.add_argument("--env-id", metavar="ID", help=env_id)

@@ -29,12 +29,14 @@ from stable_baselines3.common.preprocessing import is_image_space, is_image_spac
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv, VecTransposeImage
 
-from rlbreakout.config import Config, dump_config, load_config
+from rlbreakout.config import Config, dump_config, load_config, read_yaml, to_yaml
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.files import new_folder, put_into_place, repair
+from rlbreakout.sb3_zip import load_zip, refuse
 from rlbreakout.schedules import parse_schedule
 from rlbreakout.value_agent.agent import ValueAgent
+from rlbreakout.value_agent.network import QNetwork
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 RANDOM = "random"
@@ -258,7 +260,7 @@ def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[s
         "steps": model.num_timesteps,
         **({"counters": dict(counters)} if counters else {}),
     }
-    (new / "model.yaml").write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
+    (new / "model.yaml").write_text(to_yaml(about), encoding="utf-8")
     dump_config(config, new / "config.yaml")
     return put_into_place(folder)
 
@@ -272,7 +274,8 @@ def find_model(name: str | Path) -> Path:
     """The model folder that `name` means: a model folder, a run folder (its best model, else its last) or a
     pretrained name. Raises UserError if there is none."""
     path = Path(name)
-    for candidate in (path, path / "best", path / "last", PRETRAINED / name):
+    shipped = [PRETRAINED / path] if path.name == str(name) else []  # a name, no path that climbs out of the folder
+    for candidate in (path, path / "best", path / "last", *shipped):
         if has_model(candidate):
             return candidate
     if path.is_dir():
@@ -282,11 +285,19 @@ def find_model(name: str | Path) -> Path:
     raise UserError(f"model {str(name)!r} does not exist; allowed: a run folder, a model folder or {allowed}")
 
 
-def load_agent(name: str | Path, seed: int = 0) -> Agent:
+def load_agent(name: str | Path, seed: int = 0, *, trust: bool = False) -> Agent:
     """Load a model to play with it, on the CPU, or make the agent called "random", which draws with `seed`.
 
+    No code that a model may hold is run. A zip of Stable-Baselines3 is loaded only with `trust`, because that would.
     Raises UserError if the model is missing or damaged, or made for another observation than its config describes.
     """
+    if (path := Path(name)).is_file():
+        if path.suffix != ".zip":
+            raise UserError(f"{path} is a file; allowed: a model folder, which holds model.yaml")
+        if not trust:
+            raise refuse(path)
+        model, config = load_zip(path)
+        return Agent(model, config, str(name))
     if str(name) == RANDOM:
         config = Config(name=RANDOM)
         return Agent(RandomPlayer(n_actions=4, seed=seed), config, RANDOM)
@@ -297,8 +308,12 @@ def load_agent(name: str | Path, seed: int = 0) -> Agent:
     try:
         check_spaces(folder, env)
         if config.algorithm == "value":
+            height, width, channels = env.observation_space.shape or ()
+            with torch.device("meta"):  # its shapes alone, which may be those of a network that fits nowhere
+                sketch = QNetwork(config.value.network, (channels, height, width), _actions(env.action_space))
+            weights = _read_weights(folder / "policy.safetensors", sketch.state_dict())
             player = ValueAgent(config, env.observation_space, env.action_space, learns=False)
-            player.policy.load_state_dict(_read_weights(folder / "policy.safetensors", player.policy.state_dict()))
+            player.policy.load_state_dict(weights)
             return Agent(player, config, str(name))
         observation_space = _channels_first(env).observation_space
         policy_class = PPO.policy_aliases[about["policy"]]
@@ -364,7 +379,7 @@ def _channels_first(env: VecEnv) -> VecEnv:
 def _read_about(folder: Path) -> dict[str, Any]:
     path = folder / "model.yaml"
     try:
-        about = yaml.safe_load(path.read_text(encoding="utf-8"))
+        about = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         about = None
     needed: dict[str, Any] = {"policy": str, "observation_shape": (list, dict), "n_actions": int, "steps": int}

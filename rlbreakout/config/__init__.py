@@ -19,6 +19,7 @@ from rlbreakout.config.schema import (
     with_values,
 )
 from rlbreakout.config.search import Choices, FloatRange, IntRange, TuningConfig
+from rlbreakout.config.text import read_yaml, to_yaml
 from rlbreakout.config.value import ExplorationConfig, OptimizerConfig, QNetworkConfig, ValueConfig
 
 __all__ = [
@@ -46,5 +47,7 @@ __all__ = [
     "installed_versions",
     "load_config",
     "parse_config",
+    "read_yaml",
+    "to_yaml",
     "with_values",
 ]

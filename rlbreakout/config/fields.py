@@ -39,6 +39,8 @@ def whole_number(value: Any) -> Any:
 
 Count = Annotated[int, BeforeValidator(whole_number), Field(ge=1)]
 CountOrZero = Annotated[int, BeforeValidator(whole_number), Field(ge=0)]
+Nodes = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=4_096)]
+"""Of a layer of a network, or filters; more than this is a mistake, or somebody's joke."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ScheduleNotation = float | str
 NAME = r"^\w[\w.\-]*$"

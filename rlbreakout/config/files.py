@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from rlbreakout.config.schema import Config
 from rlbreakout.config.search import SEARCH_TYPES
+from rlbreakout.config.text import read_yaml, to_yaml
 from rlbreakout.errors import UserError
 from rlbreakout.files import write_whole
 
@@ -31,7 +32,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     """
     path = Path(path)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"config {path} does not exist") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -57,7 +58,7 @@ def parse_config(data: dict[str, Any], source: str = "config") -> Config:
 
 def dump_config(config: Config, path: Path) -> None:
     """Write every value of `config`, defaults too, so that a later default changes nothing."""
-    write_whole(path, yaml.safe_dump(config.model_dump(), sort_keys=False))
+    write_whole(path, to_yaml(config.model_dump()))
 
 
 def flat(data: Mapping[str, Any], parent: str = "") -> dict[str, Any]:
@@ -73,7 +74,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
     if not equals or not key.strip():
         raise UserError(f"--set {override!r}: KEY=VALUE is needed, such as --set ppo.n_steps=128")
     try:
-        value = yaml.safe_load(text)
+        value = read_yaml(text)
     except yaml.YAMLError:
         raise UserError(f"--set {override!r}: the value is no valid YAML") from None
     *parents, last = key.strip().split(".")

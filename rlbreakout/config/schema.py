@@ -15,6 +15,7 @@ from rlbreakout.config.fields import (
     Count,
     CountOrZero,
     Fraction,
+    Nodes,
     Part,
     ScheduleNotation,
     check_env_id,
@@ -47,7 +48,7 @@ class EnvConfig(Part):
 
     id: str = "ALE/Breakout-v5"
     """One of BREAKOUT_IDS."""
-    n_envs: Count = 8
+    n_envs: Annotated[Count, Field(le=4_096)] = 8
     """Games that run side by side."""
     vec_env: Literal["dummy", "subproc", "fast"] = "dummy"
     """In training. dummy: one after the other in this process; subproc: each in a process of its own; fast: ale-py's
@@ -113,7 +114,7 @@ class ObservationConfig(Part):
 class NetworkConfig(Part):
     """Policy and value function. None: as Stable-Baselines3 has it."""
 
-    net_arch: Annotated[list[Count], Field(min_length=1)] | None = None
+    net_arch: Annotated[list[Nodes], Field(min_length=1, max_length=16)] | None = None
     """Nodes of the fully connected layers, the same for policy and value function, which share none of them."""
     activation: Literal["tanh", "relu"] | None = None
     """Of the fully connected layers."""

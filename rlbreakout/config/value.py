@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from rlbreakout.config.fields import Count, CountOrZero, Fraction, Part
+from rlbreakout.config.fields import Count, CountOrZero, Fraction, Nodes, Part
 from rlbreakout.errors import UserError
 
 Positive = Annotated[float, Field(gt=0)]
-Layers = Annotated[list[Count], Field(min_length=1)]
+Layers = Annotated[list[Nodes], Field(min_length=1, max_length=16)]
 
 
 class _Documented(Part):

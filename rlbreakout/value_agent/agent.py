@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
+import psutil
 import torch
 
-from rlbreakout.config import Config, OptimizerConfig, ValueConfig
+from rlbreakout.config import Config, OptimizerConfig, QNetworkConfig, ValueConfig
+from rlbreakout.errors import UserError
 from rlbreakout.value_agent import equations
-from rlbreakout.value_agent.memory import Batch, GameMemory, TransitionMemory
+from rlbreakout.value_agent.memory import MEGABYTE, Batch, GameMemory, TransitionMemory
 from rlbreakout.value_agent.network import QNetwork
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -49,7 +51,7 @@ class ValueAgent:
     It plays where SB3's policies play, in `rlbreakout.evaluate` and `rlbreakout.video`: `predict` draws one action in a
     hundred at random, or none if it is to be deterministic.
 
-    Raises UserError if a kernel does not fit into the pictures, or the memory not into this machine.
+    Raises UserError if a kernel does not fit into the pictures, or network or memory not into this machine.
     """
 
     def __init__(
@@ -70,8 +72,10 @@ class ValueAgent:
         stack = 1 if config.observation.frames_between else config.observation.frame_stack
         self.picture = (channels // stack, height, width)
         """Channels, height and width of what is new at every step."""
+        shape, n_actions = (channels, height, width), int(action_space.n)
+        check_size(self.settings.network, shape, n_actions)
         torch.manual_seed(config.seed)
-        networks = [QNetwork(self.settings.network, (channels, height, width), int(action_space.n)) for _ in range(2)]
+        networks = [QNetwork(self.settings.network, shape, n_actions) for _ in range(2)]
         self.policy, self.target = (network.to(self.device) for network in networks)
         self.target.requires_grad_(False)
         self.policy.optimizer = make_optimizer(self.policy, self.settings.optimizer)
@@ -183,6 +187,19 @@ class ValueAgent:
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.ascontiguousarray(array), device=self.device)
+
+
+def check_size(config: QNetworkConfig, shape: tuple[int, int, int], n_actions: int) -> None:
+    """Raise UserError, with the figures, if the network does not fit into the memory that is free on this machine:
+    its weights, those of the target network, their gradients, and two averages of them that the optimizer keeps."""
+    with torch.device("meta"):  # shapes without memory
+        weights = sum(part.numel() for part in QNetwork(config, shape, n_actions).parameters())
+    needed, free = 5 * 4 * weights / MEGABYTE, psutil.virtual_memory().available / MEGABYTE
+    if needed > free:
+        raise UserError(
+            f"value.network: {weights:,} weights take {needed:,.0f} MB in training, and {free:,.0f} MB are free on "
+            "this machine; allowed: fewer channels or hidden nodes, or larger strides"
+        )
 
 
 def channels_first(observations: np.ndarray) -> np.ndarray:
