@@ -11,6 +11,9 @@ from typing import NoReturn
 from rlbreakout import __version__
 from rlbreakout.errors import BAD_INPUT, INTERRUPTED, UserError
 
+MOST_WORKERS = 256
+"""Of `rlbreakout tune`: each is a process of its own."""
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -80,8 +83,8 @@ def _tune(args: argparse.Namespace) -> None:
 
     overrides = args.set if args.trials is None else [*args.set, f"tuning.trials={args.trials}"]
     config = load_config(args.config, overrides)
-    if args.workers < 1:
-        raise UserError(f"workers is {args.workers}; allowed: 1 or more")
+    if not 1 <= args.workers <= MOST_WORKERS:
+        raise UserError(f"workers is {args.workers}; allowed: 1 to {MOST_WORKERS}")
     if args.best < 1:
         raise UserError(f"best is {args.best}; allowed: 1 or more")
     from rlbreakout.tuning.storage import check_storage, storage_url

@@ -18,7 +18,7 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 from tqdm import tqdm
 
-from rlbreakout.config import Config, check_env_id, with_values
+from rlbreakout.config import Config, check_env_id, check_seed, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.files import write_whole
@@ -147,8 +147,7 @@ def evaluate(
     """
     if games < 1:
         raise UserError(f"games is {games}; allowed: 1 or more")
-    if seed < 0:
-        raise UserError(f"seed is {seed}; allowed: 0 or more")
+    check_seed(seed)
     env_id = check_env_id(env_id or agent.config.env.id)
     env = make_vec_env(agent.config, evaluation=True, env_id=env_id, n_envs=min(games, GAMES_AT_ONCE), seed=seed)
     start = time.perf_counter()

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import tyro
 
+from rlbreakout.config import check_seed
 from rlbreakout.errors import BAD_INPUT, INTERRUPTED, UserError
 from rlbreakout.files import write_whole
 from rlbreakout.runs import RUNS, folder_to_go_on_with, new_run_folder
@@ -49,6 +50,8 @@ def read_options(options: type[Options], description: str | None) -> Options:
             value = getattr(values, name, None)
             if value is not None and value < least:
                 raise UserError(f"--{name.replace('_', '-')} is {value}; allowed: {least} or more")
+    if (seed := getattr(values, "seed", None)) is not None:
+        check_seed(seed)
     return values
 
 

@@ -29,7 +29,7 @@ from stable_baselines3.common.preprocessing import is_image_space, is_image_spac
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv, VecTransposeImage
 
-from rlbreakout.config import Config, dump_config, load_config, read_yaml, to_yaml
+from rlbreakout.config import Config, check_seed, dump_config, load_config, read_yaml, to_yaml
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.files import new_folder, put_into_place, repair
@@ -300,7 +300,7 @@ def load_agent(name: str | Path, seed: int = 0, *, trust: bool = False) -> Agent
         return Agent(model, config, str(name))
     if str(name) == RANDOM:
         config = Config(name=RANDOM)
-        return Agent(RandomPlayer(n_actions=4, seed=seed), config, RANDOM)
+        return Agent(RandomPlayer(n_actions=4, seed=check_seed(seed)), config, RANDOM)
     folder = find_model(name)
     config = load_config(folder / "config.yaml")
     about = _read_about(folder)

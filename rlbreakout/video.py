@@ -6,7 +6,6 @@ pictures a second.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs
 
-from rlbreakout.config import BREAKOUT_IDS, Config, check_env_id
+from rlbreakout.config import BREAKOUT_IDS, Config, check_env_id, check_seed
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.evaluate import separate_randomness
@@ -32,6 +31,9 @@ FRAMES_PER_SECOND = 60
 ENDINGS = (".gif", ".mp4")
 VIEWS = ("screen", "agent", "both")
 MAX_CELLS = 36
+
+MOST_SECONDS = 3_600.0
+"""Of a recording: twice as long as the emulator plays a game at most."""
 
 CAPTION_HEIGHT = 14
 """Pixels above each game for its number and score."""
@@ -99,10 +101,9 @@ def record(
     """
     if view not in VIEWS:
         raise UserError(f"view {view!r} is not known; allowed: {', '.join(VIEWS)}")
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise UserError(f"seconds is {seconds:g}; allowed: above 0")
-    if seed < 0:
-        raise UserError(f"seed is {seed}; allowed: 0 or more")
+    if not 0 < seconds <= MOST_SECONDS:
+        raise UserError(f"seconds is {seconds:g}; allowed: above 0, at most {MOST_SECONDS:g}")
+    check_seed(seed)
     env_id = check_env_id(env_id or agent.config.env.id)
     speed = pictures_per_second(agent.config, env_id)
     env = make_vec_env(agent.config, evaluation=True, env_id=env_id, n_envs=rows * columns, seed=seed)

@@ -32,18 +32,26 @@ def run_python(
     command = [sys.executable, *arguments]
     if not CAN_FORK or (arguments[0].startswith("-") and arguments[0] != "-m"):
         return subprocess.run(command, cwd=cwd, env=dict(env), capture_output=True, text=True, timeout=timeout)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(IMPORTED_ONCE))
     with tempfile.TemporaryDirectory() as folder:
         output, errors = Path(folder, "stdout"), Path(folder, "stderr")
-        process = context.Process(target=become, args=(arguments, cwd, dict(env), output, errors))
-        process.start()
+        process = start_python(arguments, cwd, env, output, errors)
         process.join(timeout)
         if process.exitcode is None:
             process.kill()
             process.join()
             raise subprocess.TimeoutExpired(command, timeout, output.read_text(), errors.read_text())
         return subprocess.CompletedProcess(command, process.exitcode, output.read_text(), errors.read_text())
+
+
+def start_python(
+    arguments: list[str], cwd: Path, env: Mapping[str, str], output: Path, errors: Path
+) -> multiprocessing.context.ForkServerProcess:
+    """Start python with `arguments` from the fork server; what it prints goes to two files."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(IMPORTED_ONCE))
+    process = context.Process(target=become, args=(arguments, cwd, dict(env), output, errors))
+    process.start()
+    return process
 
 
 def become(arguments: list[str], cwd: Path, env: dict[str, str], output: Path, errors: Path) -> None:

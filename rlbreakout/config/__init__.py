@@ -4,7 +4,7 @@
 the key, what is wrong and what is allowed.
 """
 
-from rlbreakout.config.fields import BREAKOUT_IDS, check_env_id
+from rlbreakout.config.fields import BREAKOUT_IDS, check_env_id, check_seed
 from rlbreakout.config.files import dump_config, flat, installed_versions, load_config, parse_config
 from rlbreakout.config.schema import (
     MONO_MODES,
@@ -42,6 +42,7 @@ __all__ = [
     "TuningConfig",
     "ValueConfig",
     "check_env_id",
+    "check_seed",
     "dump_config",
     "flat",
     "installed_versions",

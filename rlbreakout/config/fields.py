@@ -39,12 +39,22 @@ def whole_number(value: Any) -> Any:
 
 Count = Annotated[int, BeforeValidator(whole_number), Field(ge=1)]
 CountOrZero = Annotated[int, BeforeValidator(whole_number), Field(ge=0)]
+MOST_SEED = 2_000_000_000
+"""Seeds of single environments are counted on from here, and the emulator takes 31 bits."""
+Seed = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MOST_SEED)]
 Nodes = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=4_096)]
 """Of a layer of a network, or filters; more than this is a mistake, or somebody's joke."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ScheduleNotation = float | str
 NAME = r"^\w[\w.\-]*$"
 """What a folder may be called."""
+
+
+def check_seed(seed: int) -> int:
+    """Return `seed`, or raise UserError if it is below 0 or above MOST_SEED."""
+    if not 0 <= seed <= MOST_SEED:
+        raise UserError(f"seed is {seed}; allowed: 0 to {MOST_SEED}")
+    return seed
 
 
 def check_env_id(env_id: str) -> str:

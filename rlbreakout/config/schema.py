@@ -18,6 +18,7 @@ from rlbreakout.config.fields import (
     Nodes,
     Part,
     ScheduleNotation,
+    Seed,
     check_env_id,
     whole_number,
 )
@@ -162,7 +163,7 @@ class EvaluationConfig(Part):
     """Always the likeliest action (greedy), or drawn from the policy (sampled)."""
     env_id: str | None = None
     """None: the id that is trained on."""
-    seed: CountOrZero | None = None
+    seed: Seed | None = None
     """None: the seed of the run + 1000. Every evaluation plays the games of this seed again."""
 
     @field_validator("env_id")
@@ -177,7 +178,7 @@ class Config(Part):
     lesson: Annotated[str, Field(pattern=NAME)] = "custom"
     """The lesson folder that it belongs to: its run folders are runs/<lesson>/<name>."""
     name: Annotated[str, Field(pattern=NAME)] = "run"
-    seed: CountOrZero = 0
+    seed: Seed = 0
     steps: Count = 1_000_000
     """Agent steps, summed over all environments. Training ends with the rollout that reaches them."""
     env: EnvConfig = Field(default_factory=EnvConfig)

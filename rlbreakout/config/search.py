@@ -129,7 +129,7 @@ class TuningConfig(Part):
 
     search: Annotated[dict[str, SearchRange], Field(min_length=1)]
     """Hyperparameters by their place in the config, such as ppo.learning_rate."""
-    trials: Count = 40
+    trials: Annotated[Count, Field(le=100_000)] = 40
     """Finished trials that the study ends with, pruned ones among them."""
     objective: Literal["mean", "median", "lower_quartile"] = "mean"
     """What a trial is worth: this of the scores of its whole games, in points, at the end of the training."""

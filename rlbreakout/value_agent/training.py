@@ -266,6 +266,7 @@ class Training:
             if new:
                 writer.writerow(METRICS)
             writer.writerow([_cell(values[name]) for name in METRICS])
+        self._writer.flush()  # what a killed process has not written is lost
         return {name: f"{values[name]:.3g}" for name in ("score", "epsilon", "loss")}
 
     def evaluate(self, env: VecEnv) -> Evaluation:
@@ -273,6 +274,7 @@ class Training:
         result = evaluate_on_the_way(self.agent, self.config, env)
         for tag, value in result.scalars().items():
             self._writer.add_scalar(tag, value, self.agent.num_timesteps)
+        self._writer.flush()
         append_evaluation(self.folder, self.agent.num_timesteps, result)
         if result.mean > self._best:
             self._best = result.mean
