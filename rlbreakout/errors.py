@@ -1,7 +1,10 @@
 """The one exception for a learner's mistakes: it names what is wrong and what is allowed."""
 
+import errno
 import importlib.util
 
+FAILED = 1
+"""Exit status when the machine could not do what was asked, such as write to a full disk."""
 BAD_INPUT = 2
 """Exit status for a learner's mistake."""
 INTERRUPTED = 130
@@ -10,6 +13,25 @@ INTERRUPTED = 130
 
 class UserError(ValueError):
     """Bad input. The command and the lessons print it as one line and exit with status 2."""
+
+
+class DiskError(Exception):
+    """The disk is full or cannot be written. The command and the lessons print it as a line and exit with status 1."""
+
+
+DISK_ERRORS = tuple(
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO") if hasattr(errno, name)
+)
+"""Of OSError: the disk's, not the program's."""
+
+
+def disk_error(error: BaseException) -> str | None:
+    """What an error says about the disk in one line, or None if it is about something else."""
+    if isinstance(error, DiskError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        return f"{error.filename or 'a file'} cannot be written: {error.strerror}"
+    return None
 
 
 def require_extra(module: str, extra: str) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rlbreakout.config import Config
-from rlbreakout.errors import INTERRUPTED
+from rlbreakout.errors import INTERRUPTED, DiskError, disk_error
 
 
 @contextmanager
@@ -17,7 +17,10 @@ def saved_at_the_end(
     save: Callable[[], object], steps: Callable[[], int], config: Config, folder: Path, *, resumable: bool = True
 ) -> Iterator[None]:
     """Call `save`, which writes `last/` in `folder`, at the end, and after Ctrl-C too: then say after how many agent
-    `steps` and how to resume, and exit with 130, or, if nobody will resume it, leave the interrupt as it is."""
+    `steps` and how to resume, and exit with 130, or, if nobody will resume it, leave the interrupt as it is.
+
+    Raises DiskError, which names the last good checkpoint, if the disk is full or cannot be written.
+    """
     try:
         yield
         save()
@@ -33,6 +36,12 @@ def saved_at_the_end(
             flush=True,
         )
         raise SystemExit(INTERRUPTED) from None
+    except OSError as error:
+        if (message := disk_error(error)) is None:
+            raise
+        last = folder / "last"
+        kept = f"the last good checkpoint is {last}" if last.is_dir() else "there was no checkpoint yet"
+        raise DiskError(f"{message}, so training stopped after {steps():,} agent steps; {kept}") from None
 
 
 @contextmanager

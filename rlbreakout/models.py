@@ -12,6 +12,9 @@ A model folder holds
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +35,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecTransposeImage
 from rlbreakout.config import Config, check_seed, dump_config, load_config, read_yaml, to_yaml
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
-from rlbreakout.files import new_folder, put_into_place, repair
+from rlbreakout.files import new_folder, put_into_place, repair, write_whole
 from rlbreakout.sb3_zip import load_zip, refuse
 from rlbreakout.schedules import parse_schedule
 from rlbreakout.value_agent.agent import ValueAgent
@@ -247,11 +250,8 @@ class Trained(Protocol):
 def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[str, int] | None = None) -> Path:
     """Write `model` to `folder` and return it. What was there before stays until the new one is whole on the disk.
 
-    `counters` are what else is counted in its training.
+    `counters` are what else is counted in its training. Raises OSError if it cannot be written; what was there stays.
     """
-    new = new_folder(folder)
-    save_file(_contiguous(model.policy.state_dict()), new / "policy.safetensors")
-    save_file(_flatten(model.policy.optimizer.state_dict()["state"]), new / "optimizer.safetensors")
     about = {
         "algorithm": config.algorithm,
         "policy": config.policy,
@@ -260,9 +260,26 @@ def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[s
         "steps": model.num_timesteps,
         **({"counters": dict(counters)} if counters else {}),
     }
-    (new / "model.yaml").write_text(to_yaml(about), encoding="utf-8")
-    dump_config(config, new / "config.yaml")
+    new = new_folder(folder)
+    try:
+        _write_tensors(_contiguous(model.policy.state_dict()), new / "policy.safetensors")
+        _write_tensors(_flatten(model.policy.optimizer.state_dict()["state"]), new / "optimizer.safetensors")
+        write_whole(new / "model.yaml", to_yaml(about))
+        dump_config(config, new / "config.yaml")
+    except OSError:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
     return put_into_place(folder)
+
+
+def _write_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Raises OSError where safetensors has an error of its own for it."""
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        if (number := re.search(r"os error (\d+)", str(error))) is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
 
 
 def has_model(folder: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -142,7 +143,8 @@ def learn(
                 progress_bar=progress_bar,
             )
     finally:
-        model.logger.close()
+        with suppress(OSError):  # a full disk has been told of already
+            model.logger.close()
         if model.env is not None:
             model.env.close()
 

@@ -1,0 +1,57 @@
+"""A full disk: the training says so and ends, and what was saved before stays as it was."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rlbreakout.config import load_config
+from rlbreakout.models import load_agent, trained_steps
+from tests.conftest import ROOT, SCRIPTS, TINY, rlbreakout, run_command
+
+VALUE = ("env.n_envs=2", "value.network.hidden=[400]", "value.memory_size=1000", "value.start_training=50")
+MEGABYTES = {"2.3_zoo": 45, "5.3_dqn": 30}
+"""Enough for the first checkpoint, and not for the second."""
+
+
+@pytest.fixture
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A file system of so many megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={request.param}m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("cannot make a small disk here: that takes root on Linux")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize(("name", "disk"), MEGABYTES.items(), indirect=["disk"])
+def test_a_training_on_a_full_disk_says_so_and_keeps_its_last_checkpoint(name: str, disk: Path) -> None:
+    settings = (*TINY, "checkpoint_every=64") if name == "2.3_zoo" else (*VALUE, "checkpoint_every=64")
+    options = [part for setting in (*settings, "steps=2000", "evaluation.every=0") for part in ("--set", setting)]
+    folder = disk / "run"
+    done = rlbreakout("train", ROOT / "configs" / f"{name}.yaml", *options, "--run-dir", folder)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    line = done.stderr.strip().splitlines()[-1]
+    assert "No space left on device, so training stopped after" in line
+    assert f"the last good checkpoint is {folder / 'last'}" in line
+    assert load_agent(folder / "last").player is not None and trained_steps(folder / "last") >= 64
+    assert load_config(folder / "config.yaml").steps == 2000
+    assert not list(folder.rglob("*.new")) and not list(folder.rglob(".*.part*"))
+
+
+@pytest.mark.parametrize("disk", [1], indirect=True)
+def test_a_lesson_and_a_gif_on_a_full_disk_end_in_one_line(disk: Path, tiny_run: Path) -> None:
+    (disk / "ballast").write_bytes(bytes(1_000_000))
+    lesson = run_command(SCRIPTS["1.2_wrapper"], "--steps", "150", "--run-dir", disk / "run")
+    gif = rlbreakout("gif", tiny_run, "--out", disk / "x.gif", "--seconds", "10")
+    for done in (lesson, gif):
+        assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+        assert "cannot be written: No space left on device" in done.stderr.strip().splitlines()[-1]
+    assert not (disk / "x.gif").exists()
