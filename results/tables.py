@@ -99,7 +99,7 @@ def path_of_lessons() -> str:
         scored = f"{result['mean']:.1f} ({result['games']} games, seed {result['seed']}, `{result['env_id']}`, sampled)"
         took = f"{run['training']['minutes']:.0f} min{' on one' if number == '3.3' else ''}"
         rows.append([f"[{number}](lessons/3_obswrapper/README.md)", text, scored, took, gif(f"{video}_agent")])
-    rows += rows_of_lesson_4()
+    rows += rows_of_lesson_4() + rows_of_lesson_5()
     return table(["lesson", "what it teaches", "measured score (points a game)", "time on two cores", "gif"], rows)
 
 
@@ -451,5 +451,6 @@ TABLES = {
         one_difference,
         short_and_long,
         tuned,
+        published_and_mended,
     )
 }

@@ -61,14 +61,29 @@ speed = pictures_per_second(agent.config, agent.config.env.id)
 env = make_vec_env(agent.config, evaluation=True, n_envs=1, seed=options.seed)
 observations, done, score = env.reset(), False, 0.0
 screens, views, values, scores = list[np.ndarray](), list[np.ndarray](), list[np.ndarray](), list[float]()
+lives = list[int]()
 while not done and len(screens) < options.seconds * speed:
     values.append(agent.player.q_values(np.asarray(observations))[0])
     screens.append(next(screen for screen in env.get_images() if screen is not None))
     views.append(agent_views(observations, agent.config)[0])
     scores.append(score)
-    observations, (reward,), (done,), _ = env.step(np.array([values[-1].argmax()]))
+    observations, (reward,), (done,), (info,) = env.step(np.array([values[-1].argmax()]))
     score += float(reward)
+    lives.append(info["lives"])
 env.close()
+
+# %% What does it expect, and when? The best action's value around a hit, and at the end of a life.
+expected = np.max(values, axis=1)
+hit = np.flatnonzero(np.diff(scores) > 0)
+missed = np.flatnonzero(np.diff(lives) < 0) + 1
+moments = {
+    "at a hit": hit,
+    "a step after it": hit + 1,
+    "a second before a lost life": missed - 15,
+    "at its end": missed,
+}
+expects = {name: float(expected[steps[steps >= 0]].mean()) if len(steps) else None for name, steps in moments.items()}
+print("\nit expects " + ", ".join(f"{value:.2f} {name}" for name, value in expects.items() if value is not None))
 
 # %% Draw it: the screen, what the agent sees, and a bar for each action. The best one is yellow.
 highest = max(float(np.max(values)), 1e-6)
@@ -103,5 +118,6 @@ finish(
     scores=result.scores,
     sticky=sticky.facts(),
     frames=options.steps * config.frames_a_step,
+    expects=expects,
     look_at="q_values.gif, then python lessons/5_value_agent/5.4_on_policy_off_policy.py",
 )
