@@ -82,7 +82,7 @@ def test_a_greedy_agent_that_bounces_the_ball_for_ever_is_counted_not_waited_for
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Half a game without a point is enough here to be called stalled: a real one takes 5,000 agent steps.
-    monkeypatch.setattr("rlbreakout.envs.StalledGame.__init__.__defaults__", (15,))
+    monkeypatch.setattr("rlbreakout.envs.STALLED_AFTER", 15)
     result = evaluate(load_agent("random"), games=4)
     assert result.stalled == 4 and result.games == 4
 
