@@ -168,14 +168,19 @@ def evaluations_file(folder: Path) -> Path:
 
 def append_evaluation(folder: Path, steps: int, result: Evaluation) -> None:
     """Add a line to the `evaluations.csv` of a run folder. It holds nothing that depends on the time it took."""
-    path = evaluations_file(folder)
+    values = [getattr(result, column) for column in COLUMNS[1:]]
+    cells = [steps, *(f"{value:.4g}" if isinstance(value, float) else value for value in values)]
+    append_row(evaluations_file(folder), COLUMNS, cells)
+
+
+def append_row(path: Path, columns: Sequence[str], cells: Sequence[Any]) -> None:
+    """Add a row to a CSV file, below its `columns` if it is new."""
     new = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         if new:
-            writer.writerow(COLUMNS)
-        values = [getattr(result, column) for column in COLUMNS[1:]]
-        writer.writerow([steps, *(f"{value:.4g}" if isinstance(value, float) else value for value in values)])
+            writer.writerow(columns)
+        writer.writerow(cells)
 
 
 def read_evaluations(folder: Path) -> list[dict[str, str]]:
@@ -196,14 +201,14 @@ def forget_rows_after(path: Path, steps: int) -> None:
     """Drop the rows of a CSV file, such as `evaluations.csv`, that a resumed training will write again."""
     if not path.exists():
         return
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows, columns = list(reader), reader.fieldnames or ()
+    before = path.read_text(encoding="utf-8")
+    reader = csv.DictReader(io.StringIO(before))
+    rows, columns = list(reader), reader.fieldnames or ()
     if "steps" not in columns:  # cut off in its first line
         path.unlink()
         return
     kept = [row for row in rows if _is_whole(row) and int(row["steps"]) <= steps]
-    if len(kept) < len(rows) or not path.read_text(encoding="utf-8").endswith("\n"):
+    if len(kept) < len(rows) or not before.endswith("\n"):
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()

@@ -39,9 +39,15 @@ def saved_at_the_end(
     except OSError as error:
         if (message := disk_error(error)) is None:
             raise
-        last = folder / "last"
-        kept = f"the last good checkpoint is {last}" if last.is_dir() else "there was no checkpoint yet"
-        raise DiskError(f"{message}, so training stopped after {steps():,} agent steps; {kept}") from None
+        raise DiskError(
+            f"{message}, so training stopped after {steps():,} agent steps; {what_is_kept(folder)}"
+        ) from None
+
+
+def what_is_kept(folder: Path) -> str:
+    """Where the last good checkpoint of a run is, for who is told that its training has stopped."""
+    last = folder / "last"
+    return f"the last good checkpoint is {last}" if last.is_dir() else "there was no checkpoint yet"
 
 
 @contextmanager

@@ -5,7 +5,6 @@ A run folder holds what that of PPO holds, and `metrics.csv`: a row every LOG_EV
 
 from __future__ import annotations
 
-import csv
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.vec_env import VecEnv
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from rlbreakout.callbacks import (
     CHECKPOINT_SECONDS,
     append_evaluation,
+    append_row,
     evaluations_file,
     forget_rows_after,
     read_evaluations,
@@ -29,7 +29,7 @@ from rlbreakout.config import Config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.evaluate import Evaluation, evaluate_on_the_way, evaluation_env
-from rlbreakout.interrupts import saved_at_the_end
+from rlbreakout.interrupts import saved_at_the_end, what_is_kept
 from rlbreakout.memory import keep_freed_memory
 from rlbreakout.models import Agent, read_counters, restore, save_model
 from rlbreakout.value_agent.agent import Learned, ValueAgent, channels_first
@@ -54,9 +54,8 @@ def learn(config: Config, folder: Path, *, resume: bool = False, progress_bar: b
     """
     env = make_vec_env(config, monitor_dir=folder, append_to_monitor=resume)
     try:
-        agent = ValueAgent(
-            config, env.observation_space, env.action_space, n_envs=env.num_envs, device=device_of(config)
-        )
+        device = get_device(config.device)
+        agent = ValueAgent(config, env.observation_space, env.action_space, n_envs=env.num_envs, device=device)
         if resume:
             restore(agent, folder / "last")
             counters = read_counters(folder / "last")
@@ -71,13 +70,6 @@ def learn(config: Config, folder: Path, *, resume: bool = False, progress_bar: b
     finally:
         env.close()
     return agent
-
-
-def device_of(config: Config) -> torch.device:
-    """The config's device; auto is the fastest that this machine has."""
-    if config.device != "auto":
-        return torch.device(config.device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def save(agent: ValueAgent, folder: Path) -> Path:
@@ -225,11 +217,9 @@ class Training:
             agent.reset_target()
 
     def _stop(self, loss: float) -> None:
-        last = self.folder / "last"
-        kept = f"the last good checkpoint is {last}" if last.exists() else "there was no checkpoint yet"
         raise UserError(
-            f"the loss is {loss} at agent step {self.agent.num_timesteps:,}, so training stopped; {kept}. "
-            "Try a smaller value.optimizer.learning_rate or reward"
+            f"the loss is {loss} at agent step {self.agent.num_timesteps:,}, so training stopped; "
+            f"{what_is_kept(self.folder)}. Try a smaller value.optimizer.learning_rate or reward"
         )
 
     def log(self) -> dict[str, str]:
@@ -259,13 +249,7 @@ class Training:
         for name, tag in tags.items():
             if np.isfinite(values[name]):
                 self._writer.add_scalar(tag, values[name], agent.num_timesteps)
-        path = self.folder / METRICS_FILE
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow(METRICS)
-            writer.writerow([_cell(values[name]) for name in METRICS])
+        append_row(self.folder / METRICS_FILE, METRICS, [_cell(values[name]) for name in METRICS])
         self._writer.flush()  # what a killed process has not written is lost
         return {name: f"{values[name]:.3g}" for name in ("score", "epsilon", "loss")}
 
