@@ -190,7 +190,7 @@ def test_games_are_learned_from_whole() -> None:
     agent = ValueAgent(small_config(memory="games", targets="returns", punishment=-10.0), SCREEN, TWO_ACTIONS)
     assert isinstance(agent.memory, GameMemory)
     pictures = np.zeros((3, 1, 4, 4), dtype=np.uint8)
-    agent.memory.add(Game(pictures, np.array([0, 1, 0]), np.array([0.0, 1.0, 0.0]), 1.0, False))
+    agent.memory.add(Game(pictures, np.array([0, 1, 0]), np.array([0.0, 1.0, 0.0]), 1.0))
     assert math.isfinite(agent.learn().loss) and agent.updates == 1
 
 

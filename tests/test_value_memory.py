@@ -8,7 +8,7 @@ from rlbreakout.config import Config, EnvConfig, ObservationConfig
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.value_agent.agent import channels_first
-from rlbreakout.value_agent.memory import Game, GameMemory, NothingToLearnYet, TransitionMemory
+from rlbreakout.value_agent.memory import Game, GameMemory, NothingToLearnYet, TransitionMemory, game_values
 from rlbreakout.value_agent.sum_tree import SumTree
 
 HALF_TRIMMED = (1, 87, 72)
@@ -172,15 +172,17 @@ def test_a_memory_that_does_not_fit_is_refused_with_the_figure(monkeypatch):
 # Whole games
 
 
-def game(numbers, *, score=1.0, rewards=None, truncated=False):
+def game(numbers, *, score=1.0, rewards=None, truncated=False, use_returns=True, discount=0.95, punishment=0.0):
     pictures = np.array(numbers, dtype=np.uint8).reshape(-1, 1, 1, 1)
     rewards = np.zeros(len(numbers)) if rewards is None else np.array(rewards)
-    return Game(pictures, np.zeros(len(numbers), dtype=int), rewards, score, truncated)
+    settings = {"use_returns": use_returns, "discount": discount, "punishment": punishment}
+    values = game_values(rewards, truncated=truncated, **settings)
+    return Game(pictures, np.zeros(len(numbers), dtype=int), values, score)
 
 
 def test_a_minibatch_of_games_is_all_of_their_steps_in_order():
-    memory = GameMemory(10, stack=2, discount=0.5, punishment=-2.0)
-    memory.add(game([1, 2, 3], rewards=[0, 0, 4]))
+    memory = GameMemory(10, stack=2)
+    memory.add(game([1, 2, 3], rewards=[0, 0, 4], discount=0.5, punishment=-2.0))
     batch = memory.sample(5)
     assert batch.states.reshape(3, 2).tolist() == [[0, 1], [1, 2], [2, 3]]
     assert batch.next_states.reshape(3, 2).tolist()[:2] == [[1, 2], [2, 3]]
@@ -189,11 +191,11 @@ def test_a_minibatch_of_games_is_all_of_their_steps_in_order():
 
 
 def test_rewards_instead_of_returns_and_no_punishment_for_a_game_that_was_cut_off():
-    memory = GameMemory(10, punishment=-2.0, use_returns=False)
-    memory.add(game([1, 2], rewards=[1, 4]))
+    memory = GameMemory(10)
+    memory.add(game([1, 2], rewards=[1, 4], punishment=-2.0, use_returns=False))
     assert memory.sample(1).rewards.tolist() == [1.0, 2.0]
-    memory = GameMemory(10, punishment=-2.0, use_returns=False)
-    memory.add(game([1, 2], rewards=[1, 4], truncated=True))
+    memory = GameMemory(10)
+    memory.add(game([1, 2], rewards=[1, 4], truncated=True, punishment=-2.0, use_returns=False))
     assert memory.sample(1).rewards.tolist() == [1.0, 4.0]
 
 
@@ -212,7 +214,7 @@ def test_the_oldest_games_are_forgotten_by_number_and_by_bytes():
     memory = GameMemory(100, megabytes=1)
     large = np.zeros((50, 1, 100, 100), dtype=np.uint8)
     for _ in range(5):
-        memory.add(Game(large, np.zeros(50, dtype=int), np.zeros(50), 1.0, False))
+        memory.add(Game(large, np.zeros(50, dtype=int), np.zeros(50), 1.0))
     assert len(memory) == 2 and memory.nbytes == 1_000_000
     with pytest.raises(NothingToLearnYet):
         GameMemory(3).sample(1)

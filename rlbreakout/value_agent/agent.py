@@ -238,9 +238,6 @@ def make_memory(
         stack=stack,
         minimum_reward=settings.minimum_reward,
         remember_fraction=settings.remember_fraction,
-        discount=settings.discount,
-        punishment=settings.punishment,
-        use_returns=settings.targets == "returns",
         megabytes=settings.memory_megabytes,
         seed=config.seed,
     )

@@ -257,11 +257,10 @@ class Game(NamedTuple):
     pictures: np.ndarray
     """The newest pictures seen before each step, (T, channels, height, width) uint8."""
     actions: np.ndarray
-    rewards: np.ndarray
+    values: np.ndarray
+    """What is learned from each step: see `game_values`."""
     score: float
     """Points."""
-    truncated: bool
-    """Cut off, not lost."""
 
 
 class GameMemory:
@@ -277,15 +276,11 @@ class GameMemory:
         stack: int = 1,
         minimum_reward: float = 0.0,
         remember_fraction: float = 1.0,
-        discount: float = 0.95,
-        punishment: float = 0.0,
-        use_returns: bool = True,
         megabytes: int = 4_000,
         seed: int = 0,
     ) -> None:
         self.size, self.stack, self.megabytes = size, stack, megabytes
         self.minimum_reward, self.remember_fraction = minimum_reward, remember_fraction
-        self.discount, self.punishment, self.use_returns = discount, punishment, use_returns
         self._games: deque[Game] = deque()
         self._random = np.random.default_rng(seed)
         self.nbytes = 0
@@ -314,11 +309,10 @@ class GameMemory:
         ends = np.zeros(len(states), dtype=np.float32)
         last = np.cumsum([len(game.actions) for game in games]) - 1
         ends[last] = 1
-        values = [game_values(game, self.use_returns, self.discount, self.punishment) for game in games]
         return Batch(
             states,
             np.concatenate([game.actions for game in games]).astype(np.int64),
-            np.concatenate(values).astype(np.float32),
+            np.concatenate([game.values for game in games]).astype(np.float32),
             np.roll(states, -1, axis=0),  # what follows the last step of a game is worth nothing
             ends,
             np.ones(len(states), dtype=np.float32),
@@ -326,12 +320,15 @@ class GameMemory:
         )
 
 
-def game_values(game: Game, use_returns: bool, discount: float, punishment: float) -> np.ndarray:
-    """What is learned from each step of a game: its return, or its reward; a lost game is punished after its end."""
-    last = 0.0 if game.truncated else punishment
+def game_values(
+    rewards: np.ndarray, *, truncated: bool, use_returns: bool, discount: float, punishment: float
+) -> np.ndarray:
+    """What is learned from each step of a game, `(T,)`: its return, or its reward. A lost game, so one not cut off
+    (`truncated`), is punished after its end."""
+    last = 0.0 if truncated else punishment
     if use_returns:
-        return returns(game.rewards, discount, last)
-    values = game.rewards.astype(np.float32)
+        return returns(rewards, discount, last)
+    values = rewards.astype(np.float32)
     values[-1] += last
     return values
 

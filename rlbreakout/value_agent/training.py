@@ -33,8 +33,7 @@ from rlbreakout.interrupts import saved_at_the_end, what_is_kept
 from rlbreakout.memory import keep_freed_memory
 from rlbreakout.models import Agent, read_counters, restore, save_model
 from rlbreakout.value_agent.agent import Learned, ValueAgent, channels_first
-from rlbreakout.value_agent.equations import returns
-from rlbreakout.value_agent.memory import Game, GameMemory, NothingToLearnYet, TransitionMemory
+from rlbreakout.value_agent.memory import Game, GameMemory, NothingToLearnYet, TransitionMemory, game_values
 from rlbreakout.video import record, write_video
 
 LOG_EVERY = 2_000
@@ -189,13 +188,20 @@ class Training:
                 self._episodes[number] = _Episode()
 
     def _game_over(self, number: int, score: float, truncated: bool) -> None:
-        memory, episode = self.agent.memory, self._episodes[number]
+        memory, episode, settings = self.agent.memory, self._episodes[number], self.settings
+        if not episode.rewards:  # transitions that are learned from with their rewards are in the memory already
+            return
+        values = game_values(
+            np.array(episode.rewards),
+            truncated=truncated,
+            use_returns=settings.targets == "returns",
+            discount=settings.discount,
+            punishment=settings.punishment,
+        )
         if isinstance(memory, GameMemory):
-            pictures, actions = np.stack(episode.pictures), np.array(episode.actions)
-            memory.add(Game(pictures, actions, np.array(episode.rewards), score, truncated))
-        elif isinstance(memory, TransitionMemory) and self.settings.targets == "returns":
-            last = 0.0 if truncated else self.settings.punishment
-            memory.complete(number, returns(np.array(episode.rewards), self.settings.discount, last))
+            memory.add(Game(np.stack(episode.pictures), np.array(episode.actions), values, score))
+        elif isinstance(memory, TransitionMemory):
+            memory.complete(number, values)
 
     def train(self, before: int, now: int, since_the_start: int) -> None:
         """The training calls and copies of the network that fall between two counts, of games or of agent steps.
