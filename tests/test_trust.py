@@ -7,9 +7,11 @@ import pickle
 import shutil
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
+import psutil
 import pytest
 import yaml
 from stable_baselines3 import A2C, PPO
@@ -18,7 +20,8 @@ from rlbreakout.config import load_config, read_yaml, to_yaml
 from rlbreakout.errors import UserError
 from rlbreakout.evaluate import evaluate
 from rlbreakout.models import find_model, load_agent
-from tests.conftest import rlbreakout
+from rlbreakout.train import train
+from tests.conftest import ROOT, rlbreakout
 
 
 class Hostile:
@@ -174,11 +177,13 @@ def test_what_is_written_as_yaml_can_be_read() -> None:
     assert read_yaml(to_yaml(data)) == data
 
 
-def test_a_network_that_fits_nowhere_is_refused_before_it_is_made(tmp_path: Path) -> None:
-    done = rlbreakout(
-        *("train", Path("configs/5.3_dqn.yaml").absolute(), "--run-dir", tmp_path / "run"),
-        *("--set", "value.network.hidden=[4096, 4096]", "--set", "value.network.channels=[4096, 4096, 4096]"),
-    )
-    assert done.returncode == 2 and not list(tmp_path.glob("run/last"))
-    (line,) = done.stderr.strip().splitlines()
-    assert "value.network: " in line and "MB are free on this machine" in line
+def test_a_network_that_does_not_fit_is_refused_before_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    big = ("value.network.hidden=[4096, 4096]", "value.network.channels=[4096, 4096, 4096]")
+    config = load_config(ROOT / "configs" / "5.3_dqn.yaml", [*big, "value.memory_size=1000"])
+    free = SimpleNamespace(available=8_000 * 1e6)  # whatever the machine that runs this has
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    with pytest.raises(UserError, match=r"value\.network: .* weights take .* MB .* 8,000 MB are free on this machine"):
+        train(config, tmp_path / "run", progress_bar=False)
+    assert not list(tmp_path.glob("run/last"))
