@@ -8,6 +8,7 @@ The order of the wrappers, from the emulator outwards:
 | random start, frame skip       | outside of Monitor    | inside of Monitor      |
 | lost life ends the episode     | as the config says    | never                  |
 | launching the ball             | as the config says    | after every lost life  |
+| a game of 864 points ends      | no                    | yes                    |
 | stalled games are truncated    | no                    | yes                    |
 | what the agent sees            | as the config says    | as the config says     |
 | clipped reward                 | as the config says    | never                  |
@@ -39,7 +40,14 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv,
 from rlbreakout.config import BREAKOUT_IDS, Config, EnvConfig, check_env_id
 from rlbreakout.observation import Observer
 from rlbreakout.vec_env import MONITOR_NAME, BreakoutVecEnv, HeldActions, VecObservation
-from rlbreakout.wrappers import STALLED_AFTER, ConfiguredObservation, LaunchBall, LifeIsEpisode, StalledGame
+from rlbreakout.wrappers import (
+    STALLED_AFTER,
+    CompleteGame,
+    ConfiguredObservation,
+    LaunchBall,
+    LifeIsEpisode,
+    StalledGame,
+)
 
 VEC_ENVS: dict[str, type[DummyVecEnv | SubprocVecEnv]] = {"dummy": DummyVecEnv, "subproc": SubprocVecEnv}
 
@@ -96,12 +104,13 @@ def training_game(env: gym.Env, config: EnvConfig) -> gym.Env:
 
 
 def evaluation_game(env: gym.Env, config: EnvConfig, steps_held: int = 1) -> gym.Env:
-    """What evaluation puts between emulator and Monitor: whole games, the ball launched, stalled games truncated.
+    """What evaluation puts between emulator and Monitor: whole games, the ball launched, complete and stalled games
+    ended.
 
     `steps_held` is for how many of its steps HeldActions holds an action of the agent: a game is stalled after so many
     agent steps, not after so many of these.
     """
-    game = LaunchBall(_hold_actions(_random_start(env, config), config))
+    game = CompleteGame(LaunchBall(_hold_actions(_random_start(env, config), config)))
     return StalledGame(game, patience=STALLED_AFTER * steps_held)
 
 

@@ -44,7 +44,12 @@ BRICK_ROWS = (
     BrickRow("green", 81, 1),
     BrickRow("blue", 87, 1),
 )
-"""From the top down. One wall is worth 18 x (7 + 7 + 4 + 4 + 1 + 1) = 432 points, and there are two walls."""
+"""From the top down."""
+WALL_POINTS = BRICKS_IN_A_ROW * sum(row.points for row in BRICK_ROWS)
+"""18 x (7 + 7 + 4 + 4 + 1 + 1) = 432. At this score, and at no other, a new wall comes when the ball is back at the
+paddle, so there are two."""
+MOST_POINTS = 2 * WALL_POINTS
+"""864: after it there is nothing left to score, and the game goes on."""
 BRICKS_TOP, BRICKS_BOTTOM = BRICK_ROWS[0].top, BRICK_ROWS[-1].top + BRICK_HEIGHT
 
 PADDLE_TOP, PADDLE_HEIGHT = 189, 4

@@ -32,7 +32,7 @@ from rlbreakout.observation import (
     trim,
 )
 from rlbreakout.observation import half as max_pooled
-from rlbreakout.screen import HEIGHT, WIDTH
+from rlbreakout.screen import HEIGHT, MOST_POINTS, WIDTH
 
 BALL_ROW_RAM = 101
 """RAM address of the ball's row, 0 while no ball is in play (Anand et al. 2019, https://arxiv.org/abs/1906.08226)."""
@@ -104,6 +104,27 @@ class StalledGame(gym.Wrapper, RecordConstructorArgs):
         self._steps_without_points = 0 if reward else self._steps_without_points + 1
         stalled = self._steps_without_points >= self.patience and not terminated
         return observation, reward, terminated, truncated or stalled, {**info, "stalled": stalled}
+
+
+class CompleteGame(gym.Wrapper, RecordConstructorArgs):
+    """End a game in which all MOST_POINTS points are scored: the ball goes on, and no brick comes any more.
+
+    Put it where rewards are points, inside of StalledGame.
+    """
+
+    def __init__(self, env: gym.Env) -> None:
+        RecordConstructorArgs.__init__(self)
+        gym.Wrapper.__init__(self, env)
+        self._score = 0.0
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        self._score = 0.0
+        return self.env.reset(**kwargs)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self._score += float(reward)
+        return observation, reward, terminated or self._score >= MOST_POINTS, truncated, info
 
 
 class LifeIsEpisode(gym.Wrapper, RecordConstructorArgs):

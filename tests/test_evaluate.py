@@ -1,16 +1,29 @@
 import json
 import random
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 
+from rlbreakout import envs
+from rlbreakout.config import Config, with_values
 from rlbreakout.errors import UserError
-from rlbreakout.evaluate import Evaluation, bootstrap_interval, evaluate, evaluate_once, separate_randomness
-from rlbreakout.models import RandomPlayer, load_agent
+from rlbreakout.evaluate import (
+    Evaluation,
+    bootstrap_interval,
+    evaluate,
+    evaluate_once,
+    play_games,
+    separate_randomness,
+)
+from rlbreakout.models import Player, RandomPlayer, load_agent
+from rlbreakout.observation import COORDINATES, LEFT, NOOP, RIGHT
+from rlbreakout.screen import MOST_POINTS, WIDTH
+from rlbreakout.wrappers import STALLED_AFTER, CompleteGame
 from tests.conftest import rlbreakout
 
 JSON_KEYS = [
@@ -100,3 +113,98 @@ def test_the_json_of_the_command_has_the_documented_keys_in_order(tiny_run: Path
 def test_bad_input_is_refused(wrong: dict, match: str) -> None:
     with pytest.raises(UserError, match=match):
         evaluate(load_agent("random"), **wrong)
+
+
+# Games without end.
+
+
+RIGGED_AT = 15
+"""Agent steps, a second: before it the emulator draws the wall."""
+
+
+class Rigged(gym.Wrapper):
+    """The emulator's game, of which nothing is left after a second but some points and maybe a corner of the wall; lost
+    lives are given back from then on."""
+
+    def __init__(self, env: gym.Env, points: int, bricks: bool) -> None:
+        super().__init__(env)
+        self.points, self.bricks = points, bricks
+
+    def reset(self, **kwargs):
+        self._steps = 0
+        return self.env.reset(**kwargs)
+
+    def step(self, action):
+        self._steps += 1
+        if self._steps == RIGGED_AT:
+            ale = self.unwrapped.ale
+            for address in range(36):  # six bytes for each row of bricks
+                ale.setRAM(address, 63 if address == 0 and self.bricks else 0)  # three blue ones, one point each
+            for address, digits in zip((76, 77), divmod(self.points, 100), strict=True):
+                ale.setRAM(address, int(str(digits), 16))  # the emulator's rewards are the changes of this
+        if self._steps > RIGGED_AT:
+            self.unwrapped.ale.setRAM(57, 5)
+        return self.env.step(action)
+
+
+class Follower:
+    """Brings the paddle to where the ball lands, to meet it with another part of itself every time."""
+
+    def __init__(self) -> None:
+        self.random, self.aim = np.random.default_rng(0), 0
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=False):
+        names = [coordinate.name for coordinate in COORDINATES]
+        see = dict(zip(names, observation.T, strict=True))
+        if not see["landing_known"][0]:
+            self.aim = self.random.integers(-4, 5)
+        offset = see["landing_from_paddle"] * WIDTH + self.aim
+        return np.where(offset > 3, RIGHT, np.where(offset < -3, LEFT, NOOP)), None
+
+
+class Still:
+    """Never fires, and never moves."""
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=False):
+        return np.full(len(observation), NOOP), None
+
+
+def play_to_the_end(player: Player, monkeypatch: pytest.MonkeyPatch, points: int, bricks: bool) -> tuple:
+    """Score, length in agent steps and stalled games, of one game without sticky actions."""
+    seen = {"policy": "MlpPolicy", "observation.kind": "coordinates", "observation.frame_stack": 1}
+    settings = {**seen, "env.max_pool": False, "env.noop_max": 0, "env.repeat_action_probability": 0.0}
+    make = envs.make_emulator
+    with monkeypatch.context() as patch:
+        patch.setattr(envs, "make_emulator", lambda *args, **kwargs: Rigged(make(*args, **kwargs), points, bricks))
+        env = envs.make_vec_env(with_values(Config(), settings), evaluation=True, n_envs=1)
+    try:
+        (score,), (length,), stalled = play_games(player, env, 1, seed=0, greedy=True)
+    finally:
+        env.close()
+    return score, length, stalled
+
+
+def test_an_agent_that_never_fires_loses_its_lives() -> None:
+    result = evaluate(replace(load_agent("random"), player=Still()), games=2)
+    assert result.games == 2 and result.stalled == 0 and result.max < 20
+
+
+def test_an_agent_that_bounces_the_ball_for_ever_has_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    score, length, stalled = play_to_the_end(Follower(), monkeypatch, points=500, bricks=False)
+    assert (score, length, stalled) == (500, RIGGED_AT + STALLED_AFTER, 1)
+
+
+def test_an_agent_that_clears_both_walls_is_done_and_has_not_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    score, length, stalled = play_to_the_end(Follower(), monkeypatch, points=861, bricks=True)
+    assert (score, stalled) == (MOST_POINTS, 0) == (864, 0)
+    assert RIGGED_AT < length < STALLED_AFTER
+
+
+def test_there_is_a_second_wall_and_no_third(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What is left of the first wall is hit; then a new one comes, of which some bricks are hit before it stalls.
+    monkeypatch.setattr("rlbreakout.envs.STALLED_AFTER", 1500)
+    score, _, _ = play_to_the_end(Follower(), monkeypatch, points=429, bricks=True)
+    assert score > 440
+    monkeypatch.setattr(CompleteGame, "step", lambda self, action: self.env.step(action))
+    score, _, stalled = play_to_the_end(Follower(), monkeypatch, points=861, bricks=True)
+    assert (score, stalled) == (864, 1)
