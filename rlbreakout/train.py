@@ -54,6 +54,7 @@ def train(config: Config, wanted: str | Path | None = None, *, resume: bool = Fa
     if resume:
         folder = find_run(config, wanted)
         config = _resumable(config, folder)
+        resume = has_model(folder / "last")  # or it was stopped before it had one: it begins anew
     else:
         folder = start_run(config, wanted)
     if config.torch_threads:
@@ -69,7 +70,6 @@ def train(config: Config, wanted: str | Path | None = None, *, resume: bool = Fa
         # Other games and other random numbers than those that the run began with.
         env.seed(config.seed + model.num_timesteps)
         set_random_seed(config.seed + model.num_timesteps)
-        forget_rows_after(evaluations_file(folder), model.num_timesteps)
     learn(model, config, folder, progress_bar=progress_bar)
     show(folder, config)
     return folder
@@ -118,7 +118,8 @@ def learn(
     resume; without `resumable` it stays a KeyboardInterrupt.
     """
     keep_freed_memory()
-    if model.num_timesteps:
+    forget_rows_after(evaluations_file(folder), model.num_timesteps)
+    if any(folder.glob("events.out.tfevents.*")):
         # Tells TensorBoard that later points of an interrupted run do not count: this part writes them again.
         SummaryWriter(str(folder), purge_step=model.num_timesteps + 1).close()
     model.set_logger(configure(str(folder), ["stdout", "tensorboard"] if table else ["tensorboard"]))
@@ -131,6 +132,8 @@ def learn(
     )
     try:
         with saved:
+            if config.checkpoint_every and resumable and not has_model(folder / "last"):
+                save_model(model, folder / "last", config)  # something to resume from the start
             model.learn(
                 config.steps - model.num_timesteps,
                 callback=[
@@ -156,7 +159,10 @@ def show(folder: Path, config: Config, seconds: float = 20.0) -> Path:
 
 
 def find_run(config: Config, wanted: str | Path | None) -> Path:
-    """The run folder to resume: `wanted`, or the newest runs/<lesson>/<name>[-N]. Raises UserError if there is none."""
+    """The run folder to resume: `wanted`, or the newest runs/<lesson>/<name>[-N]. Raises UserError if there is none.
+
+    One that was left before it had anything but its config, or even that, counts too.
+    """
     if wanted is None:
         base = RUNS / config.lesson / config.name
         numbered = {1: base} | {
@@ -166,7 +172,8 @@ def find_run(config: Config, wanted: str | Path | None) -> Path:
         }
         wanted = max((item for item in numbered.items() if item[1].is_dir()), default=(1, base))[1]
     folder = Path(wanted)
-    if not has_model(folder / "last"):
+    begun = folder.is_dir() and ((folder / "config.yaml").is_file() or not any(folder.glob("[!.]*")))
+    if not begun and not has_model(folder / "last"):
         raise UserError(f"{folder} cannot be resumed: there is no model in {folder / 'last'}")
     return folder
 
@@ -174,6 +181,11 @@ def find_run(config: Config, wanted: str | Path | None) -> Path:
 def _resumable(config: Config, folder: Path) -> Config:
     """Check that the run in `folder` can go on with `config`, and return the config to go on with."""
     check_writable(folder)
+    if not has_model(folder / "last"):
+        if (folder / "config.yaml").is_file():
+            _check_unchanged(config, folder)
+        write_config(config, folder)
+        return config
     steps = trained_steps(folder / "last")
     env = make_vec_env(config, n_envs=1)
     try:

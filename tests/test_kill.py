@@ -31,11 +31,13 @@ TRAININGS = {
 }
 KILLS = 10
 """Of each of the two."""
+EARLY = 3
+"""Of these: at any moment from its start, often before there is a model."""
 
 
 def arguments(name: str, folder: Path, steps: float) -> list[str]:
     config = [part for setting in (*TRAININGS[name], f"steps={steps}") for part in ("--set", setting)]
-    resume = ["--resume"] if has_model(folder / "last") else []
+    resume = ["--resume"] if folder.exists() else []
     file = str(ROOT / "configs" / f"{name}.yaml")
     return ["-m", "rlbreakout.cli", "train", file, *config, "--run-dir", str(folder), *resume]
 
@@ -45,7 +47,16 @@ def arguments(name: str, folder: Path, steps: float) -> list[str]:
 def test_a_training_that_is_killed_at_random_moments_can_always_be_resumed(name: str, tmp_path: Path) -> None:
     draw, folder, most = random.Random(name), tmp_path / "run", 0
     output, errors = tmp_path / "stdout", tmp_path / "stderr"
-    for _ in range(KILLS):
+    for _ in range(EARLY):
+        process = start_python(arguments(name, folder, 1e6), ROOT, ONE_THREAD, output, errors)
+        end = time.monotonic() + 120
+        while not folder.exists():  # until then it imports
+            assert process.is_alive() and time.monotonic() < end, errors.read_text()
+            time.sleep(0.001)
+        time.sleep(draw.uniform(0, 0.5))
+        process.kill()
+        process.join()
+    for _ in range(KILLS - EARLY):
         process = start_python(arguments(name, folder, 1e6), ROOT, ONE_THREAD, output, errors)
         # Not before it trains, or it would be killed while it imports.
         until = newest(folder)

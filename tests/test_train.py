@@ -11,10 +11,11 @@ import pytest
 import yaml
 from PIL import Image
 from stable_baselines3.common.callbacks import BaseCallback
+from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout import train as train_module
 from rlbreakout.callbacks import MetricCallback, read_evaluations
-from rlbreakout.config import installed_versions, load_config
+from rlbreakout.config import dump_config, installed_versions, load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.models import build_algorithm, load_agent, trained_steps
@@ -182,6 +183,39 @@ def test_resuming_finds_the_newest_run_of_a_config(tmp_path: Path, monkeypatch: 
         (tmp_path / "runs" / "2_baselines" / name / "last").mkdir(parents=True)
         (tmp_path / "runs" / "2_baselines" / name / "last" / "model.yaml").touch()
     assert find_run(tiny_config(), None).name == "2.3_zoo-10"
+
+
+@pytest.mark.parametrize("left", [(), ("config.yaml",), ("config.yaml", "events", "evaluations.csv")])
+def test_a_run_that_was_stopped_before_it_had_a_model_begins_anew(left: tuple[str, ...], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    config = tiny_config("checkpoint_every=0")
+    if "config.yaml" in left:
+        dump_config(config, folder / "config.yaml")
+        with pytest.raises(UserError, match="seed is 123 in the run and 7 in the config"):
+            train(tiny_config("checkpoint_every=0", "seed=7"), folder, resume=True)
+    if "events" in left:
+        with SummaryWriter(str(folder)) as writer:
+            writer.add_scalar("eval/mean", 77.0, 128)
+            writer.add_scalar("eval/mean", 78.0, 200)
+        (folder / "evaluations.csv").write_text("steps,mean\n128,77.0\n200,78.0\n")
+    assert train(config, folder, resume=True, progress_bar=False) == folder
+    assert trained_steps(folder / "last") == 256
+    assert [row["steps"] for row in read_evaluations(folder)] == ["128", "256"]
+    curve = read_scalar(folder, "eval/mean")
+    assert curve.x.tolist() == [128, 256] and curve.y.max() < 77
+
+
+def test_a_training_can_be_resumed_from_its_first_step_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*args, **kwargs):
+        raise KeyError("killed")  # which nobody handles
+
+    with monkeypatch.context() as patch, pytest.raises(KeyError, match="killed"):
+        patch.setattr("stable_baselines3.PPO.collect_rollouts", killed)
+        train(tiny_config(), tmp_path / "run", progress_bar=False)
+    assert trained_steps(tmp_path / "run" / "last") == 0
+    train(tiny_config(), tmp_path / "run", resume=True, progress_bar=False)
+    assert trained_steps(tmp_path / "run" / "last") == 256
 
 
 def test_a_metric_and_gifs_during_training(tmp_path: Path) -> None:

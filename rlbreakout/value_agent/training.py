@@ -31,7 +31,7 @@ from rlbreakout.errors import UserError
 from rlbreakout.evaluate import Evaluation, evaluate_on_the_way, evaluation_env
 from rlbreakout.interrupts import saved_at_the_end, what_is_kept
 from rlbreakout.memory import keep_freed_memory
-from rlbreakout.models import Agent, read_counters, restore, save_model
+from rlbreakout.models import Agent, has_model, read_counters, restore, save_model
 from rlbreakout.value_agent.agent import Learned, ValueAgent, channels_first
 from rlbreakout.value_agent.memory import Game, GameMemory, NothingToLearnYet, TransitionMemory, game_values
 from rlbreakout.video import record, write_video
@@ -60,11 +60,13 @@ def learn(config: Config, folder: Path, *, resume: bool = False, progress_bar: b
             counters = read_counters(folder / "last")
             agent.games, agent.updates = counters.get("games", 0), counters.get("updates", 0)
             agent.reset_target()
-            for file in (evaluations_file(folder), folder / METRICS_FILE):
-                forget_rows_after(file, agent.num_timesteps)
             env.seed(config.seed + agent.num_timesteps)
+        for file in (evaluations_file(folder), folder / METRICS_FILE):
+            forget_rows_after(file, agent.num_timesteps)
         keep_freed_memory()
         with saved_at_the_end(lambda: save(agent, folder / "last"), lambda: agent.num_timesteps, config, folder):
+            if config.checkpoint_every and not has_model(folder / "last"):
+                save(agent, folder / "last")  # something to resume from the start
             Training(agent, env, folder, progress_bar=progress_bar).run()
     finally:
         env.close()
@@ -105,7 +107,7 @@ class Training:
             total=config.steps, initial=agent.num_timesteps, unit="step", disable=not self._progress_bar, smoothing=0.05
         )
         evaluation = evaluation_env(config) if config.evaluation.every else None
-        purge = agent.num_timesteps + 1 if agent.num_timesteps else None
+        purge = agent.num_timesteps + 1 if any(self.folder.glob("events.out.tfevents.*")) else None
         try:
             with SummaryWriter(str(self.folder), purge_step=purge) as self._writer:
                 observations = self.env.reset()
