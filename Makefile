@@ -2,11 +2,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PYTHONS := 3.10 3.11 3.12 3.13
 
-.PHONY: help setup tour test lint type format bench clean
+.PHONY: help setup tour test test-all lint type format bench clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(INSTALLED)  ## the virtual environment .venv with everything in it
 
@@ -22,6 +23,18 @@ tour: setup  ## every lesson in order, with few steps
 
 test: setup  ## the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-all: $(PYTHONS:%=test-%)  ## installation, a first command and the fast tests on every Python
+
+# Each in a virtual environment of its own, with python3.X from the PATH or the newest that pyenv has.
+test-%:
+	@for python in python$* "$$(pyenv root 2>/dev/null)"/versions/$*.*/bin/python; do \
+		if "$$python" -c "import venv" 2>/dev/null; then found=$$python; fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "Python $* is not installed; it is needed for make $@" >&2; exit 1; fi; \
+	$(MAKE) --no-print-directory setup PYTHON="$$found" VENV=.venv-$*
+	.venv-$*/bin/rlbreakout evaluate random --games 10
+	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: setup  ## ruff
 	$(BIN)/ruff check .
@@ -39,4 +52,4 @@ bench: setup  ## how fast this machine is
 	$(BIN)/rlbreakout bench
 
 clean:  ## remove what can be made again; runs/ stays
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PYTHONS:%=.venv-%) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

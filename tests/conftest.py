@@ -36,6 +36,18 @@ torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # also for the process that they are forked from
 ONE_THREAD = {**os.environ, "COLUMNS": "200"}
 
+SLOW = {
+    *("test_disk", "test_fuzz", "test_kill", "test_lessons_2", "test_lessons_3", "test_lessons_4", "test_lessons_5"),
+    *("test_storage", "test_tuning"),
+}
+"""Files of tests that take minutes: `pytest -m "not slow"` leaves them out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker(pytest.mark.slow)
+
 
 def run_command(*arguments: str | Path, cwd: Path = ROOT, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     """Run python with `arguments` as a user does."""
