@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A file beside `path`, with its ending, to be written inside; it takes the place of `path` if nothing failed."""
+    part = path.with_name(f".{path.stem}.part{os.getpid()}{path.suffix}")  # two processes may write the same file
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> Path:
     """Write `text` to `path`; what was there before stays until the new file is whole on the disk."""
-    part = path.with_name(f".{path.name}.part{os.getpid()}")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     return path
 
 

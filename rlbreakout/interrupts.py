@@ -19,7 +19,8 @@ def saved_at_the_end(
     """Call `save`, which writes `last/` in `folder`, at the end, and after Ctrl-C too: then say after how many agent
     `steps` and how to resume, and exit with 130, or, if nobody will resume it, leave the interrupt as it is.
 
-    Raises DiskError, which names the last good checkpoint, if the disk is full or cannot be written.
+    Raises DiskError, which names the last good checkpoint of what can be resumed, if the disk is full or cannot be
+    written.
     """
     try:
         yield
@@ -39,9 +40,8 @@ def saved_at_the_end(
     except OSError as error:
         if (message := disk_error(error)) is None:
             raise
-        raise DiskError(
-            f"{message}, so training stopped after {steps():,} agent steps; {what_is_kept(folder)}"
-        ) from None
+        kept = f"; {what_is_kept(folder)}" if resumable else ""
+        raise DiskError(f"{message}, so training stopped after {steps():,} agent steps{kept}") from None
 
 
 def what_is_kept(folder: Path) -> str:

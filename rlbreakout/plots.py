@@ -15,6 +15,7 @@ import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rlbreakout.errors import UserError
+from rlbreakout.files import whole
 
 
 class Curve(NamedTuple):
@@ -117,7 +118,8 @@ def draw_bands(
     else:
         axes.text(0.5, 0.5, "no game has ended yet", transform=axes.transAxes, ha="center")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with whole(path) as part:
+        figure.savefig(part, dpi=110)
     plt.close(figure)
     return path
 
@@ -142,6 +144,7 @@ def draw_curves(
     if len(curves) > 1:
         axes.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with whole(path) as part:
+        figure.savefig(part, dpi=110)
     plt.close(figure)
     return path

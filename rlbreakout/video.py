@@ -6,7 +6,6 @@ pictures a second.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from rlbreakout.config import BREAKOUT_IDS, Config, check_env_id, check_seed
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.evaluate import separate_randomness
+from rlbreakout.files import whole
 from rlbreakout.models import Agent
 from rlbreakout.observation import draw_coordinates
 from rlbreakout.screen import HEIGHT
@@ -214,17 +214,13 @@ def write_video(recording: Recording, path: Path) -> Path:
     What was there is replaced only when the new file is whole.
     """
     check_video_path(path)
-    part = path.with_name(f".{path.stem}.part{os.getpid()}{path.suffix}")  # two workers may write the same video
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
-    try:
+    with whole(path) as part:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.touch()
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror}") from None
         _write_gif(recording, part) if path.suffix.lower() == ".gif" else _write_mp4(recording, part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from rlbreakout.config import load_config
 from rlbreakout.models import load_agent, trained_steps
 from tests.conftest import ROOT, SCRIPTS, TINY, rlbreakout, run_command
+from tests.test_tuning import SEARCH, STUDY, TINY_STUDY
 
 VALUE = ("env.n_envs=2", "value.network.hidden=[400]", "value.memory_size=1000", "value.start_training=50")
 MEGABYTES = {"2.3_zoo": 65, "5.3_dqn": 45}
@@ -23,7 +25,7 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A file system of so many megabytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={request.param}m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={round(request.param * 1000)}k", "tmpfs", str(folder)]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode != 0:
         pytest.skip("cannot make a small disk here: that takes root on Linux")
     yield folder
@@ -44,6 +46,26 @@ def test_a_training_on_a_full_disk_says_so_and_keeps_its_last_checkpoint(name: s
     assert load_agent(folder / "last").player is not None and trained_steps(folder / "last") >= 64
     assert load_config(folder / "config.yaml").steps == 2000
     assert not list(folder.rglob("*.new")) and not list(folder.rglob(".*.part*"))
+
+
+@pytest.mark.parametrize(("workers", "disk"), [(1, 0.1), (2, 0.3)], indirect=["disk"])
+def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_room(workers: int, disk: Path) -> None:
+    options = [part for setting in (*TINY_STUDY, SEARCH) for part in ("--set", setting)]
+
+    def tune(workers: int) -> subprocess.CompletedProcess[str]:
+        return rlbreakout(
+            "tune", STUDY, *options, "--run-dir", disk / "run", "--trials", "3", "--workers", str(workers)
+        )
+
+    done = tune(workers)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert "cannot be written: No space left on device" in done.stderr
+    assert "with room on the disk the same command goes on with the study" in done.stderr.strip().splitlines()[-1]
+    subprocess.run(["mount", "-o", "remount,size=60m", str(disk)], check=True)
+    done = tune(1)
+    assert done.returncode == 0, done.stderr
+    trials = json.loads((disk / "run" / "study.json").read_text())["trials"]
+    assert len(trials) == 3 and (disk / "run" / "best.yaml").is_file()
 
 
 @pytest.mark.parametrize("disk", [1], indirect=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from rlbreakout.callbacks import EvaluationCallback
 from rlbreakout.config import Config, with_values
 from rlbreakout.envs import make_vec_env
-from rlbreakout.errors import UserError
+from rlbreakout.errors import DiskError, UserError
 from rlbreakout.evaluate import Evaluation, lower_quartile
 from rlbreakout.models import build_algorithm
 from rlbreakout.runs import start_run
@@ -79,8 +80,9 @@ class Objective:
         trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
         try:
             return self.try_values(trial)
-        except KeyboardInterrupt:
-            trial.set_user_attr(INTERRUPTED, True)
+        except (KeyboardInterrupt, DiskError):
+            with suppress(OSError):  # a storage on a full disk
+                trial.set_user_attr(INTERRUPTED, True)
             raise
 
     def try_values(self, trial: optuna.Trial) -> float:

@@ -17,6 +17,8 @@ import optuna
 from optuna.study import Study
 from optuna.visualization import matplotlib as visualization
 
+from rlbreakout.files import whole
+
 WORTH = "score (points a game)"
 PICTURES: dict[str, Callable[[Study], Any]] = {
     "history": lambda study: visualization.plot_optimization_history(study, target_name=WORTH),
@@ -32,6 +34,7 @@ def draw_study(study: Study, folder: Path) -> list[Path]:
     (folder / "plots").mkdir(exist_ok=True)
     with matplotlib.rc_context(), warnings.catch_warnings():  # Optuna sets a style for everything drawn after it
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.simplefilter("ignore", UserWarning)  # of few trials, which may well be the same ones
         return [path for name in PICTURES if (path := _draw(name, study, folder)) is not None]
 
 
@@ -48,6 +51,7 @@ def _draw(name: str, study: Study, folder: Path) -> Path | None:
             axis.tick_params(axis="x", labelrotation=30)
     columns = len(axes) if name == "slice" else 1
     axes[0].figure.set_size_inches(max(8.0, 3.2 * columns), 4.5)
-    axes[0].figure.savefig(path, dpi=100, bbox_inches="tight")
+    with whole(path) as part:
+        axes[0].figure.savefig(part, dpi=100, bbox_inches="tight")
     plt.close("all")
     return path

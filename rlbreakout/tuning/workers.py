@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import multiprocessing
 import os
@@ -21,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from rlbreakout.config import Config, dump_config, with_values
-from rlbreakout.errors import UserError
+from rlbreakout.errors import BAD_INPUT, INTERRUPTED, DiskError, UserError, disk_error
 from rlbreakout.files import write_whole
 from rlbreakout.tuning.objective import Objective
 from rlbreakout.tuning.plots import draw_study
@@ -46,6 +47,8 @@ from rlbreakout.vec_env import cores
 
 LOOK_AGAIN_AFTER = 1.0
 """Seconds between two looks of a worker that has nothing to do at those that have."""
+DISK_FULL = 74
+"""Exit status of a worker that cannot write, that of sysexits.h for input and output."""
 
 
 class Void(Exception):
@@ -117,15 +120,21 @@ def _worker(worker: int, workers: int, config: Config, url: str | None, name: st
         work(config, open_study(config, storage, name), folder, slots)
     except UserError as error:
         print(f"worker {worker}: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(1) from None
+        raise SystemExit(BAD_INPUT) from None
+    except (OSError, DiskError) as error:
+        if (message := disk_error(error)) is None:
+            raise
+        print(f"worker {worker}: {message}", file=sys.stderr, flush=True)
+        raise SystemExit(DISK_FULL) from None
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        raise SystemExit(INTERRUPTED) from None
 
 
 def run_workers(
     config: Config, study: Study, *, url: str | None, folder: Path, slots: int, workers: int, progress_bar: bool
 ) -> None:
-    """Let `workers` processes work on `study` until it is finished. Raises UserError if all of them end before."""
+    """Let `workers` processes work on `study` until it is finished. Raises UserError if all of them end before, and
+    DiskError if that is because the disk is full."""
     context = multiprocessing.get_context("spawn")
     job = (config, url, study.study_name, folder, slots)
     processes = [
@@ -148,6 +157,8 @@ def run_workers(
         for process in processes:
             process.join()  # Ctrl-C reached it too; it marks its trial
         raise
+    if len(finished(study)) < slots and any(process.exitcode == DISK_FULL for process in processes):
+        raise DiskError("the workers cannot write any more")
     if reported and len(finished(study)) < slots:
         raise UserError("the workers ended before the study did; run the same command again: it goes on")
 
@@ -180,8 +191,8 @@ def tune(
     study.json and trials.csv, and best.yaml, the config with the best values found.
     url: the storage (default: a journal file in `folder`); name: the study (default: the config's name); starts:
     values, by dotted keys, that the first trials have.
-    Raises UserError if storage, study or number of workers cannot be used, and KeyboardInterrupt after Ctrl-C: the
-    trial in progress is tried again when the study goes on.
+    Raises UserError if storage, study or number of workers cannot be used, DiskError if the disk is full, and
+    KeyboardInterrupt after Ctrl-C: the trial in progress is tried again when the study goes on.
     """
     quiet()
     if workers < 1:
@@ -195,15 +206,20 @@ def tune(
     if tuning.sampler == "grid":
         starts = grid(tuning, config.seed)
         slots = min(slots, len(starts))
-    fill(study, slots, starts)
-    if workers == 1:
-        if config.torch_threads:
-            torch.set_num_threads(config.torch_threads)
-        with tqdm(total=slots, desc="trials", unit="trial", disable=not progress_bar) as bar:
-            show_progress(bar, study)
-            work(config, study, folder, slots, after_trial=lambda: show_progress(bar, study))
-    else:
-        run_workers(config, study, url=url, folder=folder, slots=slots, workers=workers, progress_bar=progress_bar)
+    try:
+        fill(study, slots, starts)
+        if workers == 1:
+            if config.torch_threads:
+                torch.set_num_threads(config.torch_threads)
+            with tqdm(total=slots, desc="trials", unit="trial", disable=not progress_bar) as bar:
+                show_progress(bar, study)
+                work(config, study, folder, slots, after_trial=lambda: show_progress(bar, study))
+        else:
+            run_workers(config, study, url=url, folder=folder, slots=slots, workers=workers, progress_bar=progress_bar)
+    except (OSError, DiskError) as error:
+        if (message := disk_error(error)) is None:
+            raise
+        raise DiskError(f"{message}; with room on the disk the same command goes on with the study") from None
     drop_spare(study)
     for slot in given_up(study):
         print(f"warning: slot {slot} of the study was given up: its trial failed again and again", file=sys.stderr)
@@ -220,11 +236,12 @@ def leave(study: Study, config: Config, folder: Path) -> list[Path]:
     files = [folder / "study.json", folder / "trials.csv"]
     write_whole(files[0], json.dumps({**summary, "trials": rows}, indent=1) + "\n")
     names = sorted({name for row in rows for name in row["params"]})
-    with files[1].open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["number", "state", "value", *names])
-        for row in rows:
-            writer.writerow([row["number"], row["state"], row["value"], *(row["params"].get(name) for name in names)])
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["number", "state", "value", *names])
+    for row in rows:
+        writer.writerow([row["number"], row["state"], row["value"], *(row["params"].get(name) for name in names)])
+    write_whole(files[1], table.getvalue())
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if complete:
         best = max(complete, key=lambda trial: trial.value or 0.0)
