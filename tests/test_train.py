@@ -22,7 +22,7 @@ from rlbreakout.models import build_algorithm, load_agent, trained_steps
 from rlbreakout.plots import read_games, read_scalar
 from rlbreakout.runs import new_run_folder
 from rlbreakout.train import find_run, learn, train
-from tests.conftest import ONE_THREAD, TINY, ZOO_CONFIG, tiny_config
+from tests.conftest import ONE_THREAD, ROOT, TINY, ZOO_CONFIG, tiny_config
 
 
 def test_a_run_folder_holds_what_it_should(tiny_run: Path) -> None:
@@ -47,17 +47,35 @@ def test_tensorboard_has_the_numbers_of_evaluations_csv(tiny_run: Path) -> None:
         )
 
 
-def test_the_same_seed_twice_gives_the_same_evaluations_byte_for_byte(tiny_run: Path, tmp_path: Path) -> None:
+def weights(run: Path) -> bytes:
+    return (run / "last" / "policy.safetensors").read_bytes()
+
+
+def test_the_same_seed_twice_gives_the_same_evaluations_and_weights_byte_for_byte(
+    tiny_run: Path, tmp_path: Path
+) -> None:
     again = train(tiny_config(), tmp_path / "again", progress_bar=False)
     assert (again / "evaluations.csv").read_bytes() == (tiny_run / "evaluations.csv").read_bytes()
+    assert weights(again) == weights(tiny_run)
     other = train(tiny_config("seed=5"), tmp_path / "other", progress_bar=False)
     assert (other / "evaluations.csv").read_bytes() != (tiny_run / "evaluations.csv").read_bytes()
+    assert weights(other) != weights(tiny_run)
+
+
+def test_the_same_seed_twice_gives_the_same_weights_on_the_fast_environment(tmp_path: Path) -> None:
+    settings = ("steps=2048", "env.n_envs=8", "ppo.n_steps=128", "ppo.batch_size=256", "evaluation.every=0")
+
+    def run(name: str, seed: int) -> Path:
+        config = load_config(ROOT / "configs" / "3.4_coordinates.yaml", [*settings, f"seed={seed}", "torch_threads=1"])
+        return train(config, tmp_path / name, progress_bar=False)
+
+    first, again, other = run("first", 1), run("again", 1), run("other", 2)
+    assert weights(first) == weights(again) != weights(other)
 
 
 def test_evaluation_does_not_change_the_training(tiny_run: Path, tmp_path: Path) -> None:
     without = train(tiny_config("evaluation.every=0"), tmp_path / "without", progress_bar=False)
-    first, second = (folder / "last" / "policy.safetensors" for folder in (tiny_run, without))
-    assert first.read_bytes() == second.read_bytes()
+    assert weights(tiny_run) == weights(without)
     assert not (without / "evaluations.csv").exists()
 
 

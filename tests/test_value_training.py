@@ -47,6 +47,18 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     return train(config, tmp_path_factory.mktemp("runs") / request.param, progress_bar=False)
 
 
+def test_the_same_seed_twice_gives_the_same_weights(run: Path, tmp_path: Path) -> None:
+    first, again, other = (
+        (folder / "last" / "policy.safetensors").read_bytes()
+        for folder in (
+            run,
+            train(small(run.name), tmp_path / "again", progress_bar=False),
+            train(small(run.name, "seed=5"), tmp_path / "other", progress_bar=False),
+        )
+    )
+    assert first == again != other
+
+
 def metrics(folder: Path) -> list[dict[str, str]]:
     with (folder / "metrics.csv").open(newline="") as file:
         return list(csv.DictReader(file))
