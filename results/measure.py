@@ -6,6 +6,7 @@
     python results/measure.py runs FILE RUN ...  other runs on the id that they were trained on -> FILE
     python results/measure.py grid RUN           a folder of lesson 3.3 -> 3.3_grid.json
     python results/measure.py keep RUN           what a lesson or a study of lesson 4 found -> its name.json
+    python results/measure.py long-run           memory and speed of a long training -> long_run.json
 
 `python results/draw.py` then draws the tables and pictures of the READMEs from these files.
 """
@@ -21,15 +22,22 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+import psutil
 import tyro
+from stable_baselines3.common.callbacks import BaseCallback
 
 from rlbreakout.config import installed_versions, load_config
+from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluate import evaluate
-from rlbreakout.models import load_agent, trained_steps
+from rlbreakout.models import build_algorithm, load_agent, trained_steps
 from rlbreakout.plots import read_games, read_monitor_file, read_scalar
+from rlbreakout.runs import start_run
+from rlbreakout.train import learn
 
 RESULTS = Path(__file__).parent
 LESSONS = RESULTS.parent / "lessons"
@@ -45,6 +53,7 @@ MEASURED = (
 )
 EVALUATED_ON = ("BreakoutNoFrameskip-v4", "Breakout-v4", "ALE/Breakout-v5")
 CURVE_POINTS = 100
+TENTHS = 10
 CURVES_KEPT = ("rollout/ep_rew_mean", "eval/mean", "time/fps")
 
 
@@ -106,6 +115,16 @@ class Keep:
     """Which pictures, such as curves.png."""
     add: bool = False
     """Keep what the file holds of other variants: for a lesson that was measured in parts."""
+
+
+@dataclass
+class LongRun:
+    """Watch the memory and the speed of PPO on the fast environment, with the config of lesson 3.4."""
+
+    steps: int = 2_000_000
+    """Agent steps."""
+    run_dir: Path | None = None
+    """The run folder (default: one in a temporary folder)."""
 
 
 def machine() -> dict[str, Any]:
@@ -275,6 +294,47 @@ def keep(options: Keep) -> None:
         shutil.copy(options.run / picture, RESULTS / f"{name}_{Path(picture).name}")
 
 
+class Watch(BaseCallback):
+    """Agent steps, seconds and the memory of this process in MB, before every rollout and at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, float, float]] = []
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        self.seen.append((self.num_timesteps, time.perf_counter(), psutil.Process().memory_info().rss / 1e6))
+
+    _on_training_end = _on_rollout_start
+
+
+def measure_long_run(options: LongRun) -> None:
+    settings = [f"steps={options.steps}", "evaluation.every=0"]  # evaluations would take from the speed of one part
+    config = load_config(LESSONS.parent / "configs" / "3.4_coordinates.yaml", settings)
+    watch = Watch()
+    folder = start_run(config, options.run_dir or Path(tempfile.mkdtemp()) / "run")
+    learn(build_algorithm(config, make_vec_env(config, monitor_dir=folder)), config, folder, [watch])
+    steps, seconds, megabytes = np.array(watch.seen).T
+    ends = np.searchsorted(steps, np.linspace(0, steps[-1], TENTHS + 1))
+    tenths = list(pairwise(ends))
+    speeds = [float((steps[b] - steps[a]) / (seconds[b] - seconds[a])) for a, b in tenths]
+    memory = [float(megabytes[a : b + 1].max()) for a, b in tenths]
+    data = {
+        "what": "PPO on the fast environment with the config of lesson 3.4, evaluations off, tenth by tenth",
+        "command": "python results/measure.py long-run",
+        "machine": machine(),
+        "steps": int(steps[-1]),
+        "steps_per_second": [round(speed, 1) for speed in speeds],
+        "most_megabytes": [round(most, 1) for most in memory],
+        # The first tenth is the warm-up.
+        "megabytes_more_in_the_last_than_in_the_second": round(memory[-1] - memory[1], 1),
+        "speed_of_the_last_to_the_second": round(speeds[-1] / speeds[1], 3),
+    }
+    write("long_run.json", data)
+
+
 def main() -> None:
     choice = tyro.cli(
         Annotated[Lessons, tyro.conf.subcommand("lessons")]
@@ -282,7 +342,8 @@ def main() -> None:
         | Annotated[AgentScores, tyro.conf.subcommand("agent")]
         | Annotated[Runs, tyro.conf.subcommand("runs")]
         | Annotated[Grid, tyro.conf.subcommand("grid")]
-        | Annotated[Keep, tyro.conf.subcommand("keep")],
+        | Annotated[Keep, tyro.conf.subcommand("keep")]
+        | Annotated[LongRun, tyro.conf.subcommand("long-run")],
         description=__doc__,
     )
     if isinstance(choice, Lessons):
@@ -295,6 +356,8 @@ def main() -> None:
         measure_grid(choice)
     elif isinstance(choice, Keep):
         keep(choice)
+    elif isinstance(choice, LongRun):
+        measure_long_run(choice)
     else:
         measure_agent(choice)
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.conftest import ONE_THREAD
@@ -27,7 +28,7 @@ def tensorboard(folder: Path) -> Iterator[Callable[..., Any]]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port)]
     process = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--load_fast=false"],
+        [*command, "--load_fast=false"],  # what it listens on is its default
         env=ONE_THREAD,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -40,6 +41,7 @@ def tensorboard(folder: Path) -> Iterator[Callable[..., Any]]:
                 break
         else:
             pytest.fail("TensorBoard ended before it listened")
+        assert_on_loopback_only(process.pid)
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
         def get(path: str, data: dict[str, Any] | None = None) -> Any:
@@ -52,3 +54,11 @@ def tensorboard(folder: Path) -> Iterator[Callable[..., Any]]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def assert_on_loopback_only(pid: int) -> None:
+    """The process and its children listen, and nowhere where another machine can reach them."""
+    family = [process := psutil.Process(pid), *process.children(recursive=True)]
+    sockets = [socket for member in family for socket in member.net_connections("inet")]
+    listening = {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN}
+    assert listening and listening <= {"127.0.0.1", "::1"}, listening

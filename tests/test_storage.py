@@ -24,6 +24,7 @@ from rlbreakout.tuning.storage import STORAGE_VARIABLE, hidden, mend_journal, op
 from rlbreakout.tuning.study import SLOT, finished, open_study
 from tests.conftest import ONE_THREAD, rlbreakout
 from tests.postgres import PASSWORD, Postgres, find_binaries
+from tests.tensorboard import assert_on_loopback_only
 from tests.test_tuning import SEARCH, STUDY, TINY_STUDY, study_config
 
 Found = TypeVar("Found")
@@ -212,6 +213,7 @@ def test_the_dashboard_opens_on_the_journal(tmp_path: Path) -> None:
     try:
         wait_for(studies, dashboard)
         assert "shown" in studies()
+        assert_on_loopback_only(dashboard.pid)
     finally:
         dashboard.kill()
         dashboard.wait()
