@@ -21,6 +21,16 @@ def test_every_table_stands_in_a_readme() -> None:
     assert all(f"<!-- {name} -->\n| " in text for name in TABLES)
 
 
+def test_every_promise_names_tests_that_are_there() -> None:
+    text = (ROOT / "TRUST.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", text)
+    assert len(named) > 30
+    for file, test in named:
+        assert f"def {test}" in (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{file}::{test}"
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| ---", "| promise"))]
+    assert rows and all(re.search(r"`test_\w+\.py", row) for row in rows)
+
+
 @pytest.mark.parametrize("readme", [*READMES, ROOT / "results" / "README.md"], ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(readme: Path) -> None:
     for link in re.findall(r"\]\((?!https?://)([^)#]+)\)", readme.read_text(encoding="utf-8")):

@@ -14,7 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout import train as train_module
-from rlbreakout.callbacks import MetricCallback, read_evaluations
+from rlbreakout.callbacks import CHECKPOINT_SECONDS, MetricCallback, read_evaluations
 from rlbreakout.config import dump_config, installed_versions, load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
@@ -234,6 +234,22 @@ def test_a_training_can_be_resumed_from_its_first_step_on(tmp_path: Path, monkey
     assert trained_steps(tmp_path / "run" / "last") == 0
     train(tiny_config(), tmp_path / "run", resume=True, progress_bar=False)
     assert trained_steps(tmp_path / "run" / "last") == 256
+
+
+def test_a_checkpoint_is_due_after_so_many_seconds_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert CHECKPOINT_SECONDS == 300
+    monkeypatch.setattr("rlbreakout.callbacks.CHECKPOINT_SECONDS", 0.0)
+
+    class Killed(BaseCallback):
+        def _on_step(self) -> bool:
+            if self.num_timesteps >= 200:
+                raise KeyError("killed")  # which nobody handles
+            return True
+
+    config = tiny_config("checkpoint_every=1e6", "evaluation.every=0")
+    with pytest.raises(KeyError, match="killed"):
+        learn(build_algorithm(config, make_vec_env(config)), config, tmp_path, [Killed()], progress_bar=False)
+    assert trained_steps(tmp_path / "last") == 198  # of two games, the step before
 
 
 def test_a_metric_and_gifs_during_training(tmp_path: Path) -> None:

@@ -84,6 +84,18 @@ def test_it_can_be_evaluated_like_every_agent(run: Path) -> None:
     assert done.returncode == 0 and "1 games from seed 0, sampled" in done.stdout
 
 
+def test_a_checkpoint_is_due_after_so_many_seconds_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(self, env):
+        raise KeyError("killed")  # which nobody handles
+
+    assert training.CHECKPOINT_SECONDS == 300
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(training.Training, "evaluate", killed)
+    with pytest.raises(KeyError, match="killed"):
+        train(small("5.3_dqn", "checkpoint_every=1e6"), tmp_path / "run", progress_bar=False)
+    assert trained_steps(tmp_path / "run" / "last") == 398  # of two games, the step before the evaluation
+
+
 def test_the_agent_is_trained_and_its_target_copied_as_often_as_the_config_says(tmp_path: Path, monkeypatch) -> None:
     copies: list[int] = []
     monkeypatch.setattr(ValueAgent, "reset_target", lambda self: copies.append(getattr(self, "num_timesteps", 0)))
