@@ -42,7 +42,7 @@ lint: setup  ## ruff
 
 type: setup  ## mypy
 	$(BIN)/mypy
-	for script in lessons/*.py lessons/*/*.py; do $(BIN)/mypy $$script || exit 1; done
+	printf '%s\n' lessons/*.py lessons/*/*.py | xargs -n 1 -P 2 $(BIN)/mypy
 
 format: setup  ## let ruff rewrite the code
 	$(BIN)/ruff check --fix .
