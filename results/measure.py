@@ -295,7 +295,8 @@ def keep(options: Keep) -> None:
 
 
 class Watch(BaseCallback):
-    """Agent steps, seconds and the memory of this process in MB, before every rollout and at the end."""
+    """Agent steps, seconds, and the memory of this process and those that play its games in MB, before every rollout
+    and at the end."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -305,7 +306,9 @@ class Watch(BaseCallback):
         return True
 
     def _on_rollout_start(self) -> None:
-        self.seen.append((self.num_timesteps, time.perf_counter(), psutil.Process().memory_info().rss / 1e6))
+        processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+        megabytes = sum(process.memory_info().rss for process in processes) / 1e6
+        self.seen.append((self.num_timesteps, time.perf_counter(), megabytes))
 
     _on_training_end = _on_rollout_start
 

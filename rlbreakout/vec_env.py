@@ -1,7 +1,7 @@
 """Many games of Breakout at once, at the emulator's own speed.
 
-ale-py's AtariVectorEnv plays the games on all cores, in C++; what the agents see is made of all of their screens at
-once, in NumPy. Stable-Baselines3 sees a VecEnv of its own.
+The games are played on all cores, and what the agents see is made there, of many screens at once, in NumPy.
+Stable-Baselines3 sees a VecEnv of its own.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from ale_py.vector_env import AtariVectorEnv
-from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.monitor import Monitor, ResultsWriter
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
-from rlbreakout.config import BREAKOUT_IDS, Config, ObservationConfig
-from rlbreakout.observation import FIRE, N_ACTIONS, NOOP, Observation, Observer, one_channel
-from rlbreakout.screen import HEIGHT, WIDTH, find_ball
+from rlbreakout.config import Config, ObservationConfig
+from rlbreakout.game_processes import GameProcess
+from rlbreakout.games import Games, Step, one, put
+from rlbreakout.observation import N_ACTIONS, NOOP, Observation, Observer
 
-MOST_FRAMES = 108_000
-"""Frames after which a game is truncated, as ale-py's ids have it."""
 MONITOR_NAME = "fast"
 """Its games are written to `fast.monitor.csv`."""
+GAMES_A_PROCESS = 4
+"""Fewer games are not worth a process."""
 
 
 def cores() -> int:
@@ -38,18 +38,22 @@ def cores() -> int:
 class BreakoutVecEnv(VecEnv):
     """`n_envs` games as `config.env` says, for training; each shows what `config.observation` says, without the stack.
 
+    They are played on all cores: by as many processes, if there are at least GAMES_A_PROCESS games for each, or else by
+    this one. `processes` is how many. It changes nothing but the time that it takes.
+
     It plays as the gymnasium environments of `make_vec_env` do, observation for observation, with these differences,
     because games that step together cannot step one by one:
 
     - a lost life that ends an episode is followed by the very screen at which it was lost (as LifeIsEpisode does);
     - `launch_ball: on_reset` replaces the first action of an episode by FIRE instead of making a step of its own;
-    - the last observation of a game that is over is the one before it: ale-py keeps no later screen (of whole games, in
-      the gymnasium environments, ConfiguredObservation does the same);
+    - the last observation of a game that is over is the one before it (of whole games, in the gymnasium environments,
+      ConfiguredObservation does the same);
     - a game starts after 0 to `noop_max` frames of no action.
 
     `info["episode"]` of the last step of a game has its score in points (`r`), its length in frames (`l`, the frames of
     no action included) and the seconds since the start (`t`). Environment i is seeded with `seed + i`.
-    `monitor_file` gets a line for each game. Raises UserError (from the config) for an id that draws its frame skip.
+    `monitor_file` gets a line for each game. Raises UserError (from the config) for an id that draws its frame skip,
+    RuntimeError if a process that plays games is gone.
     """
 
     def __init__(
@@ -60,126 +64,72 @@ class BreakoutVecEnv(VecEnv):
         seed: int | None = None,
         monitor_file: Path | None = None,
         append_to_monitor: bool = False,
+        processes: int | None = None,
     ) -> None:
         n = n_envs or config.env.n_envs
         self.config = config
-        settings = config.env
-        self._observer = Observer(config.observation, n)
-        sticky = settings.repeat_action_probability
-        self._games = AtariVectorEnv(
-            "breakout",
-            n,
-            num_threads=min(n, cores()),
-            max_num_frames_per_episode=MOST_FRAMES,
-            repeat_action_probability=BREAKOUT_IDS[settings.id][1] if sticky is None else sticky,
-            autoreset_mode=AutoresetMode.SAME_STEP,
-            img_height=HEIGHT,
-            img_width=WIDTH,
-            grayscale=not Observer.needs_colour(config.observation),
-            stack_num=1,
-            frameskip=settings.frame_skip,
-            maxpool=settings.max_pool and settings.frame_skip > 1,
-            noop_max=settings.noop_max + 1 if settings.noop_max else 0,
-            episodic_life=False,  # would start the game anew at every lost life
-            reward_clipping=False,  # the score counts points
-            use_fire_reset=False,
+        self.processes = max(1, min(n, processes or min(cores(), n // GAMES_A_PROCESS)))
+        bounds = np.linspace(0, n, self.processes + 1).astype(int)
+        self._slices = [slice(first, last) for first, last in pairwise(bounds.tolist())]
+        sizes = [part.stop - part.start for part in self._slices]
+        self._parts: list[GameProcess | _Here] = (
+            [GameProcess(config, size) for size in sizes] if self.processes > 1 else [_Here(config, n)]
         )
         self.render_mode = "rgb_array"
-        super().__init__(n, self._observer.space, gym.spaces.Discrete(N_ACTIONS))
+        super().__init__(n, Observer(config.observation, 1).space, gym.spaces.Discrete(N_ACTIONS))
         self.seed(config.seed if seed is None else seed)
-        self._frames = np.zeros((n, HEIGHT, WIDTH), dtype=np.uint8)
-        self._actions = np.zeros(n, dtype=np.int64)
-        self._waiting = np.zeros(n, dtype=bool)
-        """Games in which the ball has to be launched."""
-        self._lives = np.zeros(n, dtype=int)
-        self._scores = np.zeros(n)
-        self._first_frame = np.zeros(n, dtype=int)
-        """Of the game that is played, counted by the emulator over all games of an environment."""
         self._start = time.time()
         self._results = None
         if monitor_file is not None:
-            header: dict[str, float | str] = {"t_start": self._start, "env_id": settings.id}
+            header: dict[str, float | str] = {"t_start": self._start, "env_id": config.env.id}
             self._results = ResultsWriter(str(monitor_file), header, override_existing=not append_to_monitor)
 
     def reset(self) -> Any:
-        seeds = np.array([-1 if seed is None else seed for seed in self._seeds])
-        frames, info = self._games.reset(seed=seeds)
+        for part, games in zip(self._parts, self._slices, strict=True):
+            part.begin_reset(self._seeds[games])
         self._reset_seeds()
-        self._frames = frames[:, 0]
-        self._lives = info["lives"].copy()
-        self._scores[:] = 0
-        self._first_frame = info["frame_number"] - info["episode_frame_number"]
-        self.reset_infos = [{"lives": int(lives)} for lives in self._lives]
-        everyone = np.arange(self.num_envs)
-        self._observer.forget(everyone)
-        self._begin_episodes(everyone)
-        self._last_seen = self._observer.look(self._frames, 0)
-        return self._last_seen
+        seen, lives = zip(*(part.end_reset() for part in self._parts), strict=True)
+        self.reset_infos = [{"lives": count} for count in np.concatenate(lives).tolist()]
+        return _joined(seen)
 
     def step_async(self, actions: np.ndarray) -> None:
-        self._actions = np.asarray(actions)
-        if self.config.env.launch_ball == "every_life":
-            waiting = np.flatnonzero(self._waiting)
-            if len(waiting):
-                self._waiting[waiting] = ~find_ball(one_channel(self._frames[waiting])).seen
-        self._games.send(np.where(self._waiting, FIRE, self._actions))
-        if self.config.env.launch_ball == "on_reset":
-            self._waiting[:] = False
+        actions = np.asarray(actions)
+        for part, games in zip(self._parts, self._slices, strict=True):
+            part.begin_step(actions[games])
 
     def step_wait(self) -> VecEnvStepReturn:
-        frames, rewards, terminated, truncated, info = self._games.recv()
-        game_over = terminated | truncated
-        self._scores += rewards
-        lost_life = (info["lives"] < self._lives) & ~game_over
-        self._lives = info["lives"].copy()
-        dones = game_over | lost_life if self.config.env.episodic_life else game_over
-        infos: list[dict[str, Any]] = [{"lives": lives} for lives in self._lives.tolist()]
-        self._frames = frames[:, 0]
-        seen = self._observer.look(self._frames, self.config.env.frame_skip, self._actions)
-        # Where a game is over, the emulator shows the next one already, and counts its frames of no action. Of the game
-        # that is over, `final_obs` holds the screen before the last step (ale-py 0.12), so what was seen last stays.
-        next_game = info["frame_number"] - info["episode_frame_number"]
-        over = np.flatnonzero(game_over)
-        _put(seen, over, self._last_seen, over)
-        for game in over.tolist():
-            infos[game]["episode"] = self._end_of_game(game, int(next_game[game]))
-        ended = np.flatnonzero(dones)
-        for game in ended.tolist():
-            infos[game]["TimeLimit.truncated"] = bool(truncated[game] and not terminated[game])
-            infos[game]["terminal_observation"] = _one(seen, game)
-        self._waiting[lost_life] = self.config.env.launch_ball == "every_life"
-        if len(ended):
-            self._observer.forget(ended)
-            self._begin_episodes(ended)
-            _put(seen, ended, self._observer.look(self._frames[ended], 0, games=ended))
-        self._last_seen = seen
-        if self.config.env.clip_reward:
-            rewards = np.sign(rewards)
-        return seen, rewards.astype(np.float32), dones, infos
-
-    def _begin_episodes(self, games: np.ndarray) -> None:
-        self._waiting[games] = self.config.env.launch_ball != "never"
-
-    def _end_of_game(self, game: int, next_game: int) -> dict[str, float]:
-        episode = {
-            "r": float(self._scores[game]),
-            "l": next_game - int(self._first_frame[game]),
-            "t": round(time.time() - self._start, 6),
-        }
-        self._scores[game], self._first_frame[game] = 0, next_game
-        if self._results is not None:
-            self._results.write_row(episode)
-        return episode
+        steps = [part.end_step() for part in self._parts]
+        infos: list[dict[str, Any]] = [{"lives": lives} for step in steps for lives in step.lives.tolist()]
+        for step, games in zip(steps, self._slices, strict=True):
+            for number, end in sorted(step.ends.items()):
+                infos[games.start + number].update(end)
+                if "episode" in end:
+                    end["episode"]["t"] = round(time.time() - self._start, 6)
+                    if self._results is not None:
+                        self._results.write_row(end["episode"])
+        return (
+            _joined([step.observation for step in steps]),
+            np.concatenate([step.rewards for step in steps]),
+            np.concatenate([step.dones for step in steps]),
+            infos,
+        )
 
     def close(self) -> None:
         if self._results is not None:
             self._results.close()
             self._results = None
-        self._games.close()
+        for part in self._parts:
+            part.close()
+
+    @property
+    def process_ids(self) -> list[int]:
+        """Of the processes that play; none if this one does."""
+        return [part.id for part in self._parts if isinstance(part, GameProcess)]
 
     def get_images(self) -> Sequence[np.ndarray | None]:
         """The screens `(210, 160, 3)`; grey, where the agents need no colour."""
-        return [frame if frame.ndim == 3 else frame[..., None].repeat(3, axis=2) for frame in self._frames]
+        frames = [frame for part in self._parts for frame in part.get("frames")]
+        return [frame if frame.ndim == 3 else frame[..., None].repeat(3, axis=2) for frame in frames]
 
     # What SB3 asks of the single environments, of which there are none.
 
@@ -187,14 +137,14 @@ class BreakoutVecEnv(VecEnv):
         """`lives` and `scores` of each game; any other attribute is the same for all."""
         games = self._get_indices(indices)
         if attr_name in ("lives", "scores"):
-            values = getattr(self, f"_{attr_name}")
+            values = np.concatenate([part.get(attr_name) for part in self._parts])
             return [values[game].item() for game in games]
         if attr_name.startswith("_") or not hasattr(self, attr_name):
             raise AttributeError(f"{type(self).__name__} has no attribute {attr_name!r}")
         return [getattr(self, attr_name) for _ in games]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        raise NotImplementedError("the games are in C++; set what is wanted in the config")
+        raise NotImplementedError("the games are played together; set what is wanted in the config")
 
     def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
         if method_name == "get_action_meanings":
@@ -204,6 +154,38 @@ class BreakoutVecEnv(VecEnv):
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
         """Monitor's work is done here: `info["episode"]` is the whole game."""
         return [issubclass(Monitor, wrapper_class) for _ in self._get_indices(indices)]
+
+
+class _Here:
+    """Games in this process, asked as a GameProcess is."""
+
+    def __init__(self, config: Config, n: int) -> None:
+        self._games = Games(config, n)
+
+    def begin_reset(self, seeds: list[int | None]) -> None:
+        self._seen = self._games.reset(seeds)
+
+    def end_reset(self) -> tuple[Observation, np.ndarray]:
+        return self._seen, self._games.lives
+
+    def begin_step(self, actions: np.ndarray) -> None:
+        self._step = self._games.step(actions)
+
+    def end_step(self) -> Step:
+        return self._step
+
+    def get(self, name: str) -> Any:
+        return getattr(self._games, name)
+
+    def close(self) -> None:
+        pass
+
+
+def _joined(parts: Sequence[Observation]) -> Any:
+    """One observation of all games, which nobody else changes."""
+    if isinstance(parts[0], dict):
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return np.concatenate(parts)  # type: ignore[arg-type]
 
 
 class VecObservation(VecEnvWrapper):
@@ -238,10 +220,10 @@ class VecObservation(VecEnvWrapper):
         over = np.flatnonzero(dones)
         if len(over):
             for game in over.tolist():
-                infos[game]["terminal_observation"] = _one(self._last_seen, game)
+                infos[game]["terminal_observation"] = one(self._last_seen, game)
             now[over] = _frame_numbers([self.venv.reset_infos[game] for game in over])
             self._observer.forget(over)
-            _put(seen, over, self._observer.look(frames[over], 0, games=over))
+            put(seen, over, self._observer.look(frames[over], 0, games=over))
         self._now, self._last_seen = now, seen
         return seen, rewards, dones, infos
 
@@ -295,20 +277,3 @@ class HeldActions(VecEnvWrapper):
 def _frame_numbers(infos: Sequence[dict[str, Any]]) -> np.ndarray:
     """Frames of the emulator since each game began."""
     return np.array([info["episode_frame_number"] for info in infos])
-
-
-def _one(observation: Observation, game: int) -> Any:
-    if isinstance(observation, dict):
-        return {name: part[game].copy() for name, part in observation.items()}
-    return observation[game].copy()
-
-
-def _put(
-    observation: Observation, games: np.ndarray, new: Observation, which: np.ndarray | slice = slice(None)
-) -> None:
-    """Replace the observations of some games by those of `new`, in place."""
-    if isinstance(observation, dict) and isinstance(new, dict):
-        for name, part in observation.items():
-            part[games] = new[name][which]
-    elif isinstance(observation, np.ndarray) and isinstance(new, np.ndarray):
-        observation[games] = new[which]

@@ -304,7 +304,7 @@ class CoordinatesObservation(_Watching, RecordConstructorArgs):
 class ConfiguredObservation(gym.Wrapper, RecordConstructorArgs):
     """Show what an ObservationConfig says: the same pixels that BreakoutVecEnv shows, for one environment.
 
-    When a game is over, what was seen last stays: no ball is left to be seen, and BreakoutVecEnv has no later screen.
+    When a game is over, what was seen last stays: no ball is left to be seen. BreakoutVecEnv does the same.
 
     Raises UserError for what is no whole screen of Breakout in colour.
     """

@@ -1,18 +1,22 @@
 """BreakoutVecEnv against gymnasium's environments, and SB3's contract."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from stable_baselines3.common.monitor import Monitor
 
 from rlbreakout.config import OBSERVATION_KINDS, Config, parse_config
 from rlbreakout.envs import make_env, make_vec_env
 from rlbreakout.errors import UserError
-from rlbreakout.plots import read_games
+from rlbreakout.plots import read_games, read_monitor_file
 from rlbreakout.train import train
 from rlbreakout.vec_env import BreakoutVecEnv
+from tests.conftest import ONE_THREAD, ROOT
 
 
 def config(observation: dict[str, Any] | None = None, **env: Any) -> Config:
@@ -157,6 +161,78 @@ def test_the_same_seed_plays_the_same_games_with_sticky_actions_and_random_start
         return told
 
     assert games(5) == games(5) != games(6)
+
+
+@pytest.mark.parametrize("kind", ["coordinates", "both"])
+def test_games_are_the_same_in_one_process_and_in_many(kind: str, tmp_path: Path) -> None:
+    settings = config({"kind": kind}, id="ALE/Breakout-v5", noop_max=30, n_envs=5)
+    alone, together = (
+        BreakoutVecEnv(settings, seed=4, processes=processes, monitor_file=tmp_path / str(processes))
+        for processes in (1, 3)
+    )
+    assert (alone.processes, together.processes) == (1, 3)
+    assert same(alone.reset(), together.reset()) and alone.reset_infos == together.reset_infos
+    random, games = np.random.default_rng(0), 0
+    for _ in range(300):
+        actions = random.integers(4, size=5)
+        one, other = alone.step(actions), together.step(actions)
+        assert same(one[0], other[0]) and np.array_equal(one[1], other[1]) and np.array_equal(one[2], other[2])
+        for info, their_info in zip(one[3], other[3], strict=True):
+            assert info.keys() == their_info.keys() and info["lives"] == their_info["lives"]
+            if "terminal_observation" in info:
+                assert same(info["terminal_observation"], their_info["terminal_observation"])
+            if "episode" in info:
+                games += 1
+                assert [info["episode"][key] for key in "rl"] == [their_info["episode"][key] for key in "rl"]
+    assert games >= 3
+    for name in ("lives", "scores"):
+        assert alone.get_attr(name) == together.get_attr(name)
+    assert np.array_equal(alone.get_images(), together.get_images())
+    alone.close()
+    together.close()
+    assert len(read_monitor_file(tmp_path / "1.monitor.csv").scores) == games
+
+
+def test_what_was_observed_stays_as_it_was() -> None:
+    env = BreakoutVecEnv(config(n_envs=2), seed=0, processes=2)
+    first = env.reset()
+    kept = first.copy()
+    shown = [part for _ in range(20) for part in env.step(np.array([1, 1]))[:3]]
+    copies = [part.copy() for part in shown]
+    env.step(np.array([2, 2]))
+    assert np.array_equal(first, kept)
+    assert all(np.array_equal(part, copy) for part, copy in zip(shown, copies, strict=True))
+    assert not np.array_equal(shown[9], shown[-3])
+    env.close()
+
+
+def test_a_process_that_plays_games_and_is_gone_is_told_of() -> None:
+    env = BreakoutVecEnv(config(n_envs=2), seed=0, processes=2)
+    env.reset()
+    psutil.Process(env.process_ids[1]).kill()
+    with pytest.raises(RuntimeError, match="a process that plays games ended with status -9"):
+        env.step(np.array([0, 0]))
+    env.close()
+
+
+def test_the_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    script = tmp_path / "play.py"  # without an `if __name__ == "__main__"`
+    script.write_text(
+        "import os, signal, numpy as np\n"
+        "from tests.test_vec_env import config\n"
+        "from rlbreakout.vec_env import BreakoutVecEnv\n"
+        "env = BreakoutVecEnv(config(n_envs=2), processes=2)\n"
+        "env.reset()\n"
+        "env.step(np.zeros(2, dtype=int))\n"
+        "print(*env.process_ids, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = {**ONE_THREAD, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=120)
+    ids = [int(number) for number in done.stdout.split()]
+    assert len(ids) == 2 and done.returncode == -9, done.stderr
+    _, alive = psutil.wait_procs([psutil.Process(one) for one in ids if psutil.pid_exists(one)], timeout=60)
+    assert not alive
 
 
 def test_sticky_actions_change_the_game() -> None:

@@ -1,6 +1,6 @@
 """Lesson 2.4: the same PPO at the emulator's own speed.
 
-You learn: where the time of a training goes; what a vector environment in C++ changes, and what it does not.
+You learn: where the time of a training goes; what playing on all cores changes, and what it does not.
 Expect: environments that are more than twice as fast alone; a PPO that is faster too, but by less, because its network
 has to look at every picture all the same.
 Time: 5 minutes on two cores.
@@ -46,8 +46,8 @@ folder = run_folder("2_baselines/2.4_fast_envs", options.run_dir)
 
 
 # %% The PPO of lesson 2.1, on the environments of three configs. `dummy` is SB3's DummyVecEnv: Python steps one game
-# after the other. `fast` is BreakoutVecEnv: ale-py steps all of them in C++, on all cores, and only the pictures come
-# back. What the agent sees is the same, pixel by pixel.
+# after the other. `fast` is BreakoutVecEnv: a process a core plays its share of them, and makes what the agent sees of
+# all of its screens at once. What that is is the same, pixel by pixel.
 def config(vec_env: Literal["dummy", "fast"], n_envs: int) -> Config:
     """Lesson 2.1's training, on `n_envs` environments."""
     return Config(

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import ale_py
 import numpy as np
+import psutil
 from ale_py.roms import get_rom_path
 from ale_py.vector_env import AtariVectorEnv
 from rich.console import Console
@@ -324,7 +325,7 @@ class Measured(NamedTuple):
     speed: float
     """Agent steps/s from the second update on, learning included."""
     memory: float
-    """The most that its process used, in MB."""
+    """The most that its process used, and those that played its games, in MB."""
 
 
 def train_apart(config: Config, *, keep: bool = True) -> Measured:
@@ -356,8 +357,9 @@ def _train(config: Config, seconds: float, keep: bool) -> Measured:
     clock = _Clock(seconds)
     model.learn(config.steps, callback=clock)
     assert model.env is not None
+    players = sum(child.memory_info().rss for child in psutil.Process().children(recursive=True)) / 1e6
     model.env.close()
-    return Measured(clock.steps / clock.seconds, peak_memory())
+    return Measured(clock.steps / clock.seconds, peak_memory() + players)
 
 
 class _Clock(BaseCallback):

@@ -52,8 +52,8 @@ class EnvConfig(Part):
     n_envs: Annotated[Count, Field(le=4_096)] = 8
     """Games that run side by side."""
     vec_env: Literal["dummy", "subproc", "fast"] = "dummy"
-    """In training. dummy: one after the other in this process; subproc: each in a process of its own; fast: ale-py's
-    own vector environment (BreakoutVecEnv), on all cores."""
+    """In training. dummy: one after the other in this process; subproc: each in a process of its own; fast:
+    shared out to a process a core (BreakoutVecEnv)."""
     frame_skip: Count = 4
     """Frames an action is held. An id that draws its own frame skip (Breakout-v4, -v0) keeps that instead."""
     max_pool: bool = True

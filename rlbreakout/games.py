@@ -1,0 +1,184 @@
+"""Games of Breakout that one process plays, one after the other, in the emulator.
+
+All that happens to a game in training happens here: an action is held, a ball launched, a lost life ends an episode, a
+game that is over begins anew; and what the agent sees of it is made here. BreakoutVecEnv lets several processes do this
+at once (game_processes.py). Nothing here needs torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ale_py
+import gymnasium as gym
+import numpy as np
+from ale_py.roms import get_rom_path
+
+from rlbreakout.config import BREAKOUT_IDS, Config
+from rlbreakout.observation import FIRE, Observation, Observer, one_channel
+from rlbreakout.screen import HEIGHT, WIDTH, find_ball
+
+MOST_FRAMES = 108_000
+"""Frames after which a game is truncated, as ale-py's ids have it."""
+
+
+@dataclass
+class Step:
+    """What came of a step of n games."""
+
+    observation: Observation
+    rewards: np.ndarray
+    """`(n,)` float32, clipped if the config says so."""
+    dones: np.ndarray
+    """`(n,)` bool: an episode is over."""
+    lives: np.ndarray
+    """`(n,)` int; of a game that has begun anew, of the new one."""
+    ends: dict[int, dict[str, Any]]
+    """For each episode that is over, by the number of its game: `TimeLimit.truncated`, `terminal_observation`, and
+    `episode` (`r`, its score in points, `l`, its length in frames) if the game is over."""
+
+
+class Games:
+    """`n` games as `config.env` says, each of which shows what `config.observation` says."""
+
+    def __init__(self, config: Config, n: int) -> None:
+        self.config, self.n = config, n
+        self.observer = Observer(config.observation, n)
+        self._colour = Observer.needs_colour(config.observation)
+        ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+        settings = config.env
+        sticky = settings.repeat_action_probability
+        self._emulators = [ale_py.ALEInterface() for _ in range(n)]
+        for emulator in self._emulators:
+            emulator.setFloat("repeat_action_probability", BREAKOUT_IDS[settings.id][1] if sticky is None else sticky)
+            emulator.setInt("max_num_frames_per_episode", MOST_FRAMES)
+        self._random = [np.random.default_rng(0) for _ in range(n)]
+        self._pool = settings.max_pool and settings.frame_skip > 1
+        self._loaded = False
+        shape = (n, HEIGHT, WIDTH, 3) if self._colour else (n, HEIGHT, WIDTH)
+        self.frames = np.zeros(shape, dtype=np.uint8)
+        """The screens."""
+        self._earlier = np.zeros(shape[1:], dtype=np.uint8)
+        self._waiting = np.zeros(n, dtype=bool)
+        """Games in which the ball has to be launched."""
+        self.lives = np.zeros(n, dtype=np.int64)
+        self.scores = np.zeros(n)
+        """Points of the games that are played."""
+
+    @property
+    def space(self) -> gym.Space:
+        """Of the observation of one game."""
+        return self.observer.space
+
+    def reset(self, seeds: list[int | None]) -> Observation:
+        """Begin all games anew; one with a seed draws its random numbers anew from it, too."""
+        for game, (emulator, seed) in enumerate(zip(self._emulators, seeds, strict=True)):
+            if seed is not None or not self._loaded:
+                emulator.setInt("random_seed", seed or 0)
+                rom = get_rom_path("breakout")
+                assert rom is not None
+                emulator.loadROM(rom)
+                self._random[game] = np.random.default_rng(seed)
+            self._begin(game)
+        self._loaded = True
+        self._actions = self._emulators[0].getMinimalActionSet()
+        everyone = np.arange(self.n)
+        self.observer.forget(everyone)
+        self._begin_episodes(everyone)
+        self._last_seen = self.observer.look(self.frames, 0)
+        return self._last_seen
+
+    def step(self, actions: np.ndarray) -> Step:
+        """Hold an action for `frame_skip` frames in each game. `actions` is `(n,)`."""
+        settings = self.config.env
+        if settings.launch_ball == "every_life":
+            waiting = np.flatnonzero(self._waiting)
+            if len(waiting):
+                self._waiting[waiting] = ~find_ball(one_channel(self.frames[waiting])).seen
+        held = np.where(self._waiting, FIRE, actions)
+        if settings.launch_ball == "on_reset":
+            self._waiting[:] = False
+        lives_before = self.lives.copy()
+        points = np.array([self._play(game, action) for game, action in enumerate(held.tolist())], dtype=float)
+        self.scores += points
+        over = [game for game, emulator in enumerate(self._emulators) if emulator.game_over()]
+        ends: dict[int, dict[str, Any]] = {}
+        for game in over:
+            emulator = self._emulators[game]
+            ends[game] = {
+                "TimeLimit.truncated": emulator.game_truncated(),
+                "episode": {"r": float(self.scores[game]), "l": emulator.getEpisodeFrameNumber()},
+            }
+            self._begin(game)
+        self.lives = np.array([emulator.lives() for emulator in self._emulators])
+        lost_life = self.lives < lives_before
+        lost_life[over] = False
+        dones = lost_life.copy() if settings.episodic_life else np.zeros(self.n, dtype=bool)
+        dones[over] = True
+        seen = self.observer.look(self.frames, settings.frame_skip, actions)
+        # Where a game is over, the next one is on the screen already: what was seen last of it stays.
+        put(seen, over, self._last_seen, over)
+        ended = np.flatnonzero(dones)
+        for game in ended.tolist():
+            ends.setdefault(game, {"TimeLimit.truncated": False})["terminal_observation"] = one(seen, game)
+        self._waiting[lost_life] = settings.launch_ball == "every_life"
+        if len(ended):
+            self.observer.forget(ended)
+            self._begin_episodes(ended)
+            put(seen, ended, self.observer.look(self.frames[ended], 0, games=ended))
+        self._last_seen = seen
+        rewards = np.sign(points) if settings.clip_reward else points
+        return Step(seen, rewards.astype(np.float32), dones, self.lives, ends)
+
+    def _play(self, game: int, action: int) -> float:
+        """Hold `action` and put the screen that it leads to into `frames`, or the brighter one of the last two."""
+        emulator, held, points = self._emulators[game], self._actions[action], 0
+        skip = self.config.env.frame_skip
+        for number in range(1, skip + 1):
+            points += emulator.act(held)
+            if emulator.game_over():
+                return points
+            if self._pool and number == skip - 1:
+                self._show(emulator, self._earlier)
+        self._show(emulator, self.frames[game])
+        if self._pool:
+            np.maximum(self.frames[game], self._earlier, out=self.frames[game])
+        return points
+
+    def _show(self, emulator: Any, screen: np.ndarray) -> None:
+        emulator.getScreenRGB(screen) if self._colour else emulator.getScreenGrayscale(screen)
+
+    def _begin(self, game: int) -> None:
+        """A new game, with 0 to `noop_max` frames of no action."""
+        emulator = self._emulators[game]
+        emulator.reset_game()
+        for _ in range(self._random[game].integers(self.config.env.noop_max + 1)):
+            emulator.act(ale_py.Action.NOOP)
+        self._show(emulator, self.frames[game])
+        self.lives[game] = emulator.lives()
+        self.scores[game] = 0
+
+    def _begin_episodes(self, games: np.ndarray) -> None:
+        self._waiting[games] = self.config.env.launch_ball != "never"
+
+
+def one(observation: Observation, game: int) -> Any:
+    """The observation of one game."""
+    if isinstance(observation, dict):
+        return {name: part[game].copy() for name, part in observation.items()}
+    return observation[game].copy()
+
+
+def put(
+    observation: Observation,
+    games: np.ndarray | list[int],
+    new: Observation,
+    which: np.ndarray | list[int] | slice = slice(None),
+) -> None:
+    """Replace the observations of some games by those of `new`, in place."""
+    if isinstance(observation, dict) and isinstance(new, dict):
+        for name, part in observation.items():
+            part[games] = new[name][which]
+    elif isinstance(observation, np.ndarray) and isinstance(new, np.ndarray):
+        observation[games] = new[which]
