@@ -162,6 +162,29 @@ class MetricCallback(BaseCallback):
         self._values.clear()
 
 
+class StartsCallback(BaseCallback):
+    """How the training games of a rollout began, for a config with `starts`: their number in starts/<kind>, the mean of
+    the points that they made since then in starts/<kind>_points. rollout/ep_rew_mean is that of the fresh ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._points: dict[str, list[float]] = {}
+
+    def _on_step(self) -> bool:
+        for info in self.locals["infos"]:
+            if "start" in info:
+                report = info["episode"] if "episode" in info else info["part_of_a_game"]
+                self._points.setdefault(info["start"], []).append(report["r"])
+        return True
+
+    def _on_rollout_end(self) -> None:
+        for kind, points in self._points.items():
+            self.logger.record(f"starts/{kind}", len(points))
+            if points:
+                self.logger.record(f"starts/{kind}_points", float(np.mean(points)))
+            points.clear()
+
+
 def evaluations_file(folder: Path) -> Path:
     return folder / "evaluations.csv"
 

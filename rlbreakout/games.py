@@ -17,7 +17,8 @@ from ale_py.roms import get_rom_path
 
 from rlbreakout.config import BREAKOUT_IDS, Config
 from rlbreakout.observation import FIRE, Observation, Observer, one_channel
-from rlbreakout.screen import HEIGHT, WIDTH, find_ball
+from rlbreakout.screen import HEIGHT, WIDTH, find_ball, find_bricks
+from rlbreakout.starts import FRESH, Save, Starts
 
 MOST_FRAMES = 108_000
 """Frames after which a game is truncated, as ale-py's ids have it."""
@@ -35,8 +36,9 @@ class Step:
     lives: np.ndarray
     """`(n,)` int; of a game that has begun anew, of the new one."""
     ends: dict[int, dict[str, Any]]
-    """For each episode that is over, by the number of its game: `TimeLimit.truncated`, `terminal_observation`, and
-    `episode` (`r`, its score in points, `l`, its length in frames) if the game is over."""
+    """For each episode that is over, by the number of its game: `TimeLimit.truncated`, `terminal_observation`, and, if
+    the game is over, `start`, how it began (starts.py), and `episode` (`r`, its score in points, `l`, its length in
+    frames), or `part_of_a_game` (the same since the saved state) if it began in one."""
 
 
 class Games:
@@ -60,11 +62,14 @@ class Games:
         self.frames = np.zeros(shape, dtype=np.uint8)
         """The screens."""
         self._earlier = np.zeros(shape[1:], dtype=np.uint8)
+        self._first_frame = np.zeros(n, dtype=np.int64)
+        """Of each game, counted by its emulator."""
         self._waiting = np.zeros(n, dtype=bool)
         """Games in which the ball has to be launched."""
         self.lives = np.zeros(n, dtype=np.int64)
         self.scores = np.zeros(n)
-        """Points of the games that are played."""
+        """Points of the games that are played, those before a saved state included."""
+        self.starts = Starts(config.starts, n)
 
     @property
     def space(self) -> gym.Space:
@@ -105,15 +110,13 @@ class Games:
         over = [game for game, emulator in enumerate(self._emulators) if emulator.game_over()]
         ends: dict[int, dict[str, Any]] = {}
         for game in over:
-            emulator = self._emulators[game]
-            ends[game] = {
-                "TimeLimit.truncated": emulator.game_truncated(),
-                "episode": {"r": float(self.scores[game]), "l": emulator.getEpisodeFrameNumber()},
-            }
+            ends[game] = self._end(game)
+            self.starts.life_lost(game, self._random[game])
             self._begin(game)
         self.lives = np.array([emulator.lives() for emulator in self._emulators])
         lost_life = self.lives < lives_before
         lost_life[over] = False
+        self._save(np.flatnonzero(lost_life))
         dones = lost_life.copy() if settings.episodic_life else np.zeros(self.n, dtype=bool)
         dones[over] = True
         seen = self.observer.look(self.frames, settings.frame_skip, actions)
@@ -150,14 +153,41 @@ class Games:
         emulator.getScreenRGB(screen) if self._colour else emulator.getScreenGrayscale(screen)
 
     def _begin(self, game: int) -> None:
-        """A new game, with 0 to `noop_max` frames of no action."""
-        emulator = self._emulators[game]
-        emulator.reset_game()
-        for _ in range(self._random[game].integers(self.config.env.noop_max + 1)):
+        """A new game: from the start, with 0 to `noop_max` frames of no action, or from a saved state."""
+        emulator, random = self._emulators[game], self._random[game]
+        save = self.starts.draw(game, random) if self.starts.used else None
+        if save is None:
+            emulator.reset_game()
+            frames = int(random.integers(self.config.env.noop_max + 1))
+        else:
+            emulator.restoreState(save.emulator)
+            frames = 1  # a restored state has no screen before it
+        for _ in range(frames):
             emulator.act(ale_py.Action.NOOP)
         self._show(emulator, self.frames[game])
         self.lives[game] = emulator.lives()
-        self.scores[game] = 0
+        self.scores[game] = 0 if save is None else save.score
+        self._first_frame[game] = 0 if save is None else emulator.getEpisodeFrameNumber()
+
+    def _end(self, game: int) -> dict[str, Any]:
+        """What is told of a game that is over."""
+        emulator, kind = self._emulators[game], self.starts.kind(game)
+        points = self.starts.points(game, float(self.scores[game]))
+        report = {"r": points, "l": emulator.getEpisodeFrameNumber() - int(self._first_frame[game])}
+        told = {"episode": report} if kind == FRESH else {"part_of_a_game": report}
+        return {"TimeLimit.truncated": emulator.game_truncated(), "start": kind, **told}
+
+    def _save(self, lost_life: np.ndarray) -> None:
+        """Keep states to begin with later."""
+        for game in lost_life.tolist():
+            self.starts.life_lost(game, self._random[game])
+        if not self.starts.due():
+            return
+        in_play = np.flatnonzero(find_ball(one_channel(self.frames)).seen)
+        bricks = find_bricks(one_channel(self.frames[in_play])).sum(axis=(1, 2))
+        for game, left in zip(in_play.tolist(), bricks.tolist(), strict=True):
+            save = Save(self._emulators[game].cloneState(), float(self.scores[game]))
+            self.starts.keep(game, save, left, self._random[game])
 
     def _begin_episodes(self, games: np.ndarray) -> None:
         self._waiting[games] = self.config.env.launch_ball != "never"

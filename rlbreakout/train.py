@@ -18,6 +18,7 @@ from rlbreakout.callbacks import (
     CheckpointCallback,
     EvaluationCallback,
     GifCallback,
+    StartsCallback,
     evaluations_file,
     forget_rows_after,
 )
@@ -138,6 +139,7 @@ def learn(
                 config.steps - model.num_timesteps,
                 callback=[
                     *callbacks,
+                    *([StartsCallback()] if any(config.starts.shares.values()) else []),
                     evaluation or EvaluationCallback(config, folder),
                     CheckpointCallback(config.checkpoint_every, folder, config),
                     GifCallback(config.gif_every, folder, config),

@@ -16,6 +16,7 @@ from rlbreakout.config.schema import (
     NetworkConfig,
     ObservationConfig,
     PPOConfig,
+    StartsConfig,
     with_values,
 )
 from rlbreakout.config.search import Choices, FloatRange, IntRange, TuningConfig
@@ -39,6 +40,7 @@ __all__ = [
     "OptimizerConfig",
     "PPOConfig",
     "QNetworkConfig",
+    "StartsConfig",
     "TuningConfig",
     "ValueConfig",
     "check_env_id",

@@ -38,10 +38,43 @@ OBSERVATION_KINDS: dict[str, str] = {
     "both": "MultiInputPolicy",
 }
 """What the agent may see, and the policy that takes it."""
+START_KINDS = ("late", "failure", "second_wall")
+"""Of saved states from which training games begin."""
+BRICKS = 108
+"""Of a whole wall."""
 MonoMode = Literal["3col", "grey_3dim", "grey_1dim", "mono_3dim", "mono_1dim"]
 MONO_MODES: tuple[str, ...] = get_args(MonoMode)
 TrimMode = Literal["keep", "trim", "blacken", "whiten"]
 TRIM_MODES: tuple[str, ...] = get_args(TrimMode)
+
+
+class StartsConfig(Part):
+    """Where training games begin: a share of them from states that were saved in earlier games, the rest at the start.
+
+    Evaluation always begins at the start.
+    """
+
+    late: Fraction = 0.0
+    """Share of games that begin where no more than `late_bricks` bricks were left."""
+    late_bricks: Annotated[Count, Field(le=BRICKS - 1)] = 30
+    failure: Fraction = 0.0
+    """Share of games that begin `failure_steps` agent steps before a life was lost."""
+    failure_steps: Annotated[Count, Field(le=1_000)] = 40
+    second_wall: Fraction = 0.0
+    """Share of games that begin where the second wall had just come."""
+    saves: Annotated[Count, Field(le=10_000)] = 100
+    """States of each kind that each process keeps. Once there are as many, a new one takes the place of any."""
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Of each kind of saved states."""
+        return {kind: getattr(self, kind) for kind in START_KINDS}
+
+    @model_validator(mode="after")
+    def _shares_are_parts_of_one(self) -> StartsConfig:
+        if sum(self.shares.values()) > 1:
+            raise UserError(f"starts: {' + '.join(START_KINDS)} is more than 1; allowed: at most 1, all of the games")
+        return self
 
 
 class EnvConfig(Part):
@@ -182,6 +215,7 @@ class Config(Part):
     steps: Count = 1_000_000
     """Agent steps, summed over all environments. Training ends with the rollout that reaches them."""
     env: EnvConfig = Field(default_factory=EnvConfig)
+    starts: StartsConfig = Field(default_factory=StartsConfig)
     observation: ObservationConfig = Field(default_factory=ObservationConfig)
     algorithm: Literal["ppo", "value"] = "ppo"
     """ppo: Stable-Baselines3's PPO, with `policy`, `network` and `ppo`; value: the value-based agent of lesson 5, with
@@ -225,6 +259,13 @@ class Config(Part):
                 f"env.vec_env fast cannot draw a frame skip as env.id {self.env.id} does; allowed: {allowed}, "
                 "or env.vec_env dummy"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _saved_states_need_the_fast_environment(self) -> Config:
+        for kind, share in self.starts.shares.items():
+            if share > 0 and (self.env.vec_env != "fast" or self.algorithm != "ppo"):
+                raise UserError(f"starts.{kind} is {share}; allowed above 0: with env.vec_env fast and algorithm ppo")
         return self
 
     @model_validator(mode="after")
