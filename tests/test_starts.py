@@ -13,7 +13,6 @@ from rlbreakout.plots import read_games, read_scalar
 from rlbreakout.starts import FRESH, SAVE_EVERY, Save, Starts
 from rlbreakout.train import train
 
-
 WHOLE_GAMES = {"vec_env": "fast", "n_envs": 4, "max_pool": False, "episodic_life": False, "clip_reward": False}
 
 
