@@ -18,7 +18,17 @@ from rlbreakout.runs import RUNS, folder_to_go_on_with, new_run_folder
 
 Options = TypeVar("Options")
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+
+def find_configs(*near: Path) -> Path:
+    """The folder `configs` that stands beside `lessons`, above one of the paths `near`; the package may be elsewhere."""
+    for path in near:
+        for folder in path.resolve().parents:
+            if (folder / "lessons").is_dir() and (folder / "configs").is_dir():
+                return folder / "configs"
+    return Path(__file__).parents[1] / "configs"
+
+
+CONFIGS = find_configs(Path(sys.argv[0]), Path.cwd() / "notebook")
 """The config files of the lessons."""
 
 AT_LEAST_ONE = (

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rlbreakout.lesson import find_configs
 from rlbreakout.models import trained_steps
 from tests.conftest import ONE_THREAD, ROOT, SCRIPTS, TINY, ZOO_CONFIG, rlbreakout, run_command
 from tests.test_tuning import SEARCH, STUDY, TINY_STUDY
@@ -44,6 +45,16 @@ def test_folders_may_have_spaces_and_letters_of_any_alphabet(tmp_path: Path) -> 
     lesson = run_command(SCRIPTS["1.2_wrapper"], "--steps", "150", "--run-dir", run.parent / "leçon", cwd=home.parent)
     assert lesson.returncode == 0, lesson.stderr
     assert list((home / "leçon").glob("*.gif"))
+
+
+def test_lessons_find_their_configs_when_the_package_is_installed_elsewhere(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "rlbreakout", tmp_path / "site" / "rlbreakout")
+    command = [sys.executable, str(SCRIPTS["5.2_what_went_wrong"]), "--variants", "none"]
+    environment = {**ONE_THREAD, "PYTHONPATH": str(tmp_path / "site")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and "--variants" in done.stderr, done.stderr
+    # In a notebook there is no script, but a folder that it is in.
+    assert find_configs(tmp_path / "kernel.py", ROOT / "lessons" / "1_gym" / "notebook") == ROOT / "configs"
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs Linux's namespaces")

@@ -173,7 +173,7 @@ def test_ctrl_c_saves_and_says_how_to_resume(tmp_path: Path) -> None:
         env=ONE_THREAD,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    wait_for(folder / "last" / "model.yaml")
+    wait_for(folder / "checkpoints" / "000000200" / "model.yaml")
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and "--resume" in errors and "Traceback" not in errors
