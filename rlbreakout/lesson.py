@@ -20,7 +20,7 @@ Options = TypeVar("Options")
 
 
 def find_configs(*near: Path) -> Path:
-    """The folder `configs` that stands beside `lessons`, above one of the paths `near`; the package may be elsewhere."""
+    """The folder `configs` beside `lessons`, above one of the paths `near`; the package itself may be elsewhere."""
     for path in near:
         for folder in path.resolve().parents:
             if (folder / "lessons").is_dir() and (folder / "configs").is_dir():
