@@ -127,6 +127,7 @@ def draw_pictures() -> list[Path]:
             RESULTS / "3.4_four_ways.png",
             title="Lesson 3.4: four ways to tell it, training games (mean of the last 100)",
         ),
+        what_went_wrong(),
     ]
 
 
@@ -136,9 +137,8 @@ def what_went_wrong() -> Path:
     mean, frames = "rollout/ep_rew_mean", data["frames"]
     curves = {}
     for name, text in CHANGES.items():
-        if name in data["curves"]:
-            steps, values = curve(data["curves"][name][mean])
-            curves[text] = Curve(steps * frames / steps[-1], values)
+        steps, values = curve(data["curves"][name][mean])
+        curves[text] = Curve(steps * frames / steps[-1], values)
     path = RESULTS / "5.2_what_went_wrong_curves.png"
     return draw_curves(
         curves,

@@ -392,12 +392,8 @@ CHANGES = {
 def what_went_wrong() -> str:
     """Lesson 5.2: each change alone, and all together."""
     data = load("5.2_what_went_wrong.json")
-    rows = [
-        [text, f"{data['minutes'][name]:.0f}", scored(data["results"][name])]
-        for name, text in CHANGES.items()
-        if name in data["results"]
-    ]
-    return table(["change", "minutes, one core", "mean of whole games [95% interval]"], rows)
+    rows = [[text, scored(data["results"][name])] for name, text in CHANGES.items()]
+    return table(["change", "mean of whole games [95% interval]"], rows)
 
 
 def on_policy_off_policy() -> str:
@@ -418,6 +414,13 @@ def rows_of_lesson_5() -> list[list[str]]:
             how_scored(published, published["score"]),
             f"{published['minutes']['.']:.0f} min on one",
             gif("5.1_value_agent"),
+        ],
+        [
+            f"[5.2]({readme})",
+            "what went wrong: nine agents, one change each",
+            "",
+            f"{sum(load('5.2_what_went_wrong.json')['minutes'].values()):.0f} min on one",
+            "",
         ],
         [
             f"[5.3]({readme})",
@@ -452,5 +455,6 @@ TABLES = {
         short_and_long,
         tuned,
         published_and_mended,
+        what_went_wrong,
     )
 }

@@ -2,7 +2,8 @@
 
 You learn: to find out why an agent does not learn: change one thing, leave the rest, and measure; then all together.
 Expect: a run folder for each variant, one picture of their curves, a table of scores, and an explanation in the README.
-Time: 10 to 25 minutes on one core for each variant of 1,000,000 frames. Stop it when you like: run again, it goes on.
+Time: two to three hours on one core for all nine, of 1,000,000 frames each. Stop it when you like: run again, it goes
+on.
 """
 
 # %%
