@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rlbreakout import __version__
-from rlbreakout.errors import BAD_INPUT, FAILED, INTERRUPTED, DiskError, UserError, disk_error
+from rlbreakout.errors import BAD_INPUT, FAILED, INTERRUPTED, MachineError, UserError, machine_error
 
 MOST_WORKERS = 256
 """Of `rlbreakout tune`: each is a process of its own."""
@@ -187,8 +187,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
-    except (DiskError, OSError) as error:
-        if (message := disk_error(error)) is None:
+    except (MachineError, OSError) as error:
+        if (message := machine_error(error)) is None:
             raise
         print(f"rlbreakout {args.command}: error: {message}", file=sys.stderr)
         raise SystemExit(FAILED) from None

@@ -15,8 +15,16 @@ class UserError(ValueError):
     """Bad input. The command and the lessons print it as one line and exit with status 2."""
 
 
-class DiskError(Exception):
-    """The disk is full or cannot be written. The command and the lessons print it as a line and exit with status 1."""
+class MachineError(Exception):
+    """What this machine could not do. The command and the lessons print it as a line and exit with status 1."""
+
+
+class DiskError(MachineError):
+    """The disk is full or cannot be written."""
+
+
+class GamesLost(MachineError):
+    """A process that plays games is gone."""
 
 
 DISK_ERRORS = tuple(
@@ -25,9 +33,9 @@ DISK_ERRORS = tuple(
 """Of OSError: the disk's, not the program's."""
 
 
-def disk_error(error: BaseException) -> str | None:
-    """What an error says about the disk in one line, or None if it is about something else."""
-    if isinstance(error, DiskError):
+def machine_error(error: BaseException) -> str | None:
+    """What an error says about the machine in one line, or None if it is about something else."""
+    if isinstance(error, MachineError):
         return str(error)
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
         return f"{error.filename or 'a file'} cannot be written: {error.strerror}"

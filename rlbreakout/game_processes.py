@@ -25,6 +25,7 @@ import gymnasium as gym
 import numpy as np
 
 from rlbreakout.config import Config, parse_config
+from rlbreakout.errors import GamesLost
 from rlbreakout.games import Games, Step
 from rlbreakout.observation import Observation, Observer
 
@@ -138,7 +139,7 @@ class GameProcess:
         return content
 
     def _lost(self) -> Any:
-        raise RuntimeError(f"a process that plays games ended with status {self._process.wait(timeout=30)}") from None
+        raise GamesLost(f"a process that plays games ended with status {self._process.wait(timeout=30)}") from None
 
 
 def _arrays(space: gym.Space, n: int) -> dict[str, tuple[tuple[int, ...], Any]]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rlbreakout.config import Config
-from rlbreakout.errors import INTERRUPTED, DiskError, disk_error
+from rlbreakout.errors import INTERRUPTED, DiskError, GamesLost, machine_error
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def saved_at_the_end(
     `steps` and how to resume, and exit with 130, or, if nobody will resume it, leave the interrupt as it is.
 
     Raises DiskError, which names the last good checkpoint of what can be resumed, if the disk is full or cannot be
-    written.
+    written, and GamesLost, after saving, if a process that plays games is gone.
     """
     try:
         yield
@@ -37,8 +37,11 @@ def saved_at_the_end(
             flush=True,
         )
         raise SystemExit(INTERRUPTED) from None
+    except GamesLost as error:
+        save()
+        raise GamesLost(f"{error}, so training stopped after {steps():,} agent steps; {what_is_kept(folder)}") from None
     except OSError as error:
-        if (message := disk_error(error)) is None:
+        if (message := machine_error(error)) is None:
             raise
         kept = f"; {what_is_kept(folder)}" if resumable else ""
         raise DiskError(f"{message}, so training stopped after {steps():,} agent steps{kept}") from None

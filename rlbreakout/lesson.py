@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import tyro
 
 from rlbreakout.config import check_seed
-from rlbreakout.errors import BAD_INPUT, FAILED, INTERRUPTED, UserError, disk_error
+from rlbreakout.errors import BAD_INPUT, FAILED, INTERRUPTED, UserError, machine_error
 from rlbreakout.files import write_whole
 from rlbreakout.runs import RUNS, folder_to_go_on_with, new_run_folder
 
@@ -101,7 +101,7 @@ def _one_line_for_user_errors(kind: type[BaseException], error: BaseException, t
     if isinstance(error, UserError):
         print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(BAD_INPUT)
-    if (message := disk_error(error)) is not None:
+    if (message := machine_error(error)) is not None:
         print(f"{Path(sys.argv[0]).name}: error: {message}", file=sys.stderr, flush=True)
         raise SystemExit(FAILED)
     if isinstance(error, KeyboardInterrupt):

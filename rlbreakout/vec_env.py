@@ -53,7 +53,7 @@ class BreakoutVecEnv(VecEnv):
     `info["episode"]` of the last step of a game has its score in points (`r`), its length in frames (`l`, the frames of
     no action included) and the seconds since the start (`t`). Environment i is seeded with `seed + i`.
     `monitor_file` gets a line for each game. Raises UserError (from the config) for an id that draws its frame skip,
-    RuntimeError if a process that plays games is gone.
+    GamesLost if a process that plays games is gone.
     """
 
     def __init__(

@@ -10,9 +10,11 @@ import psutil
 import pytest
 from stable_baselines3.common.monitor import Monitor
 
-from rlbreakout.config import OBSERVATION_KINDS, Config, parse_config
+from rlbreakout.config import OBSERVATION_KINDS, Config, load_config, parse_config
 from rlbreakout.envs import make_env, make_vec_env
-from rlbreakout.errors import UserError
+from rlbreakout.errors import GamesLost, UserError
+from rlbreakout.game_processes import GameProcess
+from rlbreakout.models import trained_steps
 from rlbreakout.plots import read_games, read_monitor_file
 from rlbreakout.train import train
 from rlbreakout.vec_env import BreakoutVecEnv
@@ -210,9 +212,27 @@ def test_a_process_that_plays_games_and_is_gone_is_told_of() -> None:
     env = BreakoutVecEnv(config(n_envs=2), seed=0, processes=2)
     env.reset()
     psutil.Process(env.process_ids[1]).kill()
-    with pytest.raises(RuntimeError, match="a process that plays games ended with status -9"):
+    with pytest.raises(GamesLost, match="a process that plays games ended with status -9"):
         env.step(np.array([0, 0]))
     env.close()
+
+
+def test_a_training_that_loses_its_games_saves_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step, steps = GameProcess.end_step, []
+
+    def killed(self: GameProcess) -> Any:
+        steps.append(1)
+        if len(steps) == 100:  # of both processes
+            psutil.Process(self.id).kill()
+        return step(self)
+
+    monkeypatch.setattr(GameProcess, "end_step", killed)
+    monkeypatch.setattr("rlbreakout.vec_env.cores", lambda: 2)
+    settings = ["env.n_envs=8", "steps=10000", "ppo.n_steps=128", "ppo.batch_size=256", "evaluation.every=0"]
+    told = "ended with status -9, so training stopped after 392 agent steps; the last good checkpoint is "
+    with pytest.raises(GamesLost, match=told):
+        train(load_config(ROOT / "configs" / "3.4_coordinates.yaml", settings), tmp_path / "run", progress_bar=False)
+    assert trained_steps(tmp_path / "run" / "last") == 392  # 49 steps of 8 games
 
 
 def test_the_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:

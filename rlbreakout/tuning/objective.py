@@ -19,7 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from rlbreakout.callbacks import EvaluationCallback
 from rlbreakout.config import Config, with_values
 from rlbreakout.envs import make_vec_env
-from rlbreakout.errors import DiskError, UserError
+from rlbreakout.errors import MachineError, UserError
 from rlbreakout.evaluate import Evaluation, lower_quartile
 from rlbreakout.models import build_algorithm
 from rlbreakout.runs import start_run
@@ -80,7 +80,7 @@ class Objective:
         trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
         try:
             return self.try_values(trial)
-        except (KeyboardInterrupt, DiskError):
+        except (KeyboardInterrupt, MachineError):
             with suppress(OSError):  # a storage on a full disk
                 trial.set_user_attr(INTERRUPTED, True)
             raise

@@ -22,7 +22,16 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from rlbreakout.config import Config, dump_config, with_values
-from rlbreakout.errors import BAD_INPUT, INTERRUPTED, DiskError, UserError, disk_error
+from rlbreakout.errors import (
+    BAD_INPUT,
+    FAILED,
+    INTERRUPTED,
+    DiskError,
+    GamesLost,
+    MachineError,
+    UserError,
+    machine_error,
+)
 from rlbreakout.files import write_whole
 from rlbreakout.tuning.objective import Objective
 from rlbreakout.tuning.plots import draw_study
@@ -121,11 +130,11 @@ def _worker(worker: int, workers: int, config: Config, url: str | None, name: st
     except UserError as error:
         print(f"worker {worker}: {error}", file=sys.stderr, flush=True)
         raise SystemExit(BAD_INPUT) from None
-    except (OSError, DiskError) as error:
-        if (message := disk_error(error)) is None:
+    except (OSError, MachineError) as error:
+        if (message := machine_error(error)) is None:
             raise
         print(f"worker {worker}: {message}", file=sys.stderr, flush=True)
-        raise SystemExit(DISK_FULL) from None
+        raise SystemExit(FAILED if isinstance(error, GamesLost) else DISK_FULL) from None
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
 
@@ -217,7 +226,7 @@ def tune(
         else:
             run_workers(config, study, url=url, folder=folder, slots=slots, workers=workers, progress_bar=progress_bar)
     except (OSError, DiskError) as error:
-        if (message := disk_error(error)) is None:
+        if (message := machine_error(error)) is None:
             raise
         raise DiskError(f"{message}; with room on the disk the same command goes on with the study") from None
     drop_spare(study)
