@@ -47,7 +47,8 @@ class Games:
     def __init__(self, config: Config, n: int) -> None:
         self.config, self.n = config, n
         self.observer = Observer(config.observation, n)
-        self._colour = Observer.needs_colour(config.observation)
+        colour, grey = Observer.needs_colour(config.observation), Observer.needs_grey(config.observation)
+        self._shown = "getScreenRGB" if colour else "getScreenGrayscale" if grey else "getScreen"
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         settings = config.env
         sticky = settings.repeat_action_probability
@@ -58,9 +59,9 @@ class Games:
         self._random = [np.random.default_rng(0) for _ in range(n)]
         self._pool = settings.max_pool and settings.frame_skip > 1
         self._loaded = False
-        shape = (n, HEIGHT, WIDTH, 3) if self._colour else (n, HEIGHT, WIDTH)
+        shape = (n, HEIGHT, WIDTH, 3) if colour else (n, HEIGHT, WIDTH)
         self.frames = np.zeros(shape, dtype=np.uint8)
-        """The screens."""
+        """The screens as the observation needs them: in colour, grey, or as the emulator's colour numbers."""
         self._earlier = np.zeros(shape[1:], dtype=np.uint8)
         self._first_frame = np.zeros(n, dtype=np.int64)
         """Of each game, counted by its emulator."""
@@ -70,6 +71,11 @@ class Games:
         self.scores = np.zeros(n)
         """Points of the games that are played, those before a saved state included."""
         self.starts = Starts(config.starts, n)
+
+    @property
+    def pictures(self) -> list[np.ndarray]:
+        """The screens `(210, 160, 3)`, for people to look at."""
+        return [emulator.getScreenRGB() for emulator in self._emulators]
 
     @property
     def space(self) -> gym.Space:
@@ -139,9 +145,7 @@ class Games:
         emulator, held, points = self._emulators[game], self._actions[action], 0
         skip = self.config.env.frame_skip
         for number in range(1, skip + 1):
-            points += emulator.act(held)
-            if emulator.game_over():
-                return points
+            points += emulator.act(held)  # 0, and nothing happens, when the game is over
             if self._pool and number == skip - 1:
                 self._show(emulator, self._earlier)
         self._show(emulator, self.frames[game])
@@ -150,7 +154,7 @@ class Games:
         return points
 
     def _show(self, emulator: Any, screen: np.ndarray) -> None:
-        emulator.getScreenRGB(screen) if self._colour else emulator.getScreenGrayscale(screen)
+        getattr(emulator, self._shown)(screen)
 
     def _begin(self, game: int) -> None:
         """A new game: from the start, with 0 to `noop_max` frames of no action, or from a saved state."""

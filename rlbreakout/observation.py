@@ -318,6 +318,12 @@ class Observer:
         """Whether the frames must be in colour; grey ones are enough for the rest."""
         return config.kind in ("rgb", "warp") or (config.kind in ("image", "both") and config.mode == "3col")
 
+    @staticmethod
+    def needs_grey(config: ObservationConfig) -> bool:
+        """Whether it matters how bright a pixel is. Else frames of the emulator's colour numbers will do, which it need
+        not turn into grey first: black is 0 in both."""
+        return config.kind in ("image", "both") and config.mode.startswith("grey")
+
     def _space(self) -> gym.Space:
         config = self.config
         if config.kind == "coordinates":

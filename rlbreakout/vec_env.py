@@ -38,8 +38,8 @@ def cores() -> int:
 class BreakoutVecEnv(VecEnv):
     """`n_envs` games as `config.env` says, for training; each shows what `config.observation` says, without the stack.
 
-    They are played on all cores: by as many processes, if there are at least GAMES_A_PROCESS games for each, or else by
-    this one. `processes` is how many. It changes nothing but the time that it takes.
+    They are played on all cores, by this process and as many others as are needed for that, if there are at least
+    GAMES_A_PROCESS games for each. `processes` is how many in all. It changes nothing but the time that it takes.
 
     It plays as the gymnasium environments of `make_vec_env` do, observation for observation, with these differences,
     because games that step together cannot step one by one:
@@ -72,9 +72,12 @@ class BreakoutVecEnv(VecEnv):
         bounds = np.linspace(0, n, self.processes + 1).astype(int)
         self._slices = [slice(first, last) for first, last in pairwise(bounds.tolist())]
         sizes = [part.stop - part.start for part in self._slices]
-        self._parts: list[GameProcess | _Here] = (
-            [GameProcess(config, size) for size in sizes] if self.processes > 1 else [_Here(config, n)]
-        )
+        self._parts: list[GameProcess | _Here] = [
+            _Here(config, sizes[0]),
+            *(GameProcess(config, size) for size in sizes[1:]),
+        ]
+        # This process plays its part when the others have begun.
+        self._backwards = list(zip(self._parts, self._slices, strict=True))[::-1]
         self.render_mode = "rgb_array"
         super().__init__(n, Observer(config.observation, 1).space, gym.spaces.Discrete(N_ACTIONS))
         self.seed(config.seed if seed is None else seed)
@@ -85,7 +88,7 @@ class BreakoutVecEnv(VecEnv):
             self._results = ResultsWriter(str(monitor_file), header, override_existing=not append_to_monitor)
 
     def reset(self) -> Any:
-        for part, games in zip(self._parts, self._slices, strict=True):
+        for part, games in self._backwards:
             part.begin_reset(self._seeds[games])
         self._reset_seeds()
         seen, lives = zip(*(part.end_reset() for part in self._parts), strict=True)
@@ -94,7 +97,7 @@ class BreakoutVecEnv(VecEnv):
 
     def step_async(self, actions: np.ndarray) -> None:
         actions = np.asarray(actions)
-        for part, games in zip(self._parts, self._slices, strict=True):
+        for part, games in self._backwards:
             part.begin_step(actions[games])
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -123,13 +126,12 @@ class BreakoutVecEnv(VecEnv):
 
     @property
     def process_ids(self) -> list[int]:
-        """Of the processes that play; none if this one does."""
+        """Of the other processes that play."""
         return [part.id for part in self._parts if isinstance(part, GameProcess)]
 
     def get_images(self) -> Sequence[np.ndarray | None]:
-        """The screens `(210, 160, 3)`; grey, where the agents need no colour."""
-        frames = [frame for part in self._parts for frame in part.get("frames")]
-        return [frame if frame.ndim == 3 else frame[..., None].repeat(3, axis=2) for frame in frames]
+        """The screens `(210, 160, 3)`."""
+        return [picture for part in self._parts for picture in part.get("pictures")]
 
     # What SB3 asks of the single environments, of which there are none.
 

@@ -1,5 +1,6 @@
 """BreakoutVecEnv against gymnasium's environments, and SB3's contract."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -209,11 +210,11 @@ def test_what_was_observed_stays_as_it_was() -> None:
 
 
 def test_a_process_that_plays_games_and_is_gone_is_told_of() -> None:
-    env = BreakoutVecEnv(config(n_envs=2), seed=0, processes=2)
+    env = BreakoutVecEnv(config(n_envs=3), seed=0, processes=3)
     env.reset()
     psutil.Process(env.process_ids[1]).kill()
     with pytest.raises(GamesLost, match="a process that plays games ended with status -9"):
-        env.step(np.array([0, 0]))
+        env.step(np.array([0, 0, 0]))
     env.close()
 
 
@@ -222,17 +223,19 @@ def test_a_training_that_loses_its_games_saves_and_says_so(tmp_path: Path, monke
 
     def killed(self: GameProcess) -> Any:
         steps.append(1)
-        if len(steps) == 100:  # of both processes
+        if len(steps) == 50:
             psutil.Process(self.id).kill()
         return step(self)
 
     monkeypatch.setattr(GameProcess, "end_step", killed)
     monkeypatch.setattr("rlbreakout.vec_env.cores", lambda: 2)
     settings = ["env.n_envs=8", "steps=10000", "ppo.n_steps=128", "ppo.batch_size=256", "evaluation.every=0"]
-    told = "ended with status -9, so training stopped after 392 agent steps; the last good checkpoint is "
-    with pytest.raises(GamesLost, match=told):
+    with pytest.raises(GamesLost) as error:
         train(load_config(ROOT / "configs" / "3.4_coordinates.yaml", settings), tmp_path / "run", progress_bar=False)
-    assert trained_steps(tmp_path / "run" / "last") == 392  # 49 steps of 8 games
+    told = r"ended with status -9, so training stopped after (\d+) agent steps; the last good checkpoint is "
+    found = re.search(told, str(error.value))
+    assert found, str(error.value)
+    assert trained_steps(tmp_path / "run" / "last") == int(found[1]) in (392, 400)  # its last answer may have come
 
 
 def test_the_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
@@ -241,9 +244,9 @@ def test_the_processes_end_with_the_one_that_started_them(tmp_path: Path) -> Non
         "import os, signal, numpy as np\n"
         "from tests.test_vec_env import config\n"
         "from rlbreakout.vec_env import BreakoutVecEnv\n"
-        "env = BreakoutVecEnv(config(n_envs=2), processes=2)\n"
+        "env = BreakoutVecEnv(config(n_envs=3), processes=3)\n"
         "env.reset()\n"
-        "env.step(np.zeros(2, dtype=int))\n"
+        "env.step(np.zeros(3, dtype=int))\n"
         "print(*env.process_ids, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
