@@ -22,7 +22,7 @@ tour: setup  ## every lesson in order, with few steps
 	$(BIN)/python lessons/tour.py
 
 test: setup  ## the tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-all: $(PYTHONS:%=test-%)  ## installation, a first command and the fast tests on every Python
 

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -141,6 +142,17 @@ def test_a_second_machine_joins_the_study(postgres: Postgres, tmp_path: Path) ->
     assert sum(trained) == 6 and min(trained) >= 1
     workers = {trial.user_attrs["worker"] for trial in study.trials if "worker" in trial.user_attrs}  # type: ignore[union-attr]
     assert len(workers) == 2
+
+
+def test_workers_that_meet_at_an_empty_database_make_its_tables_together(tmp_path: Path) -> None:
+    server = Postgres()
+    server.start()
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            opened = [pool.submit(open_storage, server.url, tmp_path, heartbeat=1, patience=2) for _ in range(6)]
+            assert all(storage.result().get_all_studies() == [] for storage in opened)
+    finally:
+        server.remove()
 
 
 def test_a_database_that_stays_away_ends_the_wait(postgres: Postgres, tmp_path: Path) -> None:

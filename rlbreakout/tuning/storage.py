@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import random
 import sys
 import threading
 import time
@@ -30,6 +31,8 @@ from rlbreakout.errors import UserError
 STORAGE_VARIABLE = "RLBREAKOUT_STORAGE"
 """Environment variable with the storage's URL, so that a password stands in no command line."""
 JOURNAL_NAME = "study.journal"
+MADE_TWICE = (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError)
+"""What PostgreSQL answers one of two workers that make the tables of an empty database at the same moment."""
 ANSWER_WITHIN = 6.0
 """Seconds in which a database must answer at the start."""
 SILENT_HEARTBEATS = 4
@@ -254,10 +257,17 @@ def open_storage(url: str | None, folder: Path, *, heartbeat: int, patience: flo
     parsed = parse_url(url)
     engine = {"connect_args": {"connect_timeout": int(ANSWER_WITHIN / 2)}} if "psycopg" in parsed.drivername else {}
     answer: list[BaseStorage | BaseException] = []
+    until = time.monotonic() + ANSWER_WITHIN / 2
 
     def connect() -> None:
         try:
-            answer.append(PatientDatabase(parsed, heartbeat=heartbeat, patience=patience, **engine))
+            while not answer:
+                try:
+                    answer.append(PatientDatabase(parsed, heartbeat=heartbeat, patience=patience, **engine))
+                except MADE_TWICE:
+                    if time.monotonic() > until:
+                        raise
+                    time.sleep(random.uniform(0, 1))
         except BaseException as error:
             answer.append(error)
 
