@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -123,6 +124,10 @@ def learn(
     if any(folder.glob("events.out.tfevents.*")):
         # Tells TensorBoard that later points of an interrupted run do not count: this part writes them again.
         SummaryWriter(str(folder), purge_step=model.num_timesteps + 1).close()
+        # It reads the files in the order of their names, which begin with the second.
+        now = int(time.time())
+        while int(time.time()) == now:
+            time.sleep(0.02)
     model.set_logger(configure(str(folder), ["stdout", "tensorboard"] if table else ["tensorboard"]))
     saved = saved_at_the_end(
         lambda: save_model(model, folder / "last", config),
