@@ -34,6 +34,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from rlbreakout.config import installed_versions, load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluate import evaluate
+from rlbreakout.memory import megabytes_of_children
 from rlbreakout.models import build_algorithm, load_agent, trained_steps
 from rlbreakout.plots import read_games, read_monitor_file, read_scalar
 from rlbreakout.runs import start_run
@@ -306,8 +307,7 @@ class Watch(BaseCallback):
         return True
 
     def _on_rollout_start(self) -> None:
-        processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
-        megabytes = sum(process.memory_info().rss for process in processes) / 1e6
+        megabytes = psutil.Process().memory_info().rss / 1e6 + megabytes_of_children()
         self.seen.append((self.num_timesteps, time.perf_counter(), megabytes))
 
     _on_training_end = _on_rollout_start

@@ -220,6 +220,14 @@ def _is_whole(row: dict[str, str]) -> bool:
     return None not in row.values()
 
 
+def purge_step(folder: Path, steps: int) -> int | None:
+    """For a SummaryWriter in a run folder that goes on after `steps`; None if there are no events.
+
+    Tells TensorBoard that later points of an interrupted run do not count: what follows writes them again.
+    """
+    return steps + 1 if any(folder.glob("events.out.tfevents.*")) else None
+
+
 def forget_rows_after(path: Path, steps: int) -> None:
     """Drop the rows of a CSV file, such as `evaluations.csv`, that a resumed training will write again."""
     if not path.exists():

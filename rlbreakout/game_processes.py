@@ -27,7 +27,7 @@ import numpy as np
 from rlbreakout.config import Config, parse_config
 from rlbreakout.errors import GamesLost
 from rlbreakout.games import Games, Step
-from rlbreakout.observation import Observation, Observer
+from rlbreakout.observation import Observation
 
 ALIGNED = 64
 """Bytes; every array begins at a multiple of it."""
@@ -59,16 +59,20 @@ class SharedArrays:
 
 
 class GameProcess:
-    """`n` games in a process of their own; as Games, but a step is begun and then waited for."""
+    """`n` games in a process of their own; as Games, but a step is begun and then waited for.
 
-    def __init__(self, config: Config, n: int) -> None:
-        self._space = Observer(config.observation, n).space
+    It starts at once. Call `ready` before anything else, and `close` at the end. `space` is that of the observation of
+    one game.
+    """
+
+    def __init__(self, config: Config, n: int, space: gym.Space) -> None:
+        self._space = space
         folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # memory that is never written to a disk
         handle, name = tempfile.mkstemp(prefix="rlbreakout_", dir=folder)
         os.close(handle)
-        file = Path(name)
+        self._file = Path(name)
         try:
-            self._arrays = SharedArrays(file, _arrays(self._space, n), make=True)
+            self._arrays = SharedArrays(self._file, _arrays(self._space, n), make=True)
             self._process = subprocess.Popen(
                 [sys.executable, "-c", START.format(path=sys.path, file=name)],
                 stdin=subprocess.PIPE,
@@ -76,10 +80,20 @@ class GameProcess:
                 start_new_session=True,  # Ctrl-C is for the training, which saves before it closes this
             )
             self._ask(("make", config.model_dump(), n))
+        except BaseException:
+            self._forget_file()
+            raise
+
+    def ready(self) -> None:
+        """Wait until it has its games."""
+        try:
             self._answer()
         finally:
-            with suppress(PermissionError):  # of Windows, where it has to be left behind
-                file.unlink(missing_ok=True)  # both have it open
+            self._forget_file()  # both have it open
+
+    def _forget_file(self) -> None:
+        with suppress(PermissionError):  # of Windows, where it has to be left behind
+            self._file.unlink(missing_ok=True)
 
     @property
     def id(self) -> int:
@@ -109,6 +123,7 @@ class GameProcess:
         return self._answer()
 
     def close(self) -> None:
+        self._forget_file()
         if self._process.stdin is not None and not self._process.stdin.closed:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import sys
 
+import psutil
+
 # Names and numbers of malloc.h, https://man7.org/linux/man-pages/man3/mallopt.3.html
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
@@ -21,3 +23,8 @@ def keep_freed_memory() -> bool:
     libc = ctypes.CDLL(None)
     settings = ((_M_MMAP_THRESHOLD, 2**30), (_M_TRIM_THRESHOLD, 2**31 - 1))
     return hasattr(libc, "mallopt") and all(libc.mallopt(*setting) == 1 for setting in settings)
+
+
+def megabytes_of_children() -> float:
+    """Memory that the processes use now that this one has started, and those that they have, in MB."""
+    return sum(child.memory_info().rss for child in psutil.Process().children(recursive=True)) / 1e6

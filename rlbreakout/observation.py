@@ -18,6 +18,7 @@ from rlbreakout.errors import UserError
 from rlbreakout.screen import (
     BALL_WIDTH,
     BRICK_ROWS,
+    BRICKS,
     BRICKS_IN_A_ROW,
     GAME_BOTTOM,
     GAME_LEFT,
@@ -394,7 +395,7 @@ def draw_coordinates(vector: np.ndarray) -> np.ndarray:
     values = dict(zip(_AT, vector, strict=False))
     picture = np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8)
     picture[:GAME_TOP] = picture[:, :GAME_LEFT] = picture[:, GAME_RIGHT:] = 60
-    bricks = vector[_AT["brick_red_0"] : _AT["brick_red_0"] + len(BRICK_ROWS) * BRICKS_IN_A_ROW]
+    bricks = vector[_AT["brick_red_0"] : _AT["brick_red_0"] + BRICKS]
     for index in np.flatnonzero(bricks > 0.5):
         row, brick = divmod(int(index), BRICKS_IN_A_ROW)
         top, left = BRICK_ROWS[row].top, GAME_LEFT + 8 * brick

@@ -45,6 +45,7 @@ BRICK_ROWS = (
     BrickRow("blue", 87, 1),
 )
 """From the top down."""
+BRICKS = len(BRICK_ROWS) * BRICKS_IN_A_ROW
 WALL_POINTS = BRICKS_IN_A_ROW * sum(row.points for row in BRICK_ROWS)
 """18 x (7 + 7 + 4 + 4 + 1 + 1) = 432. At this score, and at no other, a new wall comes when the ball is back at the
 paddle, so there are two."""
@@ -70,10 +71,9 @@ _ROWS_OUTSIDE_BRICKS = np.array(
 _ROWS_LOOKED_AT = np.concatenate([_ROWS_OUTSIDE_BRICKS, np.arange(BRICKS_TOP, BRICKS_BOTTOM, 2)])
 _AROUND = (np.arange(1 - BALL_HEIGHT, BALL_HEIGHT)[:, None] * WIDTH + np.arange(-1, 2)).ravel()
 """Seven rows and three columns around a pixel, as distances in a picture that is one long row."""
-_NO_BRICK = len(BRICK_ROWS) * BRICKS_IN_A_ROW
-_BRICKS_PIXELS = np.full((HEIGHT, WIDTH), _NO_BRICK)
+_BRICKS_PIXELS = np.full((HEIGHT, WIDTH), BRICKS)
 _BRICKS_PIXELS[BRICKS_TOP:BRICKS_BOTTOM, GAME_LEFT:GAME_RIGHT] = (
-    np.arange(_NO_BRICK).reshape(len(BRICK_ROWS), -1).repeat(BRICK_HEIGHT, axis=0).repeat(BRICK_WIDTH, axis=1)
+    np.arange(BRICKS).reshape(len(BRICK_ROWS), -1).repeat(BRICK_HEIGHT, axis=0).repeat(BRICK_WIDTH, axis=1)
 )
 _BRICK_AT = _BRICKS_PIXELS.ravel()
 """The brick to which each pixel of that row belongs, counted from the top left."""
@@ -143,8 +143,8 @@ def find_ball(frames: np.ndarray, bricks: np.ndarray | None = None) -> Ball:
     # What is lit around it, seven rows and three columns, without whole bricks; `top` counts in these rows.
     around = (row * WIDTH + column)[:, None] + _AROUND
     lit = frames.reshape(len(frames), -1)[each[:, None], around] != 0
-    covering = np.zeros((len(frames), _NO_BRICK + 1), dtype=bool)
-    covering[:, :_NO_BRICK] = bricks.reshape(len(frames), -1)
+    covering = np.zeros((len(frames), BRICKS + 1), dtype=bool)
+    covering[:, :BRICKS] = bricks.reshape(len(frames), -1)
     is_ball = (lit & ~covering[each[:, None], _BRICK_AT[around]]).reshape(-1, 7, 3)
     lit = lit.reshape(-1, 7, 3)
     middle = is_ball[:, :, 1]

@@ -22,6 +22,7 @@ from rlbreakout.callbacks import (
     StartsCallback,
     evaluations_file,
     forget_rows_after,
+    purge_step,
 )
 from rlbreakout.config import Config, flat, load_config
 from rlbreakout.envs import make_vec_env
@@ -121,9 +122,8 @@ def learn(
     """
     keep_freed_memory()
     forget_rows_after(evaluations_file(folder), model.num_timesteps)
-    if any(folder.glob("events.out.tfevents.*")):
-        # Tells TensorBoard that later points of an interrupted run do not count: this part writes them again.
-        SummaryWriter(str(folder), purge_step=model.num_timesteps + 1).close()
+    if (purge := purge_step(folder, model.num_timesteps)) is not None:
+        SummaryWriter(str(folder), purge_step=purge).close()
         # It reads the files in the order of their names, which begin with the second.
         now = int(time.time())
         while int(time.time()) == now:

@@ -72,14 +72,22 @@ class BreakoutVecEnv(VecEnv):
         bounds = np.linspace(0, n, self.processes + 1).astype(int)
         self._slices = [slice(first, last) for first, last in pairwise(bounds.tolist())]
         sizes = [part.stop - part.start for part in self._slices]
-        self._parts: list[GameProcess | _Here] = [
-            _Here(config, sizes[0]),
-            *(GameProcess(config, size) for size in sizes[1:]),
-        ]
+        space = Observer(config.observation, 1).space
+        others: list[GameProcess] = []
+        try:
+            for size in sizes[1:]:
+                others.append(GameProcess(config, size, space))
+            self._parts: list[GameProcess | _Here] = [_Here(config, sizes[0]), *others]
+            for other in others:  # all of them start meanwhile
+                other.ready()
+        except BaseException:
+            for other in others:
+                other.close()
+            raise
         # This process plays its part when the others have begun.
         self._backwards = list(zip(self._parts, self._slices, strict=True))[::-1]
         self.render_mode = "rgb_array"
-        super().__init__(n, Observer(config.observation, 1).space, gym.spaces.Discrete(N_ACTIONS))
+        super().__init__(n, space, gym.spaces.Discrete(N_ACTIONS))
         self.seed(config.seed if seed is None else seed)
         self._start = time.time()
         self._results = None

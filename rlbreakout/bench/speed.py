@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import ale_py
 import numpy as np
-import psutil
 from ale_py.roms import get_rom_path
 from ale_py.vector_env import AtariVectorEnv
 from rich.console import Console
@@ -39,7 +38,7 @@ from rlbreakout.config import (
 )
 from rlbreakout.envs import make_vec_env, register
 from rlbreakout.files import write_whole
-from rlbreakout.memory import keep_freed_memory
+from rlbreakout.memory import keep_freed_memory, megabytes_of_children
 from rlbreakout.models import build_algorithm
 from rlbreakout.runs import check_output_file
 from rlbreakout.screen import HEIGHT, WIDTH
@@ -357,7 +356,7 @@ def _train(config: Config, seconds: float, keep: bool) -> Measured:
     clock = _Clock(seconds)
     model.learn(config.steps, callback=clock)
     assert model.env is not None
-    players = sum(child.memory_info().rss for child in psutil.Process().children(recursive=True)) / 1e6
+    players = megabytes_of_children()
     model.env.close()
     return Measured(clock.steps / clock.seconds, peak_memory() + players)
 

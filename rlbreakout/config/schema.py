@@ -26,6 +26,7 @@ from rlbreakout.config.search import NOT_SEARCHABLE, SEARCHABLE, TuningConfig
 from rlbreakout.config.value import ValueConfig
 from rlbreakout.errors import UserError
 from rlbreakout.schedules import parse_schedule
+from rlbreakout.screen import BRICKS
 
 COMBINATIONS_TRIED = 256
 """Of the other searched values, before a value counts as never allowed."""
@@ -40,8 +41,6 @@ OBSERVATION_KINDS: dict[str, str] = {
 """What the agent may see, and the policy that takes it."""
 START_KINDS = ("late", "failure", "second_wall")
 """Of saved states from which training games begin."""
-BRICKS = 108
-"""Of a whole wall."""
 MonoMode = Literal["3col", "grey_3dim", "grey_1dim", "mono_3dim", "mono_1dim"]
 MONO_MODES: tuple[str, ...] = get_args(MonoMode)
 TrimMode = Literal["keep", "trim", "blacken", "whiten"]

@@ -23,6 +23,7 @@ from rlbreakout.callbacks import (
     append_row,
     evaluations_file,
     forget_rows_after,
+    purge_step,
     read_evaluations,
 )
 from rlbreakout.config import Config
@@ -107,8 +108,8 @@ class Training:
             total=config.steps, initial=agent.num_timesteps, unit="step", disable=not self._progress_bar, smoothing=0.05
         )
         evaluation = evaluation_env(config) if config.evaluation.every else None
-        purge = agent.num_timesteps + 1 if any(self.folder.glob("events.out.tfevents.*")) else None
         try:
+            purge = purge_step(self.folder, agent.num_timesteps)
             with SummaryWriter(str(self.folder), purge_step=purge) as self._writer:
                 observations = self.env.reset()
                 while agent.num_timesteps < config.steps:
