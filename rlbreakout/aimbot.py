@@ -23,10 +23,11 @@ TURNS_AT_LEFT, TURNS_AT_RIGHT = 7, 151
 LONGEST_STEP = 16
 """Frames between two looks, at most, for which the ball is followed."""
 
-_HALF = 2  # columns are counted in half pixels here: the emulator's own fractions, of which the screen shows whole ones
-_SIDEWAYS = np.array([round(columns * _HALF) for columns, _ in SPEEDS])
+HALF = 2
+"""Half pixels in one. Columns are counted in them, the emulator's own fractions: the screen shows whole ones."""
+_SIDEWAYS = np.array([round(columns * HALF) for columns, _ in SPEEDS])
 _DOWN = np.array([rows for _, rows in SPEEDS])
-_LONGEST_FLIGHT = int(np.ceil(PADDLE_TOP / _DOWN.min())) + 1
+_LONGEST_FLIGHT = 2 * int(np.ceil(PADDLE_TOP / _DOWN.min())) + 1  # up and down again
 
 
 class Flight(NamedTuple):
@@ -56,21 +57,48 @@ class Landing(NamedTuple):
     """`(n,)` int, frames until then; -1 if it is not known."""
 
 
+class Path(NamedTuple):
+    """On which of all possible flights the ball is, in each of n games."""
+
+    known: np.ndarray
+    """`(n,)` bool."""
+    row: np.ndarray
+    """`(n,)`, of the ball's top."""
+    half_column: np.ndarray
+    """`(n,)` int, of its left pixels, counted in half pixels."""
+    speed: np.ndarray
+    """`(n,)` int, index into SPEEDS."""
+    direction: np.ndarray
+    """`(n,)` int: 0 to the left, 1 to the right."""
+    down: np.ndarray
+    """`(n,)` bool: whether it falls."""
+
+    def take(self, games: np.ndarray) -> Path:
+        """Of some of the games."""
+        return Path(*(part[games] for part in self))
+
+
 @cache
 def _flights() -> tuple[np.ndarray, np.ndarray]:
     """Column (in half pixels) and direction (0 left, 1 right) after `frames`, both indexed
     `[frames, column in half pixels, speed, direction]`."""
-    columns = np.empty((_LONGEST_FLIGHT + 1, WIDTH * _HALF, len(SPEEDS), 2), dtype=np.int16)
+    columns = np.empty((_LONGEST_FLIGHT + 1, WIDTH * HALF, len(SPEEDS), 2), dtype=np.int16)
     directions = np.empty_like(columns)
-    columns[0], directions[0] = np.arange(WIDTH * _HALF)[:, None, None], np.array([0, 1])
+    columns[0], directions[0] = np.arange(WIDTH * HALF)[:, None, None], np.array([0, 1])
     for frame in range(_LONGEST_FLIGHT):
         column, direction = columns[frame], directions[frame]
         moved = column + np.where(direction == 1, 1, -1) * _SIDEWAYS[:, None]
-        columns[frame + 1] = np.clip(moved, 0, WIDTH * _HALF - 1)
+        columns[frame + 1] = np.clip(moved, 0, WIDTH * HALF - 1)
         directions[frame + 1] = np.where(
-            moved // _HALF <= TURNS_AT_LEFT, 1, np.where(moved // _HALF >= TURNS_AT_RIGHT, 0, direction)
+            moved // HALF <= TURNS_AT_LEFT, 1, np.where(moved // HALF >= TURNS_AT_RIGHT, 0, direction)
         )
     return columns, directions
+
+
+def half_columns_after(path: Path, frames: np.ndarray) -> np.ndarray:
+    """Where the balls are after `frames`, `(n, k)` or `(1, k)` for all alike: `(n, k)`, in half pixels."""
+    start, speed, direction = (part[:, None] for part in (path.half_column, path.speed, path.direction))
+    return _flights()[0][frames, start, speed, direction]
 
 
 class BallTracker:
@@ -113,22 +141,22 @@ class BallTracker:
         was_known = was_seen & (old_speed >= 0)
 
         # The place it should have reached on the path that it was on.
-        begin = np.maximum(old_column, 0) * _HALF
+        begin = np.maximum(old_column, 0) * HALF
         start = begin + self._half[games]
         expected = columns[elapsed, start, old_speed, old_direction]
         expected_rows = _DOWN[old_speed] * elapsed
         on = directions[elapsed, start, old_speed, old_direction]
-        hidden = ~ball.seen & was_known & _is_hidden(expected // _HALF)
+        hidden = ~ball.seen & was_known & _is_hidden(expected // HALF)
         row = np.where(hidden, np.rint(old_row + np.where(old_down, 1, -1) * expected_rows).astype(int), ball.row)
         hidden &= (row > 0) & (row < PADDLE_TOP)
-        column = np.where(hidden, expected // _HALF, ball.column)
+        column = np.where(hidden, expected // HALF, ball.column)
         seen = ball.seen | hidden
         rows = row - old_row
 
         # All speeds, both directions, both halves of the first column: which of these flights ends here?
         starts = begin[:, None] + np.arange(2)
         ends = np.moveaxis(columns[elapsed[:, None], starts], 1, 3)  # game, speed, direction, half
-        fits = (ends // _HALF == column[:, None, None, None]) & (
+        fits = (ends // HALF == column[:, None, None, None]) & (
             np.abs(np.abs(rows)[:, None] - _DOWN * elapsed[:, None]) < 1
         )[:, :, None, None]
         # The path that it was on comes first, then its speed, then the rest.
@@ -148,10 +176,10 @@ class BallTracker:
         same = found & was_known & (new_speed == old_speed) & (new_direction == old_direction) & (down == old_down)
 
         # Rising on its path to the side, but not as high as it should be: a brick has sent it back.
-        turned = was_known & seen & ~old_down & (expected // _HALF == column) & (rows > 1 - expected_rows)
+        turned = was_known & seen & ~old_down & (expected // HALF == column) & (rows > 1 - expected_rows)
         speed = np.where(turned, old_speed, new_speed)
         direction = np.where(turned, on, directions[elapsed, begin, new_speed, new_direction])
-        half = np.where(turned, expected, columns[elapsed, begin, new_speed, new_direction]) % _HALF
+        half = np.where(turned, expected, columns[elapsed, begin, new_speed, new_direction]) % HALF
         down |= turned
         found |= turned
         # Both halves fit, unless the ball turned at a wall meanwhile: then what was known before stays true.
@@ -172,7 +200,19 @@ class BallTracker:
             column=np.where(seen, column, -1),
             seen=seen,
             rows_a_frame=np.where(found, np.where(down, 1, -1) * _DOWN[speed], 0.0),
-            columns_a_frame=np.where(found, np.where(direction == 1, 1, -1) * _SIDEWAYS[speed] / _HALF, 0.0),
+            columns_a_frame=np.where(found, np.where(direction == 1, 1, -1) * _SIDEWAYS[speed] / HALF, 0.0),
+        )
+
+    def path(self, games: np.ndarray | None = None) -> Path:
+        """On which flight the ball is, as far as the last look tells."""
+        games = np.arange(self.n) if games is None else games
+        return Path(
+            known=self._seen[games] & (self._speed[games] >= 0),
+            row=self._row[games],
+            half_column=np.maximum(self._column[games], 0) * HALF + self._half[games],
+            speed=self._speed[games],
+            direction=self._direction[games],
+            down=self._down[games],
         )
 
     def landing(self, games: np.ndarray | None = None, paddle: Paddle | None = None) -> Landing:
@@ -189,11 +229,11 @@ class BallTracker:
             known &= ~(over_it & (row + BALL_HEIGHT > PADDLE_TOP))
         frames = np.ceil((PADDLE_TOP - row) / _DOWN[speed]).astype(int)
         frames = np.where(known, frames, 0)
-        start = np.maximum(self._column[games], 0) * _HALF
+        start = np.maximum(self._column[games], 0) * HALF
         first, second = (start + np.where(self._certain[games], self._half[games], half) for half in (0, 1))
         columns, direction = _flights()[0], self._direction[games]
         # The middle, where both halves are possible.
-        column = (columns[frames, first, speed, direction] + columns[frames, second, speed, direction]) // (2 * _HALF)
+        column = (columns[frames, first, speed, direction] + columns[frames, second, speed, direction]) // (2 * HALF)
         return Landing(known, np.where(known, column, -1), np.where(known, frames, -1))
 
 

@@ -46,6 +46,7 @@ from rlbreakout.wrappers import (
     ConfiguredObservation,
     LaunchBall,
     LifeIsEpisode,
+    LostLifeReward,
     StalledGame,
 )
 
@@ -125,7 +126,9 @@ def _view(env: gym.Env, config: Config, evaluation: bool) -> gym.Env:
     if evaluation:
         return ConfiguredObservation(env, config.observation)
     env = ConfiguredObservation(training_game(env, config.env), config.observation)
-    return ClipRewardEnv(env) if config.env.clip_reward else env
+    if config.env.clip_reward:
+        env = ClipRewardEnv(env)
+    return LostLifeReward(env, config.env.lost_life_reward) if config.env.lost_life_reward else env
 
 
 def _monitor_settings(evaluation: bool) -> dict[str, Any]:

@@ -138,6 +138,8 @@ class Games:
             put(seen, ended, self.observer.look(self.frames[ended], 0, games=ended))
         self._last_seen = seen
         rewards = np.sign(points) if settings.clip_reward else points
+        lost_life[over] = [not ends[game]["TimeLimit.truncated"] for game in over]
+        rewards = rewards + settings.lost_life_reward * lost_life
         return Step(seen, rewards.astype(np.float32), dones, self.lives, ends)
 
     def _play(self, game: int, action: int) -> float:

@@ -13,6 +13,7 @@ import gymnasium as gym
 import numpy as np
 
 from rlbreakout.aimbot import BallTracker, Flight, Landing
+from rlbreakout.bounces import Return, aims, returns
 from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
 from rlbreakout.screen import (
@@ -95,7 +96,22 @@ COORDINATES: tuple[Coordinate, ...] = (
 )
 """The entries of the coordinates, in their order. What is not known is 0."""
 
-_AT = {coordinate.name: index for index, coordinate in enumerate(COORDINATES)}
+BOUNCES: tuple[Coordinate, ...] = tuple(
+    Coordinate(f"{which}_{name}", unit, 0, 1)
+    for which in ("return", "to_left", "to_right")
+    for name, unit in (
+        ("known", "what follows is known"),
+        ("hits_from_below", "it hits a brick on its way up"),
+        ("hits_from_above", "it hits a brick after it has turned at the upper wall"),
+        ("points", f"{BRICK_ROWS[0].points} points, of that brick"),
+        ("column", f"{WIDTH} columns, where it comes back"),
+        ("frames", f"{FRAMES_TO_LAND:g} frames until then"),
+    )
+)
+"""What `bounces` adds to them: what a rising ball will do (return), and what the paddle could make a falling one do by
+sending it to the left or to the right (bounces.py)."""
+
+_AT = {coordinate.name: index for index, coordinate in enumerate((*COORDINATES, *BOUNCES))}
 
 
 # Pictures
@@ -213,13 +229,16 @@ class Knowledge(NamedTuple):
     """Of its left pixels."""
     paddle_width: np.ndarray
     paddle_columns_a_frame: np.ndarray
+    bounces: tuple[Return, ...]
+    """Of the rising balls, and of the falling ones to the left and to the right; nothing if that was not asked for."""
 
 
 class Watcher:
-    """Follows ball and paddle of n games from look to look."""
+    """Follows ball and paddle of n games from look to look, and with `bounces` looks ahead, too."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, *, bounces: bool = False) -> None:
         self.n = n
+        self._bounces = bounces
         self._tracker = BallTracker(n)
         self._paddle_column = np.full(n, -1)
         self._paddle_width = np.full(n, WIDE_PADDLE)
@@ -246,13 +265,17 @@ class Watcher:
         before = self._paddle_column[games]
         moved = np.where(seen & (before >= 0), column - before, 0) / np.maximum(elapsed, 1)
         self._paddle_column[games], self._paddle_width[games] = column, width
-        return Knowledge(flight, self._tracker.landing(games, paddle), bricks, seen, column, width, moved)
+        landing, tracker = self._tracker.landing(games, paddle), self._tracker
+        bounces = (returns(tracker, bricks, games), *aims(tracker, bricks, games)) if self._bounces else ()
+        return Knowledge(flight, landing, bricks, seen, column, width, moved, bounces)
 
 
 def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
-    """The vectors `(n, len(COORDINATES))` float32. `last_actions` is `(n,)`, -1 where there was none."""
+    """The vectors `(n, len(COORDINATES))` float32, longer by BOUNCES if these are known. `last_actions` is `(n,)`, -1
+    where there was none."""
     flight, landing = known.flight, known.landing
-    vectors = np.zeros((len(known.bricks), len(COORDINATES)), dtype=np.float32)
+    length = len(_AT) if known.bounces else len(COORDINATES)
+    vectors = np.zeros((len(known.bricks), length), dtype=np.float32)
     middle = known.paddle_column + known.paddle_width / 2
     ball_offset = flight.column + BALL_WIDTH / 2 - middle
     landing_offset = landing.column + BALL_WIDTH / 2 - middle
@@ -278,16 +301,29 @@ def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
         vectors[:, _AT[name]] = value
     acted = np.flatnonzero(last_actions >= 0)
     vectors[acted, _AT["last_action_none"] + last_actions[acted]] = 1
-    vectors[:, _AT["brick_red_0"] :] = known.bricks.reshape(len(vectors), -1)
-    return np.clip(vectors, _LOW, _HIGH, out=vectors)
+    vectors[:, _AT["brick_red_0"] : len(COORDINATES)] = known.bricks.reshape(len(vectors), BRICKS)
+    for which, bounce in zip(("return", "to_left", "to_right"), known.bounces, strict=False):
+        ends = bounce.column >= 0
+        values = {
+            "known": bounce.known,
+            "hits_from_below": bounce.from_below,
+            "hits_from_above": bounce.from_above,
+            "points": bounce.points / BRICK_ROWS[0].points,
+            "column": np.where(ends, bounce.column / WIDTH, 0),
+            "frames": np.where(ends, bounce.frames / FRAMES_TO_LAND, 0),
+        }
+        for name, value in values.items():
+            vectors[:, _AT[f"{which}_{name}"]] = value
+    return np.clip(vectors, _LOW[:length], _HIGH[:length], out=vectors)
 
 
-_LOW = np.array([coordinate.low for coordinate in COORDINATES], dtype=np.float32)
-_HIGH = np.array([coordinate.high for coordinate in COORDINATES], dtype=np.float32)
+_LOW = np.array([coordinate.low for coordinate in (*COORDINATES, *BOUNCES)], dtype=np.float32)
+_HIGH = np.array([coordinate.high for coordinate in (*COORDINATES, *BOUNCES)], dtype=np.float32)
 
 
-def coordinates_space() -> gym.spaces.Box:
-    return gym.spaces.Box(_LOW, _HIGH, dtype=np.float32)
+def coordinates_space(*, bounces: bool = False) -> gym.spaces.Box:
+    length = len(_AT) if bounces else len(COORDINATES)
+    return gym.spaces.Box(_LOW[:length], _HIGH[:length], dtype=np.float32)
 
 
 def image_shape(mode: str, trim_mode: str, at_half: bool) -> tuple[int, int, int]:
@@ -310,7 +346,7 @@ class Observer:
 
     def __init__(self, config: ObservationConfig, n: int) -> None:
         self.config, self.n = config, n
-        self._watcher = Watcher(n) if config.needs_flight else None
+        self._watcher = Watcher(n, bounces=config.bounces) if config.needs_flight else None
         self._last_actions = np.full(n, -1)
         self.space = self._space()
 
@@ -328,7 +364,7 @@ class Observer:
     def _space(self) -> gym.Space:
         config = self.config
         if config.kind == "coordinates":
-            return coordinates_space()
+            return coordinates_space(bounces=config.bounces)
         if config.kind == "rgb":
             shape: tuple[int, int, int] = (HEIGHT, WIDTH, 3)
         elif config.kind == "warp":
@@ -337,7 +373,7 @@ class Observer:
             shape = image_shape(config.mode, config.trim, config.half)
         image = gym.spaces.Box(0, WHITE, shape, np.uint8)
         if config.kind == "both":
-            return gym.spaces.Dict({"image": image, "coordinates": coordinates_space()})
+            return gym.spaces.Dict({"image": image, "coordinates": coordinates_space(bounces=config.bounces)})
         return image
 
     def forget(self, games: np.ndarray) -> None:

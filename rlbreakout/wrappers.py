@@ -156,6 +156,33 @@ class LifeIsEpisode(gym.Wrapper, RecordConstructorArgs):
         return observation, reward, terminated or lives(self.env) < self._lives, truncated, info
 
 
+class LostLifeReward(gym.Wrapper, RecordConstructorArgs):
+    """Add `lost_life_reward` to the reward of a step in which a life is lost.
+
+    Put it outside of what clips rewards, and of Monitor, whose score is the game's.
+
+    >>> env = LostLifeReward(ClipRewardEnv(gym.make("ALE/Breakout-v5")), -1.0)
+    """
+
+    def __init__(self, env: gym.Env, lost_life_reward: float) -> None:
+        RecordConstructorArgs.__init__(self, lost_life_reward=lost_life_reward)
+        gym.Wrapper.__init__(self, env)
+        self.lost_life_reward = lost_life_reward
+        self._lives = 0
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        observation, info = self.env.reset(**kwargs)
+        self._lives = lives(self.env)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        before, self._lives = self._lives, lives(self.env)
+        if self._lives < before:
+            reward = float(reward) + self.lost_life_reward
+        return observation, reward, terminated, truncated, info
+
+
 class MonoObservation(gym.ObservationWrapper, RecordConstructorArgs):
     """Show fewer colours: `3col` (as they are), `grey_3dim`, `grey_1dim`, `mono_3dim` or `mono_1dim` (black and white).
 

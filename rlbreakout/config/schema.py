@@ -98,6 +98,8 @@ class EnvConfig(Part):
     """In training a lost life ends the episode. Evaluation always plays whole games."""
     clip_reward: bool = True
     """In training a reward of 1, 4 or 7 points counts as 1. Evaluation always counts points."""
+    lost_life_reward: Annotated[float, Field(ge=-100, le=100)] = 0.0
+    """Added in training, after clipping, to the reward of a step in which a life is lost. Evaluation counts points."""
     launch_ball: Literal["never", "on_reset", "every_life"] = "every_life"
     """Who presses FIRE in training. on_reset: SB3's FireResetEnv, once an episode; every_life: LaunchBall."""
 
@@ -126,6 +128,9 @@ class ObservationConfig(Part):
     """Paint into an image where the falling ball will cross the paddle's line."""
     counters: bool = False
     """Write numbers about ball and paddle into an image, as the brightness of single pixels. Needs aimbot."""
+    bounces: bool = False
+    """Look one bounce ahead: what a rising ball will do, and what a falling one could be made to do
+    (observation.BOUNCES, after the other coordinates)."""
     frame_stack: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=16)] = 4
     """Observations of the last so many agent steps, stacked: one picture alone shows no motion."""
     frames_between: Count | None = None
@@ -138,9 +143,11 @@ class ObservationConfig(Part):
         return self.kind in ("coordinates", "both") or (self.kind == "image" and self.aimbot)
 
     @model_validator(mode="after")
-    def _counters_need_the_aimbot(self) -> ObservationConfig:
+    def _numbers_have_a_place(self) -> ObservationConfig:
         if self.counters and not self.aimbot:
             raise UserError("counters is true; allowed: only with aimbot: true, whose numbers it writes")
+        if self.bounces and self.kind not in ("coordinates", "both"):
+            raise UserError(f"bounces is true with kind {self.kind!r}; allowed: with coordinates or both")
         return self
 
 

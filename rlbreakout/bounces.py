@@ -1,0 +1,133 @@
+"""Where a ball that rises will come back, and what the two ways to send up a falling one would do.
+
+Measured frame by frame on the emulator: a brick that the ball hits is gone and turns it up or down, never to a side;
+after that it flies through all others until it has met the paddle or the upper wall. At its fastest, which it is for
+most of a long life, the paddle can only choose a side for it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rlbreakout.aimbot import HALF, SPEEDS, BallTracker, Path, half_columns_after
+from rlbreakout.screen import (
+    BALL_HEIGHT,
+    BRICK_HEIGHT,
+    BRICK_ROWS,
+    BRICK_WIDTH,
+    BRICKS,
+    BRICKS_IN_A_ROW,
+    BRICKS_TOP,
+    GAME_LEFT,
+    GAME_RIGHT,
+    PADDLE_TOP,
+)
+
+TURNS_AT_TOP = 36
+"""A ball whose row is above it falls in the next frame."""
+MEETS_PADDLE = PADDLE_TOP - BALL_HEIGHT + 1
+"""Row at or below which the paddle sends the ball up again."""
+FASTEST = SPEEDS.index((2.0, 3.375))
+LEFT_SIDE, RIGHT_SIDE = 0, 1
+
+_DOWN = np.array([rows for _, rows in SPEEDS])
+_POINTS = np.array([row.points for row in BRICK_ROWS])
+
+
+class Return(NamedTuple):
+    """What a rising ball will do until it is back at the paddle's line, in each of n games."""
+
+    known: np.ndarray
+    """`(n,)` bool."""
+    from_below: np.ndarray
+    """`(n,)` bool: whether it hits a brick on its way up, and comes back at once."""
+    from_above: np.ndarray
+    """`(n,)` bool: whether it hits one after it has turned at the upper wall, and goes up again."""
+    points: np.ndarray
+    """`(n,)` int, of that brick; 0 if there is none."""
+    column: np.ndarray
+    """`(n,)` int, of the ball's left pixels when its top reaches row PADDLE_TOP; -1 if it is not known, as after a hit
+    from above."""
+    frames: np.ndarray
+    """`(n,)` int, frames until then; -1 if it is not known."""
+
+
+def returns(tracker: BallTracker, bricks: np.ndarray, games: np.ndarray) -> Return:
+    """Of the balls that rise, as far as the last look of `tracker` tells. `bricks` is `(n, 6, 18)` bool."""
+    path = tracker.path(games)
+    rises = path.known & ~path.down
+    return _spread(rises, follow(path.take(rises), bricks[rises]))
+
+
+def aims(tracker: BallTracker, bricks: np.ndarray, games: np.ndarray) -> tuple[Return, Return]:
+    """Of the balls that fall to the paddle at their fastest: what they will do if it sends them to the left, and to the
+    right. `frames` counts from now on."""
+    path = tracker.path(games)
+    fall = path.known & path.down & (path.speed == FASTEST) & (path.row < MEETS_PADDLE)
+    fall &= tracker.landing(games).known
+    falling = path.take(fall)
+    frames = np.ceil((MEETS_PADDLE - falling.row) / _DOWN[falling.speed]).astype(int)
+    met = falling._replace(
+        row=falling.row + frames * _DOWN[falling.speed],
+        half_column=half_columns_after(falling, frames[:, None])[:, 0],
+    )
+    sides = []
+    for side in (LEFT_SIDE, RIGHT_SIDE):
+        back = follow(met._replace(direction=np.full(len(frames), side)), bricks[fall])
+        back = back._replace(frames=np.where(back.frames >= 0, back.frames + frames, -1))
+        sides.append(_spread(fall, back))
+    return sides[0], sides[1]
+
+
+def follow(path: Path, bricks: np.ndarray) -> Return:
+    """Let balls fly up until they are back, or hit a brick from above."""
+    n, rows_a_frame = len(path.row), _DOWN[path.speed]
+    climb = np.ceil(np.maximum(path.row - TURNS_AT_TOP, 0) / rows_a_frame).astype(int)
+    turn = path.row - climb * rows_a_frame
+    frame = np.arange(1, 2 * climb.max(initial=0) + 1)
+    rising = frame <= climb[:, None]
+    row = np.floor(turn[:, None] + np.abs(climb[:, None] - frame) * rows_a_frame[:, None]).astype(int)
+    column = half_columns_after(path, frame[None]) // HALF
+    # Its highest pixels meet a brick on the way up, those in its middle on the way down.
+    brick_row = np.where(rising, row - 1, np.maximum(row - 2, np.where(row >= BRICKS_TOP, BRICKS_TOP, 0))) - BRICKS_TOP
+    brick_row //= BRICK_HEIGHT
+    among = (brick_row >= 0) & (brick_row < len(BRICK_ROWS)) & (column >= GAME_LEFT) & (column < GAME_RIGHT)
+    brick = brick_row * BRICKS_IN_A_ROW + (column - GAME_LEFT) // BRICK_WIDTH
+    hit = among & (frame <= 2 * climb[:, None])
+    hit &= np.take_along_axis(bricks.reshape(n, BRICKS), np.where(among, brick, 0), axis=1)
+    hits = hit.any(axis=1)
+    first = hit.argmax(axis=1) if len(frame) else np.zeros(n, dtype=int)
+    each = np.arange(n)
+    from_below = hits & (first < climb)
+    from_above = hits & ~from_below
+    turned = np.where(from_below, first + 1, climb)
+    turned_at = path.row - turned * rows_a_frame
+    frames = turned + np.ceil((PADDLE_TOP - turned_at) / rows_a_frame).astype(int)
+    points = np.zeros(n, dtype=int)
+    points[hits] = _POINTS[brick_row[each[hits], first[hits]]]
+    landed = half_columns_after(path, frames[:, None])[:, 0] // HALF
+    return Return(
+        known=np.ones(n, dtype=bool),
+        from_below=from_below,
+        from_above=from_above,
+        points=points,
+        column=np.where(from_above, -1, landed),
+        frames=np.where(from_above, -1, frames),
+    )
+
+
+def _spread(which: np.ndarray, some: Return) -> Return:
+    """The same for all games, of which `some` is about those where `which` is true."""
+    nothing = Return(
+        known=np.zeros(len(which), dtype=bool),
+        from_below=np.zeros(len(which), dtype=bool),
+        from_above=np.zeros(len(which), dtype=bool),
+        points=np.zeros(len(which), dtype=int),
+        column=np.full(len(which), -1),
+        frames=np.full(len(which), -1),
+    )
+    for all_games, part in zip(nothing, some, strict=True):
+        all_games[which] = part
+    return nothing

@@ -1,0 +1,119 @@
+"""Looking one bounce ahead, against what the emulator then does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rlbreakout.aimbot import BallTracker, Path
+from rlbreakout.bench.aimbot import FIRE, Game, _Player
+from rlbreakout.bounces import FASTEST, MEETS_PADDLE, Return, follow, aims, returns
+from rlbreakout.screen import BRICK_ROWS, BRICKS_BOTTOM, BRICKS_IN_A_ROW, find_ball, find_bricks, find_paddle
+
+FRAME_SKIP = 4
+LATE = 10
+"""Frames before the ball lands, from which on the paddle is put where it should be."""
+GAME = np.array([0])
+
+
+class Flown:
+    """What happened frame by frame: the ball's row and column, -1 without a ball, and the bricks."""
+
+    def __init__(self) -> None:
+        self.row, self.column, self.bricks = list[int](), list[int](), list[np.ndarray]()
+
+    def after(self, frame: int) -> tuple[str, int, int] | None:
+        """How the ball that rises in `frame` came back: the brick it hit (`below`, `above` or `none`), its points, and
+        where its top was at row MEETS_PADDLE or below. None if that was not seen."""
+        kind, points = "none", 0
+        for now in range(frame + 1, len(self.row)):
+            if self.row[now] < 0:
+                return None
+            gone = np.flatnonzero(self.bricks[now - 1] & ~self.bricks[now])
+            if len(gone) and kind == "none":
+                kind = "below" if self.row[now] > self.row[now - 1] else "above"
+                points = BRICK_ROWS[gone[0] // BRICKS_IN_A_ROW].points
+            if self.row[now] >= MEETS_PADDLE and self.row[now] > self.row[now - 1]:
+                return kind, points, self.column[now]
+        return None
+
+
+@pytest.fixture(scope="module")
+def played() -> tuple[Flown, list[tuple[int, Return, Return, Return]]]:
+    """A long life, in which the ball becomes fast, and what was foreseen at every look."""
+    game, player, tracker, flown = Game(5), _Player(5), BallTracker(1), Flown()
+    foreseen, falling = [], False
+    while len(flown.row) < 14_000:
+        screen = game.ale.getScreenGrayscale()[None]
+        ball, paddle, bricks = find_ball(screen), find_paddle(screen), find_bricks(screen)
+        if game.ball() is None:
+            tracker.forget(GAME)
+        tracker.look(ball, FRAME_SKIP)
+        landing = tracker.landing(paddle=paddle)
+        foreseen.append((len(flown.row) - 1, returns(tracker, bricks, GAME), *aims(tracker, bricks, GAME)))
+        action = player.action(game, ball, landing, begins=bool(landing.known[0]) and not falling)
+        falling = bool(landing.known[0])
+        for _ in range(FRAME_SKIP):
+            if falling and landing.frames[0] < LATE:
+                game.put_paddle(player.target)
+            game.act(FIRE if game.ball() is None else action)
+            row, column = game.ball() or (-1, -1)
+            flown.row.append(row)
+            flown.column.append(column)
+            flown.bricks.append(find_bricks(game.ale.getScreenGrayscale()[None])[0].ravel())
+        if game.ale.game_over():
+            game.ale.reset_game()
+            tracker.forget(GAME)
+    return flown, foreseen
+
+
+def kind(back: Return) -> tuple[str, int]:
+    return "below" if back.from_below[0] else "above" if back.from_above[0] else "none", int(back.points[0])
+
+
+def test_it_is_foreseen_what_a_rising_ball_will_do(played: tuple) -> None:
+    flown, foreseen = played
+    right, near = [], []
+    for frame, back, *_ in foreseen:
+        if back.known[0] and flown.row[frame] >= BRICKS_BOTTOM and (truth := flown.after(frame)) is not None:
+            right.append(kind(back) == truth[:2])
+            if right[-1] and back.column[0] >= 0:
+                near.append(abs(back.column[0] - truth[2]) <= 8)
+    assert len(right) > 500 and np.mean(right) > 0.9, (len(right), np.mean(right))
+    assert np.mean(near) > 0.9, np.mean(near)
+
+
+def test_it_is_foreseen_what_the_paddle_will_make_of_a_fast_ball(played: tuple) -> None:
+    flown, foreseen = played
+    right, sides = [], []
+    for frame, _, *both in foreseen:
+        if not both[0].known[0]:
+            continue
+        met = next((now for now in range(frame, len(flown.row) - 5) if flown.row[now + 1] < flown.row[now]), None)
+        if met is None or min(flown.row[frame : met + 5]) < 0 or flown.row[met] < MEETS_PADDLE:
+            continue
+        side = int(flown.column[met + 3] > flown.column[met])
+        if (truth := flown.after(met)) is not None:
+            right.append(kind(both[side]) == truth[:2])
+            sides.append(side)
+    assert len(right) > 100 and 0 < sum(sides) < len(sides)
+    assert np.mean(right) > 0.85, (len(right), np.mean(right))
+
+
+def test_a_ball_comes_back_from_the_upper_wall_if_no_brick_is_left_and_from_the_lowest_row_if_all_are() -> None:
+    path = Path(*(np.array([value]) for value in (True, 188, 2 * 80, FASTEST, 1, False)))
+    free = follow(path, np.zeros((1, 6, 18), dtype=bool))
+    assert not free.from_below[0] and not free.from_above[0] and free.points[0] == 0
+    assert free.frames[0] == 46 + 47 and 8 <= free.column[0] < 152
+    wall = follow(path, np.ones((1, 6, 18), dtype=bool))
+    assert wall.from_below[0] and wall.points[0] == 1 and wall.frames[0] < free.frames[0]
+    upper = np.zeros((1, 6, 18), dtype=bool)
+    upper[0, 0] = True
+    lid = follow(path, upper)
+    assert lid.from_below[0] and lid.points[0] == 7 and wall.frames[0] < lid.frames[0] < free.frames[0]
+
+
+def test_nothing_is_foreseen_of_balls_that_are_not_there() -> None:
+    tracker, bricks = BallTracker(3), np.ones((3, 6, 18), dtype=bool)
+    for back in (returns(tracker, bricks, np.arange(3)), *aims(tracker, bricks, np.arange(3))):
+        assert not back.known.any() and (back.column == -1).all() and (back.points == 0).all()
