@@ -44,9 +44,11 @@ from rlbreakout.wrappers import (
     STALLED_AFTER,
     CompleteGame,
     ConfiguredObservation,
+    DroppedScreens,
     LaunchBall,
     LifeIsEpisode,
     LostLifeReward,
+    OtherColours,
     StalledGame,
 )
 
@@ -118,7 +120,12 @@ def evaluation_game(env: gym.Env, config: EnvConfig, steps_held: int = 1) -> gym
 def _game(config: Config, evaluation: bool, env_id: str | None, render_mode: str | None = "rgb_array") -> gym.Env:
     """What Monitor watches."""
     env = make_emulator(config.env, env_id, render_mode, grey=not Observer.needs_colour(config.observation))
-    return evaluation_game(env, config.env, config.frames_a_step // config.env.frame_skip) if evaluation else env
+    if not evaluation:
+        return env
+    env = evaluation_game(env, config.env, config.frames_a_step // config.env.frame_skip)
+    if config.evaluation.dropped_screens:
+        env = DroppedScreens(env, config.evaluation.dropped_screens)
+    return OtherColours(env) if config.evaluation.other_colours else env
 
 
 def _view(env: gym.Env, config: Config, evaluation: bool) -> gym.Env:

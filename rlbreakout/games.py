@@ -57,7 +57,7 @@ class Games:
             emulator.setFloat("repeat_action_probability", BREAKOUT_IDS[settings.id][1] if sticky is None else sticky)
             emulator.setInt("max_num_frames_per_episode", MOST_FRAMES)
         self._random = [np.random.default_rng(0) for _ in range(n)]
-        self._pool = settings.max_pool and settings.frame_skip > 1
+        self._pool = settings.max_pool and (settings.longest_frame_skip or settings.frame_skip) > 1
         self._loaded = False
         shape = (n, HEIGHT, WIDTH, 3) if colour else (n, HEIGHT, WIDTH)
         self.frames = np.zeros(shape, dtype=np.uint8)
@@ -101,7 +101,7 @@ class Games:
         return self._last_seen
 
     def step(self, actions: np.ndarray) -> Step:
-        """Hold an action for `frame_skip` frames in each game. `actions` is `(n,)`."""
+        """Hold an action for `frame_skip` frames in each game, or for as many as are drawn. `actions` is `(n,)`."""
         settings = self.config.env
         if settings.launch_ball == "every_life":
             waiting = np.flatnonzero(self._waiting)
@@ -111,7 +111,9 @@ class Games:
         if settings.launch_ball == "on_reset":
             self._waiting[:] = False
         lives_before = self.lives.copy()
-        points = np.array([self._play(game, action) for game, action in enumerate(held.tolist())], dtype=float)
+        skips = self._frame_skips()
+        played = zip(held.tolist(), skips, strict=True)
+        points = np.array([self._play(game, action, skip) for game, (action, skip) in enumerate(played)], dtype=float)
         self.scores += points
         over = [game for game, emulator in enumerate(self._emulators) if emulator.game_over()]
         ends: dict[int, dict[str, Any]] = {}
@@ -125,7 +127,7 @@ class Games:
         self._save(np.flatnonzero(lost_life))
         dones = lost_life.copy() if settings.episodic_life else np.zeros(self.n, dtype=bool)
         dones[over] = True
-        seen = self.observer.look(self.frames, settings.frame_skip, actions)
+        seen = self.observer.look(self.frames, np.array(skips), actions)
         # Where a game is over, the next one is on the screen already: what was seen last of it stays.
         put(seen, over, self._last_seen, over)
         ended = np.flatnonzero(dones)
@@ -142,10 +144,16 @@ class Games:
         rewards = rewards + settings.lost_life_reward * lost_life
         return Step(seen, rewards.astype(np.float32), dones, self.lives, ends)
 
-    def _play(self, game: int, action: int) -> float:
-        """Hold `action` and put the screen that it leads to into `frames`, or the brighter one of the last two."""
+    def _frame_skips(self) -> list[int]:
+        """For how many frames each game holds the next action."""
+        shortest, longest = self.config.env.frame_skip, self.config.env.longest_frame_skip
+        if longest is None:
+            return [shortest] * self.n
+        return [int(random.integers(shortest, longest + 1)) for random in self._random]
+
+    def _play(self, game: int, action: int, skip: int) -> float:
+        """Hold `action` for `skip` frames and put the last screen into `frames`, or the brighter of the last two."""
         emulator, held, points = self._emulators[game], self._actions[action], 0
-        skip = self.config.env.frame_skip
         for number in range(1, skip + 1):
             points += emulator.act(held)  # 0, and nothing happens, when the game is over
             if self._pool and number == skip - 1:

@@ -183,6 +183,49 @@ class LostLifeReward(gym.Wrapper, RecordConstructorArgs):
         return observation, reward, terminated, truncated, info
 
 
+class DroppedScreens(gym.Wrapper, RecordConstructorArgs):
+    """Show the screen before again instead of a new one, with this probability: a camera that loses pictures.
+
+    >>> env = DroppedScreens(gym.make("ALE/Breakout-v5"), 0.1)
+
+    Raises UserError for what is no probability.
+    """
+
+    def __init__(self, env: gym.Env, probability: float) -> None:
+        RecordConstructorArgs.__init__(self, probability=probability)
+        gym.Wrapper.__init__(self, env)
+        if not 0 <= probability <= 1:
+            raise UserError(f"probability is {probability}; allowed: 0 to 1")
+        self.probability = probability
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        if kwargs.get("seed") is not None:
+            self._random = np.random.default_rng(kwargs["seed"])
+        elif not hasattr(self, "_random"):
+            self._random = np.random.default_rng()
+        self._shown, info = self.env.reset(**kwargs)
+        return self._shown, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        screen, reward, terminated, truncated, info = self.env.step(action)
+        if self._random.random() >= self.probability:
+            self._shown = screen
+        return self._shown, reward, terminated, truncated, info
+
+
+class OtherColours(gym.ObservationWrapper, RecordConstructorArgs):
+    """Show the negative of all that is not black, in colour or grey."""
+
+    def __init__(self, env: gym.Env) -> None:
+        RecordConstructorArgs.__init__(self)
+        gym.ObservationWrapper.__init__(self, env)
+        self._in_colour = len(_picture_shape(env, "OtherColours")) == 3
+
+    def observation(self, observation: np.ndarray) -> np.ndarray:
+        lit = (observation != 0).any(axis=-1, keepdims=True) if self._in_colour else observation != 0
+        return np.where(lit, np.maximum(WHITE - observation, 1), observation)
+
+
 class MonoObservation(gym.ObservationWrapper, RecordConstructorArgs):
     """Show fewer colours: `3col` (as they are), `grey_3dim`, `grey_1dim`, `mono_3dim` or `mono_1dim` (black and white).
 

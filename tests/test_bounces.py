@@ -7,7 +7,7 @@ import pytest
 
 from rlbreakout.aimbot import BallTracker, Path
 from rlbreakout.bench.aimbot import FIRE, Game, _Player
-from rlbreakout.bounces import FASTEST, MEETS_PADDLE, Return, follow, aims, returns
+from rlbreakout.bounces import FASTEST, MEETS_PADDLE, Return, aims, follow, returns
 from rlbreakout.screen import BRICK_ROWS, BRICKS_BOTTOM, BRICKS_IN_A_ROW, find_ball, find_bricks, find_paddle
 
 FRAME_SKIP = 4

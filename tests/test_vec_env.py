@@ -16,6 +16,7 @@ from rlbreakout.envs import make_env, make_vec_env
 from rlbreakout.errors import GamesLost, UserError
 from rlbreakout.game_processes import GameProcess
 from rlbreakout.models import trained_steps
+from rlbreakout.observation import COORDINATES
 from rlbreakout.plots import read_games, read_monitor_file
 from rlbreakout.train import train
 from rlbreakout.vec_env import BreakoutVecEnv
@@ -402,3 +403,30 @@ def test_a_held_step_counts_as_one_towards_a_stalled_game(monkeypatch) -> None:
         steps += 1
     env.close()
     assert info["stalled"] and steps == 3
+
+
+def test_drawn_frame_skips_are_all_drawn_and_the_ball_is_followed_through_them() -> None:
+    env = make_vec_env(config(frame_skip=2, longest_frame_skip=5), seed=1)
+    assert isinstance(env, BreakoutVecEnv)
+    env.reset()
+    names, length = [coordinate.name for coordinate in COORDINATES], 0
+    known, seen, lengths = 0, 0, list[int]()
+    for _ in range(300):
+        observations, _, _, infos = env.step(np.zeros(3, dtype=int))
+        length += 1
+        if "episode" in infos[0]:
+            lengths.append(infos[0]["episode"]["l"] / length)
+            length = 0
+        known += observations[:, names.index("ball_flight_known")].sum()
+        seen += observations[:, names.index("ball_seen")].sum()
+    env.close()
+    assert lengths and all(3 < frames_a_step < 4 for frames_a_step in lengths)
+    assert known / seen > 0.9
+
+
+@pytest.mark.parametrize(
+    "env", [{"frame_skip": 4, "longest_frame_skip": 3}, {"longest_frame_skip": 6, "vec_env": "dummy"}]
+)
+def test_drawn_frame_skips_are_refused_where_they_mean_nothing(env: dict) -> None:
+    with pytest.raises(UserError, match=r"env\.longest_frame_skip is .; allowed: env\.frame_skip, which is 4, or more"):
+        config(**env)

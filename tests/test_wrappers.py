@@ -18,9 +18,12 @@ from rlbreakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICK_WIDTH, BRICKS_IN_A
 from rlbreakout.wrappers import (
     AimbotObservation,
     CoordinatesObservation,
+    DroppedScreens,
     LaunchBall,
     LifeIsEpisode,
+    LostLifeReward,
     MonoObservation,
+    OtherColours,
     StalledGame,
     TrimObservation,
     ball_in_play,
@@ -139,9 +142,53 @@ def test_every_brick_pays_by_its_row() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*different from the unwrapped version")
-@pytest.mark.parametrize("wrapper", [LaunchBall, StalledGame])
+@pytest.mark.parametrize("wrapper", [LaunchBall, StalledGame, OtherColours])
 def test_gymnasiums_own_checker_accepts_it(wrapper: type[gym.Wrapper]) -> None:
     check_env(wrapper(make_emulator(EnvConfig())), skip_render_check=True)
+
+
+def test_a_lost_life_costs_what_it_should_and_a_point_brings_what_it_did() -> None:
+    env, plain = LostLifeReward(LaunchBall(breakout()), -3.0), LaunchBall(breakout())
+    for one in (env, plain):
+        one.reset(seed=0)
+    lives, lost, terminated = 5, 0, False
+    random = np.random.default_rng(0)
+    while not terminated:
+        action = int(random.integers(4))
+        _, reward, terminated, _, info = env.step(action)
+        _, points, *_ = plain.step(action)
+        assert reward == points - (3 if info["lives"] < lives else 0)
+        lost, lives = lost + (info["lives"] < lives), info["lives"]
+    assert lost == 5
+
+
+def test_dropped_screens_are_those_before_as_often_as_wanted_and_the_same_for_a_seed() -> None:
+    def play() -> tuple[list[bool], float]:
+        env, dropped = DroppedScreens(breakout(), 0.3), []
+        shown, _ = env.reset(seed=5)
+        for number in range(300):
+            before = shown
+            shown, _, terminated, *_ = env.step(FIRE if number % 40 == 0 else RIGHT)
+            dropped.append(shown is before)
+            if terminated:
+                shown, _ = env.reset()
+        return dropped, float(np.mean(dropped))
+
+    (one, share), (other, _) = play(), play()
+    assert one == other and 0.2 < share < 0.4
+    with pytest.raises(UserError, match=r"probability is 1\.5; allowed: 0 to 1"):
+        DroppedScreens(breakout(), 1.5)
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_other_colours_keep_black_black_and_change_all_else(grey: bool) -> None:
+    plain = make_emulator(EnvConfig(id="BreakoutNoFrameskip-v4"), grey=grey)
+    env = OtherColours(make_emulator(EnvConfig(id="BreakoutNoFrameskip-v4"), grey=grey))
+    screen, changed = plain.reset(seed=0)[0], env.reset(seed=0)[0]
+    lit = screen != 0 if grey else (screen != 0).any(axis=-1)
+    assert changed.dtype == np.uint8 and (changed[~lit] == 0).all()
+    assert (changed[lit] != screen[lit]).any(axis=None if grey else -1).all()
+    assert ((changed if grey else changed.any(axis=-1))[lit] != 0).all()
 
 
 def test_an_environment_without_fire_is_refused() -> None:

@@ -88,6 +88,9 @@ class EnvConfig(Part):
     shared out to a process a core (BreakoutVecEnv)."""
     frame_skip: Count = 4
     """Frames an action is held. An id that draws its own frame skip (Breakout-v4, -v0) keeps that instead."""
+    longest_frame_skip: Annotated[Count, Field(le=16)] | None = None
+    """In training an action is held for frame_skip to so many frames, drawn anew each time. None: for frame_skip. Needs
+    vec_env fast. Evaluation holds it for frame_skip."""
     max_pool: bool = True
     """Show the agent the brighter of the last two frames of a step, pixel by pixel, instead of the last frame."""
     repeat_action_probability: Fraction | None = None
@@ -204,6 +207,10 @@ class EvaluationConfig(Part):
     """None: the id that is trained on."""
     seed: Seed | None = None
     """None: the seed of the run + 1000. Every evaluation plays the games of this seed again."""
+    dropped_screens: Fraction = 0.0
+    """Probability that the agent is shown the screen before instead of a new one."""
+    other_colours: bool = False
+    """Show the negative of all that is not black."""
 
     @field_validator("env_id")
     @classmethod
@@ -264,6 +271,16 @@ class Config(Part):
             raise UserError(
                 f"env.vec_env fast cannot draw a frame skip as env.id {self.env.id} does; allowed: {allowed}, "
                 "or env.vec_env dummy"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _drawn_frame_skips_need_the_fast_environment(self) -> Config:
+        longest = self.env.longest_frame_skip
+        if longest is not None and (longest < self.env.frame_skip or self.env.vec_env != "fast"):
+            raise UserError(
+                f"env.longest_frame_skip is {longest}; allowed: env.frame_skip, which is {self.env.frame_skip}, or "
+                "more, with env.vec_env fast"
             )
         return self
 
