@@ -121,7 +121,7 @@ def _game(config: Config, evaluation: bool, env_id: str | None, render_mode: str
     """What Monitor watches."""
     env = make_emulator(config.env, env_id, render_mode, grey=not Observer.needs_colour(config.observation))
     if not evaluation:
-        return env
+        return CompleteGame(env)
     env = evaluation_game(env, config.env, config.frames_a_step // config.env.frame_skip)
     if config.evaluation.dropped_screens:
         env = DroppedScreens(env, config.evaluation.dropped_screens)

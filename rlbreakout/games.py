@@ -17,7 +17,7 @@ from ale_py.roms import get_rom_path
 
 from rlbreakout.config import BREAKOUT_IDS, Config
 from rlbreakout.observation import FIRE, Observation, Observer, one_channel
-from rlbreakout.screen import HEIGHT, WIDTH, find_ball, find_bricks
+from rlbreakout.screen import HEIGHT, MOST_POINTS, WIDTH, find_ball, find_bricks
 from rlbreakout.starts import FRESH, Save, Starts
 
 MOST_FRAMES = 108_000
@@ -115,11 +115,13 @@ class Games:
         played = zip(held.tolist(), skips, strict=True)
         points = np.array([self._play(game, action, skip) for game, (action, skip) in enumerate(played)], dtype=float)
         self.scores += points
-        over = [game for game, emulator in enumerate(self._emulators) if emulator.game_over()]
+        complete = self.scores >= MOST_POINTS  # no brick will come any more
+        over = [game for game, emulator in enumerate(self._emulators) if emulator.game_over() or complete[game]]
         ends: dict[int, dict[str, Any]] = {}
         for game in over:
             ends[game] = self._end(game)
-            self.starts.life_lost(game, self._random[game])
+            if not complete[game]:
+                self.starts.life_lost(game, self._random[game])
             self._begin(game)
         self.lives = np.array([emulator.lives() for emulator in self._emulators])
         lost_life = self.lives < lives_before
@@ -140,7 +142,7 @@ class Games:
             put(seen, ended, self.observer.look(self.frames[ended], 0, games=ended))
         self._last_seen = seen
         rewards = np.sign(points) if settings.clip_reward else points
-        lost_life[over] = [not ends[game]["TimeLimit.truncated"] for game in over]
+        lost_life[over] = [not (ends[game]["TimeLimit.truncated"] or complete[game]) for game in over]
         rewards = rewards + settings.lost_life_reward * lost_life
         return Step(seen, rewards.astype(np.float32), dones, self.lives, ends)
 

@@ -15,9 +15,11 @@ from rlbreakout.config import OBSERVATION_KINDS, Config, load_config, parse_conf
 from rlbreakout.envs import make_env, make_vec_env
 from rlbreakout.errors import GamesLost, UserError
 from rlbreakout.game_processes import GameProcess
+from rlbreakout.games import Games
 from rlbreakout.models import trained_steps
-from rlbreakout.observation import COORDINATES
+from rlbreakout.observation import COORDINATES, NOOP
 from rlbreakout.plots import read_games, read_monitor_file
+from rlbreakout.screen import MOST_POINTS
 from rlbreakout.train import train
 from rlbreakout.vec_env import BreakoutVecEnv
 from tests.conftest import ONE_THREAD, ROOT
@@ -430,3 +432,27 @@ def test_drawn_frame_skips_are_all_drawn_and_the_ball_is_followed_through_them()
 def test_drawn_frame_skips_are_refused_where_they_mean_nothing(env: dict) -> None:
     with pytest.raises(UserError, match=r"env\.longest_frame_skip is .; allowed: env\.frame_skip, which is 4, or more"):
         config(**env)
+
+
+def test_a_game_with_all_points_is_over_in_training_too_and_costs_no_life() -> None:
+    games = Games(config(lost_life_reward=-5, episodic_life=False), 2)
+    games.reset([0, 1])
+    for _ in range(3):
+        games.step(np.array([NOOP, NOOP]))
+    games.scores[0] = MOST_POINTS
+    step = games.step(np.array([NOOP, NOOP]))
+    assert step.dones.tolist() == [True, False] and step.rewards[0] == 0
+    assert step.ends[0]["episode"] == {"r": 864, "l": 16} and not step.ends[0]["TimeLimit.truncated"]
+    assert games.scores[0] == 0 and games.lives[0] == 5
+
+
+def test_gymnasiums_training_games_end_with_all_points_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rlbreakout.wrappers.MOST_POINTS", 1)
+    env = make_vec_env(config(vec_env="dummy", n_envs=1, episodic_life=False, clip_reward=False), seed=0)
+    env.reset()
+    random = np.random.default_rng(0)
+    for _ in range(3_000):
+        _, rewards, dones, infos = env.step(random.integers(4, size=1))
+        if rewards[0]:
+            break
+    assert dones[0] and infos[0]["episode"]["r"] == rewards[0] > 0 and not infos[0]["TimeLimit.truncated"]
