@@ -39,6 +39,12 @@ TRAIN = {
     "5.2_what_went_wrong": ("--steps", "256", "--games", "1", "--variants", "published", "transitions", "all"),
     "5.3_dqn": ("--steps", "1024", "--games", "1", "--seconds", "3"),
     "5.4_on_policy_off_policy": ("--steps", "1024", "--games", "1"),
+    "6.1_late_game": ("--steps", "2048", "--seeds", "1", "--games", "1", "--n-envs", "4"),
+    "6.3_other_models": ("--steps", "512", "--games", "1", "--n-envs", "4"),
+    "6.4_champion": (
+        *("--steps", "512", "--games", "2", "--n-envs", "4", "--rows", "as trained"),
+        *("other colours", "one screen in ten lost", "frame skip 2", "sticky 0.5"),
+    ),
 }
 
 
