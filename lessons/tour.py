@@ -50,6 +50,10 @@ FEW_STEPS: dict[str, list[str]] = {
     "5.3_dqn": ["--steps", "1024", "--games", "2", "--seconds", "5"],
     "5.4_on_policy_off_policy": ["--steps", "1024", "--games", "1"],
     "6.1_late_game": ["--steps", "512", "--seeds", "1", "--games", "1", "--n-envs", "4"],
+    "6.2_noise": [
+        *("--steps", "512", "--seeds", "1", "--games", "1", "--n-envs", "4"),
+        *("--trained", "nothing", "noisy network", "--played", "nothing", "frame skip 5"),
+    ],
     "6.3_other_models": ["--steps", "512", "--games", "1", "--n-envs", "4"],
     "6.4_champion": [
         *("--steps", "512", "--games", "1", "--n-envs", "4"),

@@ -120,10 +120,12 @@ class Keep:
 
 @dataclass
 class LongRun:
-    """Watch the memory and the speed of PPO on the fast environment, with the config of lesson 3.4."""
+    """Watch the memory and the speed of PPO on the fast environment."""
 
     steps: int = 2_000_000
     """Agent steps."""
+    config: Path = LESSONS.parent / "configs" / "3.4_coordinates.yaml"
+    """Whose settings, but for the evaluations, which would take from the speed of one part."""
     run_dir: Path | None = None
     """The run folder (default: one in a temporary folder)."""
 
@@ -314,8 +316,7 @@ class Watch(BaseCallback):
 
 
 def measure_long_run(options: LongRun) -> None:
-    settings = [f"steps={options.steps}", "evaluation.every=0"]  # evaluations would take from the speed of one part
-    config = load_config(LESSONS.parent / "configs" / "3.4_coordinates.yaml", settings)
+    config = load_config(options.config, [f"steps={options.steps}", "evaluation.every=0"])
     watch = Watch()
     folder = start_run(config, options.run_dir or Path(tempfile.mkdtemp()) / "run")
     learn(build_algorithm(config, make_vec_env(config, monitor_dir=folder)), config, folder, [watch])
@@ -325,8 +326,8 @@ def measure_long_run(options: LongRun) -> None:
     speeds = [float((steps[b] - steps[a]) / (seconds[b] - seconds[a])) for a, b in tenths]
     memory = [float(megabytes[a : b + 1].max()) for a, b in tenths]
     data = {
-        "what": "PPO on the fast environment with the config of lesson 3.4, evaluations off, tenth by tenth",
-        "command": "python results/measure.py long-run",
+        "what": f"PPO on the fast environment with {options.config.name}, evaluations off, tenth by tenth",
+        "command": f"python results/measure.py long-run --steps {options.steps} --config configs/{options.config.name}",
         "machine": machine(),
         "steps": int(steps[-1]),
         "steps_per_second": [round(speed, 1) for speed in speeds],

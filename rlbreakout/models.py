@@ -27,7 +27,7 @@ import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from stable_baselines3 import PPO
-from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv, VecTransposeImage
@@ -36,6 +36,7 @@ from rlbreakout.config import Config, check_seed, dump_config, load_config, read
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
 from rlbreakout.files import new_folder, put_into_place, repair, write_whole
+from rlbreakout.noisy import NoisyPolicy
 from rlbreakout.sb3_zip import load_zip, refuse
 from rlbreakout.schedules import parse_schedule
 from rlbreakout.value_agent.agent import ValueAgent
@@ -103,7 +104,7 @@ def build_algorithm(config: Config, env: VecEnv, verbose: int = 0) -> PPO:
         if settings[key] is not None:
             settings[key] = parse_schedule(settings[key], config.steps)
     return PPO(
-        config.policy,
+        policy_class(config),
         env,
         seed=config.seed,
         device=config.device,
@@ -111,6 +112,12 @@ def build_algorithm(config: Config, env: VecEnv, verbose: int = 0) -> PPO:
         policy_kwargs=policy_settings(config),
         **settings,
     )
+
+
+def policy_class(config: Config) -> type[ActorCriticPolicy]:
+    """The class of the policy that the config's network stands for."""
+    classes: Mapping[str, Any] = PPO.policy_aliases
+    return NoisyPolicy if config.network.noisy else classes[config.policy]
 
 
 def policy_settings(config: Config) -> dict[str, Any]:
@@ -320,7 +327,6 @@ def load_agent(name: str | Path, seed: int = 0, *, trust: bool = False) -> Agent
         return Agent(RandomPlayer(n_actions=4, seed=check_seed(seed)), config, RANDOM)
     folder = find_model(name)
     config = load_config(folder / "config.yaml")
-    about = _read_about(folder)
     env = make_vec_env(config, n_envs=1, evaluation=True)
     try:
         check_spaces(folder, env)
@@ -333,8 +339,7 @@ def load_agent(name: str | Path, seed: int = 0, *, trust: bool = False) -> Agent
             player.policy.load_state_dict(weights)
             return Agent(player, config, str(name))
         observation_space = _channels_first(env).observation_space
-        policy_class = PPO.policy_aliases[about["policy"]]
-        policy: BasePolicy = policy_class(
+        policy: BasePolicy = policy_class(config)(
             observation_space, env.action_space, lr_schedule=lambda _: 0.0, **policy_settings(config)
         )
     finally:

@@ -39,6 +39,7 @@ from rlbreakout.models import (
     save_model,
     trained_steps,
 )
+from rlbreakout.noisy import NoiseCallback
 from rlbreakout.runs import RUNS, check_writable, start_run, write_config
 from rlbreakout.value_agent.training import learn as train_value_agent
 from rlbreakout.video import record, write_video
@@ -145,6 +146,7 @@ def learn(
                 callback=[
                     *callbacks,
                     *([StartsCallback()] if any(config.starts.shares.values()) else []),
+                    *([NoiseCallback()] if config.network.noisy else []),
                     evaluation or EvaluationCallback(config, folder),
                     CheckpointCallback(config.checkpoint_every, folder, config),
                     GifCallback(config.gif_every, folder, config),

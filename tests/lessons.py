@@ -40,6 +40,11 @@ TRAIN = {
     "5.3_dqn": ("--steps", "1024", "--games", "1", "--seconds", "3"),
     "5.4_on_policy_off_policy": ("--steps", "1024", "--games", "1"),
     "6.1_late_game": ("--steps", "2048", "--seeds", "1", "--games", "1", "--n-envs", "4"),
+    "6.2_noise": (
+        *("--steps", "512", "--seeds", "1", "--games", "1", "--n-envs", "4"),
+        *("--trained", "nothing", "drawn frame skips", "noisy network"),
+        *("--played", "nothing", "sticky 0.5", "frame skip 5"),
+    ),
     "6.3_other_models": ("--steps", "512", "--games", "1", "--n-envs", "4"),
     "6.4_champion": (
         *("--steps", "512", "--games", "2", "--n-envs", "4", "--rows", "as trained"),

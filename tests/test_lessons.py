@@ -22,7 +22,7 @@ def test_every_lesson_is_here_and_in_the_tour() -> None:
         "2.4_fast_envs", "3.1_observation_space", "3.2_observation_wrapper", "3.3_aimbot_training", "3.4_coordinates",
         "4.0_study_explore", "4.0_wrapper_optuna", "4.1_env_comparison", "4.2_grid", "4.3_schedules",
         "5.1_value_agent", "5.2_what_went_wrong", "5.3_dqn", "5.4_on_policy_off_policy",
-        "6.1_late_game", "6.3_other_models", "6.4_champion",
+        "6.1_late_game", "6.2_noise", "6.3_other_models", "6.4_champion",
     ]  # fmt: skip
     assert set(FEW_STEPS) == set(SCRIPTS) - {"0.1_check_setup"}
 

@@ -29,6 +29,21 @@ def test_6_1_restores_a_state_and_trains_from_saved_ones(lesson) -> None:
     assert (folder / "curves.png").exists()
 
 
+def test_6_2_makes_a_matrix_of_noise_trained_with_and_noise_played_with(lesson) -> None:
+    folder, output = lesson("6.2_noise", *TRAIN["6.2_noise"])
+    results = facts(folder)["results"]
+    assert list(results) == ["nothing", "drawn frame skips", "noisy network"]
+    assert all(list(row) == ["nothing", "sticky 0.5", "frame skip 5"] for row in results.values())
+    assert all(cell[0]["env_id"] == "BreakoutNoFrameskip-v4" for row in results.values() for cell in row.values())
+    skips = load_config(folder / "drawn_frame_skips_0" / "config.yaml").env
+    assert (skips.frame_skip, skips.longest_frame_skip) == (2, 6)
+    assert read_scalar(folder / "noisy_network_0", "train/noise_spread").y.min() > 0
+    assert (folder / "matrix.png").exists() and "trained with" in output
+    # A frame skip of 5 is one in the evaluation: another game than with 4.
+    scores = {(row, cell): results[row][cell][0]["score"] for row in results for cell in results[row]}
+    assert len(set(scores.values())) > 1
+
+
 def test_6_3_trains_five_algorithms_on_the_same_numbers(lesson) -> None:
     folder, output = lesson("6.3_other_models", *TRAIN["6.3_other_models"])
     results = facts(folder)["results"]
@@ -63,7 +78,12 @@ def test_the_champions_config_sees_the_screen_and_is_evaluated_from_the_start() 
 
 @pytest.mark.parametrize(
     ("name", "option"),
-    [("6.1_late_game", "--variants"), ("6.3_other_models", "--algorithms"), ("6.4_champion", "--rows")],
+    [
+        ("6.1_late_game", "--variants"),
+        ("6.2_noise", "--played"),
+        ("6.3_other_models", "--algorithms"),
+        ("6.4_champion", "--rows"),
+    ],
 )
 def test_what_does_not_exist_is_named_with_what_does(name: str, option: str, tmp_path: Path) -> None:
     done = run_command(SCRIPTS[name], option, "sonar", "--run-dir", tmp_path / "run")

@@ -161,6 +161,9 @@ class NetworkConfig(Part):
     """Nodes of the fully connected layers, the same for policy and value function, which share none of them."""
     activation: Literal["tanh", "relu"] | None = None
     """Of the fully connected layers."""
+    noisy: bool = False
+    """Draw the weights of the last layer of the policy anew before every rollout, around learned means (noisy.py).
+    With MlpPolicy and PPO."""
     cnn: Literal["nature", "nips"] = "nature"
     """Convolutions of a policy that sees images. nature: those of DQN in 2015, three layers; nips: those of DQN in
     2013, two layers with half the filters, several times faster. For observation.kind image and both they are padded,
@@ -262,6 +265,12 @@ class Config(Part):
                 "env.max_pool is true; allowed: false with an aimbot or coordinates, which need single frames: "
                 "in two frames laid over each other the ball is smeared"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _its_noise_has_a_layer(self) -> Config:
+        if self.network.noisy and (self.policy != "MlpPolicy" or self.algorithm != "ppo"):
+            raise UserError("network.noisy is true; allowed: false, or policy MlpPolicy with algorithm ppo")
         return self
 
     @model_validator(mode="after")
