@@ -406,7 +406,7 @@ def on_policy_off_policy() -> str:
 
 def rows_of_lesson_5() -> list[list[str]]:
     readme = "lessons/5_value_agent/README.md"
-    published, mended = load(PUBLISHED), load(MENDED)
+    published, mended, compared = load(PUBLISHED), load(MENDED), load("5.4_on_policy_off_policy.json")
     return [
         [
             f"[5.1]({readme})",
@@ -428,6 +428,13 @@ def rows_of_lesson_5() -> list[list[str]]:
             how_scored(mended, mended["score"]),
             f"{mended['minutes']['.']:.0f} min on one",
             gif("5.3_q_values"),
+        ],
+        [
+            f"[5.4]({readme})",
+            "on-policy or off-policy: four algorithms, the same screens",
+            how_scored(compared, compared["score"]),
+            f"{sum(facts['minutes'] for facts in compared['results'].values()):.0f} min on one",
+            "",
         ],
     ]
 
@@ -456,5 +463,6 @@ TABLES = {
         tuned,
         published_and_mended,
         what_went_wrong,
+        on_policy_off_policy,
     )
 }

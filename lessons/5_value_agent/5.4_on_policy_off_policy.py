@@ -3,8 +3,8 @@
 You learn: that what an algorithm makes of a step and what it makes of a minute are two questions; which one matters
 depends on where your steps come from.
 Expect: two pictures of the same trainings, score against agent steps and against minutes, and a table.
-Time: two hours on one core for all four, of 300,000 agent steps each. Stop it when you like: run again, what is
-finished is not done again.
+Time: 25 to 40 minutes on one core for each of the four, of 300,000 agent steps. Stop it when you like: run again, what
+is finished is not done again.
 """
 
 # %%
