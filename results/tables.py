@@ -8,6 +8,7 @@ from typing import Any
 
 from rlbreakout.bench.speed import RATIO_HEADS
 from rlbreakout.evaluate import bootstrap_interval
+from rlbreakout.screen import MOST_POINTS, WALL_POINTS
 
 RESULTS = Path(__file__).parent
 
@@ -99,7 +100,7 @@ def path_of_lessons() -> str:
         scored = f"{result['mean']:.1f} ({result['games']} games, seed {result['seed']}, `{result['env_id']}`, sampled)"
         took = f"{run['training']['minutes']:.0f} min{' on one' if number == '3.3' else ''}"
         rows.append([f"[{number}](lessons/3_obswrapper/README.md)", text, scored, took, gif(f"{video}_agent")])
-    rows += rows_of_lesson_4() + rows_of_lesson_5()
+    rows += rows_of_lesson_4() + rows_of_lesson_5() + rows_of_lesson_6()
     return table(["lesson", "what it teaches", "measured score (points a game)", "time on two cores", "gif"], rows)
 
 
@@ -439,6 +440,33 @@ def rows_of_lesson_5() -> list[list[str]]:
     ]
 
 
+def champion() -> str:
+    """Lesson 6.4: one agent, and everything that may be different from its training."""
+    rows = []
+    for name, facts in load("6.4_champion.json")["results"].items():
+        scores = facts["scores"]
+        walls = [sum(score >= points for score in scores) / len(scores) for points in (WALL_POINTS, MOST_POINTS)]
+        shown = f"`{name}`" if name == facts["env_id"] else name
+        cells = [f"{facts['median']:.0f}", *(f"{share:.0%}" for share in walls), str(facts["stalled"])]
+        rows.append([shown, str(facts["games"]), interval({**facts, "mean": facts["score"]}), *cells])
+    head = ["what is different", "games", "mean [95% interval]", "median", "first wall", "both walls", "stalled"]
+    return table(head, rows)
+
+
+def rows_of_lesson_6() -> list[list[str]]:
+    readme, data = "lessons/6_beyond/README.md", load("6.4_champion.json")
+    trained = data["minutes"]["seed_0"]
+    return [
+        [
+            f"[6.4]({readme})",
+            "the champion: the last bricks, under sticky actions",
+            how_scored(data, data["score"]),
+            f"{trained:.0f} min",
+            gif("6.4_champion"),
+        ]
+    ]
+
+
 TABLES = {
     f.__name__: f
     for f in (
@@ -464,5 +492,6 @@ TABLES = {
         published_and_mended,
         what_went_wrong,
         on_policy_off_policy,
+        champion,
     )
 }

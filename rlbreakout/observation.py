@@ -16,6 +16,7 @@ from rlbreakout.aimbot import BallTracker, Flight, Landing
 from rlbreakout.bounces import Return, aims, returns
 from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
+from rlbreakout.paddle import PaddleTracker, Reach
 from rlbreakout.screen import (
     BALL_WIDTH,
     BRICK_ROWS,
@@ -111,7 +112,31 @@ BOUNCES: tuple[Coordinate, ...] = tuple(
 """What `bounces` adds to them: what a rising ball will do (return), and what the paddle could make a falling one do by
 sending it to the left or to the right (bounces.py)."""
 
-_AT = {coordinate.name: index for index, coordinate in enumerate((*COORDINATES, *BOUNCES))}
+MARGIN = 8.0
+"""Columns that the margins of the reach are measured in; they are clipped there."""
+REACHED_BY = ("nothing", "right", "left")
+REACH: tuple[Coordinate, ...] = (
+    Coordinate("paddle_rest_column", f"{WIDTH} columns, of its middle, where it will come to rest", 0, 1),
+    Coordinate("reach_known", "what follows is known", 0, 1),
+    *(
+        Coordinate(f"{action}_{name}", unit, low, 1)
+        for action in REACHED_BY
+        for name, unit, low in (
+            ("meets", "the paddle will meet the ball after this action and nothing else", 0),
+            ("left_margin", f"{MARGIN:g} columns of the ball right of the paddle's left edge", -1),
+            ("right_margin", f"{MARGIN:g} columns of the ball left of the paddle's right edge", -1),
+        )
+    ),
+)
+"""What `reach` adds to the coordinates (paddle.py)."""
+
+
+def coordinates_of(config: ObservationConfig) -> tuple[Coordinate, ...]:
+    """The entries of the vector that `config` lets the agent see, in their order."""
+    return (*COORDINATES, *(BOUNCES if config.bounces else ()), *(REACH if config.reach else ()))
+
+
+_AT = {coordinate.name: index for index, coordinate in enumerate(COORDINATES)}
 
 
 # Pictures
@@ -231,14 +256,18 @@ class Knowledge(NamedTuple):
     paddle_columns_a_frame: np.ndarray
     bounces: tuple[Return, ...]
     """Of the rising balls, and of the falling ones to the left and to the right; nothing if that was not asked for."""
+    rest: np.ndarray
+    """Of the paddles' left pixels, where they will come to rest."""
+    reach: Reach | None
 
 
 class Watcher:
-    """Follows ball and paddle of n games from look to look, and with `bounces` looks ahead, too."""
+    """Follows ball and paddle of n games from look to look, and with `bounces` or `reach` looks ahead, too."""
 
-    def __init__(self, n: int, *, bounces: bool = False) -> None:
+    def __init__(self, n: int, *, bounces: bool = False, reach: bool = False) -> None:
         self.n = n
         self._bounces = bounces
+        self._paddles = PaddleTracker(n) if reach else None
         self._tracker = BallTracker(n)
         self._paddle_column = np.full(n, -1)
         self._paddle_width = np.full(n, WIDE_PADDLE)
@@ -248,11 +277,19 @@ class Watcher:
         self._tracker.forget(games)
         self._paddle_column[games] = -1
         self._paddle_width[games] = WIDE_PADDLE
+        if self._paddles is not None:
+            self._paddles.forget(games)
 
-    def look(self, frames: np.ndarray, elapsed: int | np.ndarray, games: np.ndarray | None = None) -> Knowledge:
+    def look(
+        self,
+        frames: np.ndarray,
+        elapsed: int | np.ndarray,
+        games: np.ndarray | None = None,
+        actions: np.ndarray | None = None,
+    ) -> Knowledge:
         """Take in grey frames `(n, 210, 160)`, `elapsed` frames of the emulator after the look before.
 
-        `games` are the indices of the games that `frames` shows; by default all.
+        `games` are the indices of the games that `frames` shows, by default all; `actions` is what was done meanwhile.
         """
         games = np.arange(self.n) if games is None else games
         bricks = find_bricks(frames)
@@ -267,15 +304,20 @@ class Watcher:
         self._paddle_column[games], self._paddle_width[games] = column, width
         landing, tracker = self._tracker.landing(games, paddle), self._tracker
         bounces = (returns(tracker, bricks, games), *aims(tracker, bricks, games)) if self._bounces else ()
-        return Knowledge(flight, landing, bricks, seen, column, width, moved, bounces)
+        rest, reach = column, None
+        if self._paddles is not None:
+            done = np.full(len(games), NOOP) if actions is None else actions
+            turns = (done == RIGHT).astype(int) - (done == LEFT)
+            rest = self._paddles.look(column, elapsed, turns, games)
+            reach = self._paddles.reach(tracker.path(games), landing.known & seen, width, games)
+        return Knowledge(flight, landing, bricks, seen, column, width, moved, bounces, rest, reach)
 
 
 def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
-    """The vectors `(n, len(COORDINATES))` float32, longer by BOUNCES if these are known. `last_actions` is `(n,)`, -1
-    where there was none."""
+    """The vectors `(n, len(COORDINATES))` float32, longer by BOUNCES and by REACH if these were asked for.
+    `last_actions` is `(n,)`, -1 where there was none."""
     flight, landing = known.flight, known.landing
-    length = len(_AT) if known.bounces else len(COORDINATES)
-    vectors = np.zeros((len(known.bricks), length), dtype=np.float32)
+    vectors = np.zeros((len(known.bricks), len(COORDINATES)), dtype=np.float32)
     middle = known.paddle_column + known.paddle_width / 2
     ball_offset = flight.column + BALL_WIDTH / 2 - middle
     landing_offset = landing.column + BALL_WIDTH / 2 - middle
@@ -301,29 +343,49 @@ def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
         vectors[:, _AT[name]] = value
     acted = np.flatnonzero(last_actions >= 0)
     vectors[acted, _AT["last_action_none"] + last_actions[acted]] = 1
-    vectors[:, _AT["brick_red_0"] : len(COORDINATES)] = known.bricks.reshape(len(vectors), BRICKS)
-    for which, bounce in zip(("return", "to_left", "to_right"), known.bounces, strict=False):
+    vectors[:, _AT["brick_red_0"] :] = known.bricks.reshape(len(vectors), BRICKS)
+    np.clip(vectors, _LOW, _HIGH, out=vectors)
+    further = [*_bounces(known.bounces), *(_reach(known, known.reach) if known.reach is not None else ())]
+    if not further:
+        return vectors
+    return np.concatenate([vectors, np.stack(further, axis=1)], axis=1, dtype=np.float32)
+
+
+def _bounces(bounces: tuple[Return, ...]) -> list[np.ndarray]:
+    """The entries of BOUNCES."""
+    entries: list[np.ndarray] = []
+    for bounce in bounces:
         ends = bounce.column >= 0
-        values = {
-            "known": bounce.known,
-            "hits_from_below": bounce.from_below,
-            "hits_from_above": bounce.from_above,
-            "points": bounce.points / BRICK_ROWS[0].points,
-            "column": np.where(ends, bounce.column / WIDTH, 0),
-            "frames": np.where(ends, bounce.frames / FRAMES_TO_LAND, 0),
-        }
-        for name, value in values.items():
-            vectors[:, _AT[f"{which}_{name}"]] = value
-    return np.clip(vectors, _LOW[:length], _HIGH[:length], out=vectors)
+        entries += [
+            bounce.known,
+            bounce.from_below,
+            bounce.from_above,
+            bounce.points / BRICK_ROWS[0].points,
+            np.where(ends, bounce.column / WIDTH, 0),
+            np.where(ends, np.minimum(bounce.frames / FRAMES_TO_LAND, 1), 0),
+        ]
+    return entries
 
 
-_LOW = np.array([coordinate.low for coordinate in (*COORDINATES, *BOUNCES)], dtype=np.float32)
-_HIGH = np.array([coordinate.high for coordinate in (*COORDINATES, *BOUNCES)], dtype=np.float32)
+def _reach(known: Knowledge, reach: Reach) -> list[np.ndarray]:
+    """The entries of REACH."""
+    rest = np.where(known.paddle_seen, (known.rest + known.paddle_width / 2) / WIDTH, 0)
+    entries = [rest, reach.known]
+    for action in range(len(REACHED_BY)):
+        left, right = reach.left[:, action], reach.right[:, action]
+        entries += [(left > 0) & (right > 0), np.clip(left / MARGIN, -1, 1), np.clip(right / MARGIN, -1, 1)]
+    return entries
 
 
-def coordinates_space(*, bounces: bool = False) -> gym.spaces.Box:
-    length = len(_AT) if bounces else len(COORDINATES)
-    return gym.spaces.Box(_LOW[:length], _HIGH[:length], dtype=np.float32)
+_LOW = np.array([coordinate.low for coordinate in COORDINATES], dtype=np.float32)
+_HIGH = np.array([coordinate.high for coordinate in COORDINATES], dtype=np.float32)
+
+
+def coordinates_space(config: ObservationConfig | None = None) -> gym.spaces.Box:
+    """Of the vector that `config` lets the agent see; by default of COORDINATES."""
+    entries = COORDINATES if config is None else coordinates_of(config)
+    low, high = (np.array([getattr(entry, end) for entry in entries], dtype=np.float32) for end in ("low", "high"))
+    return gym.spaces.Box(low, high, dtype=np.float32)
 
 
 def image_shape(mode: str, trim_mode: str, at_half: bool) -> tuple[int, int, int]:
@@ -346,7 +408,7 @@ class Observer:
 
     def __init__(self, config: ObservationConfig, n: int) -> None:
         self.config, self.n = config, n
-        self._watcher = Watcher(n, bounces=config.bounces) if config.needs_flight else None
+        self._watcher = Watcher(n, bounces=config.bounces, reach=config.reach) if config.needs_flight else None
         self._last_actions = np.full(n, -1)
         self.space = self._space()
 
@@ -364,7 +426,7 @@ class Observer:
     def _space(self) -> gym.Space:
         config = self.config
         if config.kind == "coordinates":
-            return coordinates_space(bounces=config.bounces)
+            return coordinates_space(config)
         if config.kind == "rgb":
             shape: tuple[int, int, int] = (HEIGHT, WIDTH, 3)
         elif config.kind == "warp":
@@ -373,7 +435,7 @@ class Observer:
             shape = image_shape(config.mode, config.trim, config.half)
         image = gym.spaces.Box(0, WHITE, shape, np.uint8)
         if config.kind == "both":
-            return gym.spaces.Dict({"image": image, "coordinates": coordinates_space(bounces=config.bounces)})
+            return gym.spaces.Dict({"image": image, "coordinates": coordinates_space(config)})
         return image
 
     def forget(self, games: np.ndarray) -> None:
@@ -399,7 +461,7 @@ class Observer:
             self._last_actions[games] = actions
         known = None
         if self._watcher is not None:
-            known = self._watcher.look(one_channel(frames), elapsed, games)
+            known = self._watcher.look(one_channel(frames), elapsed, games, actions)
         if self.config.kind == "coordinates":
             assert known is not None
             return coordinates(known, self._last_actions[games])

@@ -22,9 +22,11 @@ from rlbreakout.screen import MOST_POINTS, WALL_POINTS
 from rlbreakout.train import train_or_take
 from rlbreakout.video import record, write_video
 
-# %% What is different in each row, by the keys of the config; first of all nothing.
+# %% What is different in each row: the environment's id, or keys of the config; first of all nothing.
+OTHER_IDS = ("BreakoutNoFrameskip-v4", "Breakout-v4")
 ROWS: dict[str, dict[str, Any]] = {
     "as trained": {},
+    **{env_id: {} for env_id in OTHER_IDS},
     **{f"sticky {share:g}": {"env.repeat_action_probability": share} for share in (0.0, 0.5)},
     **{f"frame skip {frames}": {"env.frame_skip": frames} for frames in (2, 3, 5, 6)},
     **{f"up to {frames} frames of no action": {"env.noop_max": frames} for frames in (0, 100)},
@@ -66,7 +68,8 @@ run = train_or_take(config, folder / f"seed_{options.seed}")
 results: dict[str, Evaluation] = {}
 for row in options.rows:
     print(row, flush=True)
-    results[row] = evaluate_once(run, games=options.games, greedy=options.greedy, settings=ROWS[row])
+    env_id = row if row in OTHER_IDS else None
+    results[row] = evaluate_once(run, games=options.games, greedy=options.greedy, env_id=env_id, settings=ROWS[row])
 
 print(f"\n{'':32} mean [95% interval]     median  first wall  both  stalled")
 for row, result in results.items():

@@ -134,6 +134,9 @@ class ObservationConfig(Part):
     bounces: bool = False
     """Look one bounce ahead: what a rising ball will do, and what a falling one could be made to do
     (observation.BOUNCES, after the other coordinates)."""
+    reach: bool = False
+    """Look ahead to where the paddle will come to rest, and whether it will meet the ball if it is held to the right,
+    to the left, or not (observation.REACH, after those)."""
     frame_stack: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=16)] = 4
     """Observations of the last so many agent steps, stacked: one picture alone shows no motion."""
     frames_between: Count | None = None
@@ -149,8 +152,9 @@ class ObservationConfig(Part):
     def _numbers_have_a_place(self) -> ObservationConfig:
         if self.counters and not self.aimbot:
             raise UserError("counters is true; allowed: only with aimbot: true, whose numbers it writes")
-        if self.bounces and self.kind not in ("coordinates", "both"):
-            raise UserError(f"bounces is true with kind {self.kind!r}; allowed: with coordinates or both")
+        for name in ("bounces", "reach"):
+            if getattr(self, name) and self.kind not in ("coordinates", "both"):
+                raise UserError(f"{name} is true with kind {self.kind!r}; allowed: with coordinates or both")
         return self
 
 

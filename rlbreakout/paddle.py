@@ -1,0 +1,120 @@
+"""Where the paddle will come to rest, and whether it will meet the ball.
+
+The joystick turns a knob, and the paddle follows it: every frame by half of what is left (measured on the emulator).
+The screen shows where the paddle is; a player has to know where it goes on to, up to 11 pixels further. It follows from
+the looks before and the actions, of which sticky ones begin some frames late.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rlbreakout.aimbot import HALF, LONGEST_STEP, SPEEDS, Path, half_columns_after
+from rlbreakout.screen import BALL_HEIGHT, BALL_WIDTH, PADDLE_HEIGHT, PADDLE_LEFTMOST, PADDLE_RIGHTMOST, PADDLE_TOP
+
+KNOB_A_FRAME = 5.6
+"""Columns that the knob turns in a frame in which the joystick is held. Measured."""
+KNOB_LEFTMOST, KNOB_RIGHTMOST = 5.0, 174.0
+"""Columns between which it turns; beyond the paddle's own, more so on the right. Measured."""
+SLOWNESS = 0.5
+"""Part of the way to the knob that is left after a frame."""
+LATER = 0.2
+"""Columns of mismatch that are accepted rather than to believe that an action came a frame later."""
+
+
+ACTION_FRAMES = 4
+"""For how long a player who looks ahead thinks of holding the joystick."""
+TURNS = (0, 1, -1)
+"""What it may do: nothing, to the right, to the left."""
+SETTLED = 8
+"""Frames after which the paddle is where the knob is, but for less than a tenth of a column."""
+
+_DOWN = np.array([rows for _, rows in SPEEDS])
+
+
+class Reach(NamedTuple):
+    """Of n games, what each of TURNS would lead to, held for ACTION_FRAMES, with nothing done after it."""
+
+    known: np.ndarray
+    """`(n,)` bool: whether the ball falls to the paddle."""
+    left: np.ndarray
+    """`(n, 3)` float, columns of the ball that are right of the paddle's left edge when they may meet; 0 or less: it is
+    missed on that side."""
+    right: np.ndarray
+    """The same for the columns left of the paddle's right edge."""
+
+
+class PaddleTracker:
+    """Follows the knobs of n games from look to look."""
+
+    def __init__(self, n: int) -> None:
+        self._known = np.zeros(n, dtype=bool)
+        self._column, self._knob = np.zeros(n), np.zeros(n)
+        self._turning = np.zeros(n, dtype=int)
+        """-1, 0 or 1: what the joystick did last."""
+
+    def forget(self, games: np.ndarray) -> None:
+        """Start anew in `games`, an array of indices."""
+        self._known[games] = False
+
+    def look(self, column: np.ndarray, elapsed: int | np.ndarray, turns: np.ndarray, games: np.ndarray) -> np.ndarray:
+        """Take in the paddles' left columns `(n,)` (-1: not seen), `elapsed` frames after the look before, in which the
+        joystick was held to the left (-1), the right (1) or not (0). Returns where they will come to rest, `(n,)`.
+
+        Of all frames in which the action may have begun to count, and of the possibility that it never did, the one is
+        taken that leads to where the paddle is.
+        """
+        each = np.arange(len(games))
+        frames = np.minimum(np.broadcast_to(elapsed, len(games)), LONGEST_STEP)
+        seen = column >= 0
+        longest = int(frames.max(initial=0))
+        late = np.arange(longest + 1)
+        places = np.repeat(self._column[games][:, None], longest + 2, axis=1)
+        knobs = np.repeat(self._knob[games][:, None], longest + 2, axis=1)
+        for frame in range(longest):
+            begun = np.where(frame < late, self._turning[games][:, None], turns[:, None])
+            turned = np.concatenate([begun, np.zeros((len(games), 1), dtype=int)], axis=1)
+            goes_on = (frame < frames)[:, None]
+            moved = np.clip(knobs + SLOWNESS * (places - knobs), PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
+            places = np.where(goes_on, moved, places)
+            knob = np.clip(knobs + KNOB_A_FRAME * turned, KNOB_LEFTMOST, KNOB_RIGHTMOST)
+            knobs = np.where(goes_on, knob, knobs)
+        wrong = np.abs(places - column[:, None]) + LATER * np.arange(longest + 2)
+        best = wrong.argmin(axis=1)
+        known = self._known[games] & seen
+        place, knob = places[each, best], knobs[each, best]
+        # What the screen shows is right; the knob is as far from it as it was thought to be.
+        self._column[games] = np.where(known, np.clip(place, column - 0.5, column + 0.5), column)
+        self._knob[games] = np.where(known, knob + (self._column[games] - place), column)
+        came = known & (best <= longest)
+        began = np.where(best < frames, turns, self._turning[games])
+        self._turning[games] = np.where(came, began, 0)
+        self._known[games] = seen
+        return np.clip(self._knob[games], PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
+
+    def reach(self, path: Path, falls: np.ndarray, width: np.ndarray, games: np.ndarray) -> Reach:
+        """Whether the paddle will meet the ball that is on `path`, where it `falls`, `(n,)` bool. `width` is the
+        paddle's, in columns."""
+        down = _DOWN[path.speed]
+        first = np.ceil(np.maximum(PADDLE_TOP - BALL_HEIGHT + 1 - path.row, 0) / down)
+        last = np.floor(np.maximum(PADDLE_TOP + PADDLE_HEIGHT - 1 - path.row, 0) / down)
+        frames = np.where(falls[:, None], np.stack([first, last], axis=1), 0).astype(int)
+        ball = half_columns_after(path, frames) / HALF
+        paddle = self._after(frames[:, 0], games)
+        left = ball.max(axis=1)[:, None] + BALL_WIDTH - paddle
+        right = paddle + width[:, None] - ball.min(axis=1)[:, None]
+        return Reach(falls, np.where(falls[:, None], left, 0.0), np.where(falls[:, None], right, 0.0))
+
+    def _after(self, frames: np.ndarray, games: np.ndarray) -> np.ndarray:
+        """Where the paddles are after `frames`, `(n,)`, for each of TURNS: `(n, 3)`."""
+        turns = np.array(TURNS)
+        places = np.repeat(self._column[games][:, None], len(turns), axis=1)
+        knobs = np.repeat(self._knob[games][:, None], len(turns), axis=1)
+        for frame in range(ACTION_FRAMES + SETTLED):
+            moved = np.clip(knobs + SLOWNESS * (places - knobs), PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
+            places = np.where((frame < frames)[:, None], moved, places)
+            if frame < ACTION_FRAMES:
+                knobs = np.clip(knobs + KNOB_A_FRAME * turns, KNOB_LEFTMOST, KNOB_RIGHTMOST)
+        return places

@@ -1,0 +1,117 @@
+"""Where the paddle comes to rest and whether it meets the ball, against the emulator."""
+
+from __future__ import annotations
+
+import ale_py
+import numpy as np
+import pytest
+from ale_py.roms import get_rom_path
+
+from rlbreakout.bench.aimbot import BALL_ROW_RAM
+from rlbreakout.config import ObservationConfig
+from rlbreakout.observation import COORDINATES, FIRE, LEFT, NOOP, REACH, RIGHT, Observer, coordinates_of
+from rlbreakout.screen import WIDE_PADDLE, find_paddle
+
+CONFIG = ObservationConfig(kind="coordinates", reach=True, frame_stack=1)
+AT = {entry.name: index for index, entry in enumerate(coordinates_of(CONFIG))}
+FRAME_SKIP = 4
+
+
+class Play:
+    """A game that is looked at every FRAME_SKIP frames."""
+
+    def __init__(self, repeat_action_probability: float) -> None:
+        ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+        self.ale = ale_py.ALEInterface()
+        self.ale.setFloat("repeat_action_probability", repeat_action_probability)
+        self.ale.setInt("random_seed", 3)
+        rom = get_rom_path("breakout")
+        assert rom is not None
+        self.ale.loadROM(rom)
+        self.actions = self.ale.getMinimalActionSet()
+        self.observer = Observer(CONFIG, 1)
+        self.look(NOOP, 0)
+
+    def screen(self) -> np.ndarray:
+        return self.ale.getScreenGrayscale()[None]
+
+    def look(self, action: int, elapsed: int = FRAME_SKIP) -> None:
+        self.seen = self.observer.look(self.screen(), elapsed, np.array([action]))[0]  # type: ignore[index]
+
+    def act(self, action: int, frames: int = FRAME_SKIP) -> None:
+        for _ in range(frames):
+            self.ale.act(self.actions[action])
+
+    def told(self, name: str) -> float:
+        return float(self.seen[AT[name]])
+
+    def paddle(self) -> float:
+        """Column of its middle."""
+        return float(find_paddle(self.screen()).column[0]) + WIDE_PADDLE / 2
+
+    def meets(self, action: int) -> bool | None:
+        """Whether the ball rises again if `action` is held for FRAME_SKIP frames and nothing is done after it."""
+        state, held = self.ale.cloneState(), action
+        try:
+            before = int(self.ale.getRAM()[BALL_ROW_RAM])
+            for frame in range(100):
+                self.act(held if frame < FRAME_SKIP else NOOP, frames=1)
+                row = int(self.ale.getRAM()[BALL_ROW_RAM])
+                if row == 0:
+                    return False
+                if row < before:
+                    return True
+                before = row
+            return None
+        finally:
+            self.ale.restoreState(state)
+
+
+@pytest.mark.parametrize("repeat_action_probability", [0.0, 0.25])
+def test_the_paddle_comes_to_rest_where_it_was_told(repeat_action_probability: float) -> None:
+    game, random, wrong, naive = Play(repeat_action_probability), np.random.default_rng(0), [], []
+    for _ in range(60):
+        for _ in range(int(random.integers(1, 5))):
+            action = RIGHT if game.paddle() < 50 else LEFT if game.paddle() > 120 else int(random.choice([LEFT, RIGHT]))
+            game.act(action)
+            game.look(action)
+        told, now = game.told("paddle_rest_column") * 160, game.paddle()
+        for _ in range(3):
+            game.act(NOOP)
+            game.look(NOOP)
+        wrong.append(abs(game.paddle() - told))
+        naive.append(abs(game.paddle() - now))
+    # The first frame of no action may be a sticky one, which turns the knob once more.
+    assert np.mean(np.array(wrong) <= 2) > (0.95 if repeat_action_probability == 0 else 0.65)
+    assert np.mean(wrong) < np.mean(naive) / 3
+
+
+def test_it_is_told_rightly_whether_the_paddle_will_meet_the_ball() -> None:
+    game, random, right, met = Play(0.0), np.random.default_rng(1), [], []
+    while len(right) < 300:
+        if game.ale.game_over():
+            game.ale.reset_game()
+            game.observer.forget(np.array([0]))
+        if game.told("reach_known") and game.told("ball_row") < 0.95:
+            for action, name in ((NOOP, "nothing"), (RIGHT, "right"), (LEFT, "left")):
+                if (truth := game.meets(action)) is not None:
+                    right.append(truth == bool(game.told(f"{name}_meets")))
+                    met.append(truth)
+        wanted = game.told("landing_from_paddle") * 160 + float(random.uniform(-12, 12))
+        action = RIGHT if wanted > 12 else LEFT if wanted < -12 else NOOP
+        action = FIRE if not game.told("ball_seen") else action
+        game.act(action)
+        game.look(action)
+    assert 0.1 < np.mean(met) < 0.9
+    assert np.mean(right) > 0.93, np.mean(right)
+
+
+def test_the_entries_are_there_only_if_they_are_asked_for() -> None:
+    plain = ObservationConfig(kind="coordinates", frame_stack=1)
+    assert coordinates_of(plain) == COORDINATES and coordinates_of(CONFIG) == (*COORDINATES, *REACH)
+    frames = np.zeros((2, 210, 160), dtype=np.uint8)
+    for config in (plain, CONFIG, CONFIG.model_copy(update={"bounces": True})):
+        observer = Observer(config, 2)
+        seen = observer.look(frames, 0)
+        assert isinstance(seen, np.ndarray) and seen.dtype == np.float32
+        assert seen.shape == (2, len(coordinates_of(config))) and observer.space.contains(seen[0])
