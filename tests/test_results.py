@@ -47,3 +47,10 @@ def test_the_kept_reproduction_is_what_it_says() -> None:
 def test_gifs_are_small_enough_to_be_looked_at() -> None:
     gifs = sorted((ROOT / "videos").glob("*.gif"))
     assert gifs and all(gif.stat().st_size <= 3_000_000 for gif in gifs)
+
+
+def test_the_long_run_did_not_grow_and_did_not_slow_down() -> None:
+    run = json.loads((ROOT / "results" / "long_run.json").read_text(encoding="utf-8"))
+    assert run["steps"] >= 2_000_000 and len(run["most_megabytes"]) == len(run["steps_per_second"]) == 10
+    assert run["most_megabytes"][-1] - run["most_megabytes"][1] < 50
+    assert abs(run["steps_per_second"][-1] / run["steps_per_second"][1] - 1) < 0.1
