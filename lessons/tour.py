@@ -56,7 +56,7 @@ FEW_STEPS: dict[str, list[str]] = {
     ],
     "6.3_other_models": ["--steps", "512", "--games", "1", "--n-envs", "4"],
     "6.4_champion": [
-        *("--steps", "512", "--games", "1", "--n-envs", "4"),
+        *("--steps", "512", "--games", "1", "--games-a-row", "1", "--n-envs", "4"),
         *("--rows", "as trained", "one screen in ten lost"),
     ],
 }

@@ -36,6 +36,7 @@ AT_LEAST_ONE = (
     "short_steps",
     "long_steps",
     "games",
+    "games_a_row",
     "seconds",
     "seeds",
     "trials",

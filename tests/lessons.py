@@ -47,7 +47,7 @@ TRAIN = {
     ),
     "6.3_other_models": ("--steps", "512", "--games", "1", "--n-envs", "4"),
     "6.4_champion": (
-        *("--steps", "512", "--games", "2", "--n-envs", "4", "--rows", "as trained"),
+        *("--steps", "512", "--games", "2", "--games-a-row", "2", "--n-envs", "4", "--rows", "as trained"),
         *("other colours", "one screen in ten lost", "frame skip 2", "sticky 0.5"),
     ),
 }
