@@ -98,3 +98,10 @@ def test_every_config_of_the_project_is_valid_and_named_after_its_file() -> None
     assert paths
     for path in paths:
         assert load_config(path).name == path.stem
+
+
+def test_a_key_with_a_line_break_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text('"0\\n0": 1\n')
+    with pytest.raises(UserError, match=r"'0\\n0': unknown key") as error:
+        load_config(tmp_path / "config.yaml")
+    assert "\n" not in str(error.value)

@@ -100,7 +100,8 @@ def _one_line(error: ValidationError) -> str:
     else:
         allowed = first["msg"].replace("Input should be", "allowed:", 1)
         message = f"{first['input']!r} is not allowed; {allowed}"
-    names = ".".join(part for part in path if part not in ("str", *SEARCH_TYPES))
+    parts = [part for part in path if part not in ("str", *SEARCH_TYPES)]
+    names = ".".join(part if part.isprintable() else repr(part) for part in parts)
     others = len({tuple(finding["loc"][:2]) for finding in findings}) - 1
     more = f" (and {others} more)" if others else ""
     return f"{names}: {message}{more}" if names else f"{message}{more}"
