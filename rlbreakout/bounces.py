@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlbreakout.aimbot import HALF, SPEEDS, BallTracker, Path, half_columns_after
+from rlbreakout.aimbot import HALF, SPEEDS, Path, half_columns_after
 from rlbreakout.screen import (
     BALL_HEIGHT,
     BRICK_HEIGHT,
     BRICK_ROWS,
     BRICK_WIDTH,
     BRICKS,
+    BRICKS_BOTTOM,
     BRICKS_IN_A_ROW,
     BRICKS_TOP,
     GAME_LEFT,
@@ -54,19 +55,16 @@ class Return(NamedTuple):
     """`(n,)` int, frames until then; -1 if it is not known."""
 
 
-def returns(tracker: BallTracker, bricks: np.ndarray, games: np.ndarray) -> Return:
-    """Of the balls that rise, as far as the last look of `tracker` tells. `bricks` is `(n, 6, 18)` bool."""
-    path = tracker.path(games)
+def returns(path: Path, bricks: np.ndarray) -> Return:
+    """Of the balls that rise. `bricks` is `(n, 6, 18)` bool."""
     rises = path.known & ~path.down
     return _spread(rises, follow(path.take(rises), bricks[rises]))
 
 
-def aims(tracker: BallTracker, bricks: np.ndarray, games: np.ndarray) -> tuple[Return, Return]:
+def aims(path: Path, bricks: np.ndarray) -> tuple[Return, Return]:
     """Of the balls that fall to the paddle at their fastest: what they will do if it sends them to the left, and to the
     right. `frames` counts from now on."""
-    path = tracker.path(games)
-    fall = path.known & path.down & (path.speed == FASTEST) & (path.row < MEETS_PADDLE)
-    fall &= tracker.landing(games).known
+    fall = path.known & path.down & (path.speed == FASTEST) & (path.row >= BRICKS_BOTTOM) & (path.row < MEETS_PADDLE)
     falling = path.take(fall)
     frames = np.ceil((MEETS_PADDLE - falling.row) / _DOWN[falling.speed]).astype(int)
     met = falling._replace(

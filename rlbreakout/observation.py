@@ -302,14 +302,14 @@ class Watcher:
         before = self._paddle_column[games]
         moved = np.where(seen & (before >= 0), column - before, 0) / np.maximum(elapsed, 1)
         self._paddle_column[games], self._paddle_width[games] = column, width
-        landing, tracker = self._tracker.landing(games, paddle), self._tracker
-        bounces = (returns(tracker, bricks, games), *aims(tracker, bricks, games)) if self._bounces else ()
+        landing, path = self._tracker.landing(games, paddle), self._tracker.path(games)
+        bounces = (returns(path, bricks), *aims(path, bricks)) if self._bounces else ()
         rest, reach = column, None
         if self._paddles is not None:
             done = np.full(len(games), NOOP) if actions is None else actions
             turns = (done == RIGHT).astype(int) - (done == LEFT)
             rest = self._paddles.look(column, elapsed, turns, games)
-            reach = self._paddles.reach(tracker.path(games), landing.known & seen, width, games)
+            reach = self._paddles.reach(path, landing.known & seen, width, games)
         return Knowledge(flight, landing, bricks, seen, column, width, moved, bounces, rest, reach)
 
 

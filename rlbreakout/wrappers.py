@@ -197,12 +197,11 @@ class DroppedScreens(gym.Wrapper, RecordConstructorArgs):
         if not 0 <= probability <= 1:
             raise UserError(f"probability is {probability}; allowed: 0 to 1")
         self.probability = probability
+        self._random = np.random.default_rng()
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         if kwargs.get("seed") is not None:
             self._random = np.random.default_rng(kwargs["seed"])
-        elif not hasattr(self, "_random"):
-            self._random = np.random.default_rng()
         self._shown, info = self.env.reset(**kwargs)
         return self._shown, info
 

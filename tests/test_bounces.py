@@ -50,7 +50,8 @@ def played() -> tuple[Flown, list[tuple[int, Return, Return, Return]]]:
             tracker.forget(GAME)
         tracker.look(ball, FRAME_SKIP)
         landing = tracker.landing(paddle=paddle)
-        foreseen.append((len(flown.row) - 1, returns(tracker, bricks, GAME), *aims(tracker, bricks, GAME)))
+        path = tracker.path()
+        foreseen.append((len(flown.row) - 1, returns(path, bricks), *aims(path, bricks)))
         action = player.action(game, ball, landing, begins=bool(landing.known[0]) and not falling)
         falling = bool(landing.known[0])
         for _ in range(FRAME_SKIP):
@@ -114,6 +115,6 @@ def test_a_ball_comes_back_from_the_upper_wall_if_no_brick_is_left_and_from_the_
 
 
 def test_nothing_is_foreseen_of_balls_that_are_not_there() -> None:
-    tracker, bricks = BallTracker(3), np.ones((3, 6, 18), dtype=bool)
-    for back in (returns(tracker, bricks, np.arange(3)), *aims(tracker, bricks, np.arange(3))):
+    path, bricks = BallTracker(3).path(), np.ones((3, 6, 18), dtype=bool)
+    for back in (returns(path, bricks), *aims(path, bricks)):
         assert not back.known.any() and (back.column == -1).all() and (back.points == 0).all()
