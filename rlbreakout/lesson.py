@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -81,6 +82,19 @@ def run_folder(lesson: str, wanted: Path | None, *, go_on: bool = False) -> Path
     """
     folder = wanted or RUNS / lesson
     return folder_to_go_on_with(folder) if go_on else new_run_folder(folder)
+
+
+def once(run: Path, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Let `make` fill the run folder `run`, and return the facts that it returns; if that was done before, read them.
+
+    name: of the JSON file that keeps them, with the options that they depend on. A folder without it is of a lesson
+    that was stopped, or was run with other options: it is emptied first.
+    """
+    file = run / f"{name}.json"
+    if not file.exists():
+        shutil.rmtree(run, ignore_errors=True)
+        write_whole(file, json.dumps(make(), indent=1) + "\n")
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def finish(folder: Path, *, files: Sequence[Path], look_at: str, score: float | None = None, **facts: Any) -> None:

@@ -54,6 +54,12 @@ def find_scalar(folder: Path, tag: str) -> Curve | None:
     return Curve(np.array([p.step for p in points]), np.array([p.value for p in points]))
 
 
+def by_the_clock(curve: Curve, folder: Path) -> Curve:
+    """A curve of the run in `folder`, which is against agent steps, against minutes of its training instead."""
+    speed = read_scalar(folder, "time/fps")  # steps over all the time since the start
+    return Curve(np.interp(curve.x, speed.x, speed.x / speed.y / 60), curve.y)
+
+
 def _events(folder: Path) -> EventAccumulator:
     return EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
 

@@ -12,6 +12,7 @@ import yaml
 
 from lessons.tour import FEW_STEPS
 from rlbreakout.config import load_config
+from rlbreakout.lesson import once
 from tests.conftest import ROOT, SCRIPTS, run_command
 from tests.lessons import TRAIN, assert_a_trained_run, assert_moves
 
@@ -25,6 +26,22 @@ def test_every_lesson_is_here_and_in_the_tour() -> None:
         "6.1_late_game", "6.2_noise", "6.3_other_models", "6.4_champion",
     ]  # fmt: skip
     assert set(FEW_STEPS) == set(SCRIPTS) - {"0.1_check_setup"}
+
+
+def test_what_is_finished_is_not_done_again_and_what_is_not_begins_anew(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    made = []
+
+    def make() -> dict[str, int]:
+        assert not run.exists()
+        run.mkdir()
+        made.append(len(made))
+        return {"made": len(made)}
+
+    assert once(run, "10_steps", make) == once(run, "10_steps", make) == {"made": 1}
+    (run / "10_steps.json").unlink()  # stopped before it was written
+    assert once(run, "10_steps", make) == {"made": 2}
+    assert once(run, "20_steps", make) == {"made": 3} and not (run / "10_steps.json").exists()
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout.errors import UserError
-from rlbreakout.plots import Curve, draw_curves, read_games, read_scalar, running_mean, score_curve
+from rlbreakout.plots import Curve, by_the_clock, draw_curves, read_games, read_scalar, running_mean, score_curve
 
 HEADER = '#{"t_start": 1.0, "env_id": "BreakoutNoFrameskip-v4"}\nr,l,t\n'
 
@@ -28,6 +29,14 @@ def test_what_is_not_there_is_named(tiny_run: Path, tmp_path: Path) -> None:
         read_games(tmp_path)
     with pytest.raises(UserError, match=r"no scalar 'x'; it has: eval/lower_quartile, eval/mean"):
         read_scalar(tiny_run, "x")
+
+
+def test_a_curve_by_the_clock_goes_on_to_the_minutes_of_the_training(tmp_path: Path) -> None:
+    with SummaryWriter(str(tmp_path)) as writer:
+        for step, speed in ((6_000, 100.0), (12_000, 50.0)):  # after one minute, and after four
+            writer.add_scalar("time/fps", speed, step)
+    curve = by_the_clock(Curve(np.array([6_000, 9_000, 12_000]), np.array([1.0, 2.0, 3.0])), tmp_path)
+    assert curve.x.tolist() == [1.0, 2.5, 4.0] and curve.y.tolist() == [1.0, 2.0, 3.0]
 
 
 def test_a_picture_shows_its_curves(tmp_path: Path) -> None:

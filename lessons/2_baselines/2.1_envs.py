@@ -22,7 +22,7 @@ from rlbreakout.envs import register
 from rlbreakout.evaluate import Evaluation, evaluate
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.models import load_agent
-from rlbreakout.plots import Curve, draw_curves, read_scalar
+from rlbreakout.plots import by_the_clock, draw_curves, read_scalar
 from rlbreakout.runs import start_run
 from rlbreakout.train import learn, show
 
@@ -103,10 +103,9 @@ for n_envs, (run, _result) in runs.items():
     speed = read_scalar(run, "time/fps")
     speeds[n_envs] = float(speed.y[-1])
     score = read_scalar(run, "rollout/ep_rew_mean")
-    minutes = dict(zip(speed.x.tolist(), speed.x / speed.y / 60, strict=True))
     name = f"{n_envs} environment{'s' if n_envs > 1 else ''}"
     by_steps[name] = score
-    by_minutes[name] = Curve(np.array([minutes[x] for x in score.x.tolist()]), score.y)
+    by_minutes[name] = by_the_clock(score, run)
 pictures = [
     draw_curves(by_steps, folder / "score_by_steps.png", title="The same PPO, the same steps"),
     draw_curves(by_minutes, folder / "score_by_minutes.png", title="The same PPO, by the clock", x_label="minutes"),

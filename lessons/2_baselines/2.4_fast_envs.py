@@ -20,7 +20,7 @@ from rlbreakout.errors import UserError
 from rlbreakout.evaluate import evaluate
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.models import build_algorithm, load_agent
-from rlbreakout.plots import Curve, draw_curves, find_scalar, read_scalar
+from rlbreakout.plots import by_the_clock, draw_curves, find_scalar, read_scalar
 from rlbreakout.runs import start_run
 from rlbreakout.train import learn, show
 
@@ -98,7 +98,7 @@ for name, run in runs.items():
     speed = read_scalar(run, "time/fps")
     speeds[name] = float(speed.y[-1])
     if (score := find_scalar(run, "rollout/ep_rew_mean")) is not None:
-        curves[name] = Curve(np.interp(score.x, speed.x, speed.x / speed.y / 60), score.y)
+        curves[name] = by_the_clock(score, run)
 picture = draw_curves(curves, folder / "score_by_minutes.png", title="The same PPO, by the clock", x_label="minutes")
 
 print(f"\n{'environments':24}{'alone':>10}{'with PPO':>10}   score of whole games [95% interval]")

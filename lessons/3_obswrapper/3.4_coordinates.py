@@ -19,7 +19,7 @@ from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluate import Evaluation, evaluate_once
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
 from rlbreakout.observation import COORDINATES
-from rlbreakout.plots import Curve, draw_bands, find_scalar, read_scalar
+from rlbreakout.plots import Curve, by_the_clock, draw_bands, find_scalar, read_scalar
 from rlbreakout.train import train_or_go_on
 
 # %% What each agent sees, and the policy that takes it: convolutions for a picture, layers for a vector, both for both.
@@ -85,9 +85,8 @@ for variant in options.variants:
         speed = read_scalar(run, "time/fps")
         minutes.setdefault(variant, []).append(float(speed.x[-1] / speed.y[-1] / 60))
         if (score := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # none, as long as no game has ended
-            clock = Curve(np.interp(score.x, speed.x, speed.x / speed.y / 60), score.y)
             by_steps.setdefault(variant, []).append(score)
-            by_minutes.setdefault(variant, []).append(clock)
+            by_minutes.setdefault(variant, []).append(by_the_clock(score, run))
 
 # %% Against agent steps, and by the clock.
 pictures = [

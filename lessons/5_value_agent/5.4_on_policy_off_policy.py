@@ -8,13 +8,12 @@ is finished is not done again.
 """
 
 # %%
-import json
-import shutil
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from sb3_contrib import QRDQN
 from stable_baselines3 import DQN
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -23,10 +22,9 @@ from stable_baselines3.common.logger import configure
 from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluate import Evaluation, evaluate
-from rlbreakout.files import write_whole
-from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
+from rlbreakout.lesson import CONFIGS, check_choices, finish, once, read_options, run_folder
 from rlbreakout.models import Agent, build_algorithm, off_policy_settings
-from rlbreakout.plots import Curve, draw_curves, find_scalar, read_scalar
+from rlbreakout.plots import Curve, by_the_clock, draw_curves, find_scalar
 from rlbreakout.runs import start_run
 from rlbreakout.value_agent.training import learn as train_value_agent
 from rlbreakout.video import record, write_video
@@ -73,6 +71,7 @@ def config(algorithm: str) -> Config:
 def train(algorithm: str, run: Path) -> Agent:
     """Train one agent; its curves are in the run folder."""
     settings = config(algorithm)
+    start_run(settings, run)
     if algorithm == "ours":
         return Agent(train_value_agent(settings, run), settings, algorithm)
     env = make_vec_env(settings, monitor_dir=run)
@@ -89,24 +88,23 @@ def train(algorithm: str, run: Path) -> Agent:
     return Agent(model, settings, algorithm)
 
 
-# %% Train them one after the other, and let each play whole games.
+def train_and_play(algorithm: str, run: Path) -> dict[str, Any]:
+    """Train one agent, let it play whole games, and return the result and the minutes of the training."""
+    start = time.perf_counter()
+    agent = train(algorithm, run)
+    minutes = (time.perf_counter() - start) / 60
+    write_video(record(agent, seconds=20), run / "agent.gif")
+    return {"minutes": minutes, **vars(evaluate(agent, games=options.games))}
+
+
+# %% One after the other. What is finished is not done again.
 results: dict[str, Evaluation] = {}
 minutes: dict[str, float] = {}
 for algorithm in options.algorithms:
     print(f"{algorithm}: {ALGORITHMS[algorithm]}", flush=True)
     run = folder / algorithm
-    done = run / f"finished_{options.steps}_steps_{options.games}_games.json"
-    if not done.exists():
-        shutil.rmtree(run, ignore_errors=True)  # not finished, or with other options
-        start_run(config(algorithm), run)
-        start = time.perf_counter()
-        agent = train(algorithm, run)
-        spent = (time.perf_counter() - start) / 60
-        write_video(record(agent, seconds=20), run / "agent.gif")
-        result = evaluate(agent, games=options.games)
-        facts = {"minutes": spent, **vars(result)}
-        write_whole(done, json.dumps(facts, indent=1) + "\n")
-    facts = json.loads(done.read_text(encoding="utf-8"))
+    done = f"finished_{options.steps}_steps_{options.games}_games"
+    facts = once(run, done, partial(train_and_play, algorithm, run))
     minutes[algorithm] = facts.pop("minutes")
     results[algorithm] = Evaluation(**facts)
 
@@ -116,8 +114,7 @@ by_minutes: dict[str, Curve] = {}
 for algorithm in options.algorithms:
     if (curve := find_scalar(folder / algorithm, "rollout/ep_rew_mean")) is not None:
         by_steps[algorithm] = curve
-        speed = read_scalar(folder / algorithm, "time/fps")
-        by_minutes[algorithm] = Curve(curve.x / np.interp(curve.x, speed.x, speed.y) / 60, curve.y)
+        by_minutes[algorithm] = by_the_clock(curve, folder / algorithm)
 title = "Lesson 5.4: training games against"
 pictures = [
     draw_curves(by_steps, folder / "steps.png", title=f"{title} agent steps"),

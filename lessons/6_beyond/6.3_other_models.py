@@ -8,15 +8,13 @@ Time: see the README, 1,000,000 agent steps each. Stop it when you like: run aga
 """
 
 # %%
-import json
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sb3_contrib import QRDQN, RecurrentPPO
 from stable_baselines3 import A2C, DQN
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -26,10 +24,9 @@ from stable_baselines3.common.vec_env import VecEnv
 from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluate import Evaluation, evaluate
-from rlbreakout.files import write_whole
-from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
+from rlbreakout.lesson import CONFIGS, check_choices, finish, once, read_options, run_folder
 from rlbreakout.models import Agent, build_algorithm
-from rlbreakout.plots import Curve, draw_bands, find_scalar, read_scalar
+from rlbreakout.plots import Curve, by_the_clock, draw_bands, find_scalar
 from rlbreakout.runs import start_run
 from rlbreakout.video import record, write_video
 
@@ -124,33 +121,27 @@ check_choices("--algorithms", options.algorithms, ALGORITHMS)
 folder = run_folder("6_beyond/6.3_other_models", options.run_dir, go_on=True)
 
 
-def train(name: str, seed: int) -> dict[str, Any]:
+def train_and_play(name: str, seed: int, run: Path) -> dict[str, Any]:
     """Train one agent, let it play whole games, sampled, and return the result and the minutes of the training."""
-    run = folder / f"{name}_{seed}"
-    done = run / f"finished_{options.steps}_steps_{options.games}_games.json"
-    if not done.exists():
-        shutil.rmtree(run, ignore_errors=True)  # not finished, or with other options
-        base = load_config(CONFIGS / "3.4_coordinates.yaml")
-        settings = {"lesson": "6_beyond", "name": run.name, "seed": seed, "steps": options.steps}
-        n_envs = max(1, options.n_envs // 4) if name in KEEP_A_MEMORY else options.n_envs
-        config = with_values(base, {**settings, "env.n_envs": n_envs})
-        start_run(config, run)
-        env = make_vec_env(config, monitor_dir=run)
-        model = ALGORITHMS[name](config, env)
-        model.set_logger(configure(str(run), ["tensorboard"]))
-        start = time.perf_counter()
-        model.learn(options.steps, progress_bar=True)
-        minutes = (time.perf_counter() - start) / 60
-        model.logger.close()
-        env.close()
-        agent = Agent(model, config, name)
-        write_video(record(agent, seconds=20), run / "agent.gif")
-        facts = {"minutes": minutes, **vars(evaluate(agent, games=options.games))}
-        write_whole(done, json.dumps(facts, indent=1) + "\n")
-    return json.loads(done.read_text(encoding="utf-8"))
+    settings = {"lesson": "6_beyond", "name": run.name, "seed": seed, "steps": options.steps}
+    n_envs = max(1, options.n_envs // 4) if name in KEEP_A_MEMORY else options.n_envs
+    config = with_values(load_config(CONFIGS / "3.4_coordinates.yaml"), {**settings, "env.n_envs": n_envs})
+    start_run(config, run)
+    env = make_vec_env(config, monitor_dir=run)
+    model = ALGORITHMS[name](config, env)
+    model.set_logger(configure(str(run), ["tensorboard"]))
+    start = time.perf_counter()
+    model.learn(options.steps, progress_bar=True)
+    minutes = (time.perf_counter() - start) / 60
+    model.logger.close()
+    env.close()
+    agent = Agent(model, config, name)
+    write_video(record(agent, seconds=20), run / "agent.gif")
+    return {"minutes": minutes, **vars(evaluate(agent, games=options.games))}
 
 
-# %% Train them one after the other. The same curves twice: against steps, and against minutes.
+# %% Train them one after the other; what is finished is not done again. The same curves twice: against steps, and
+# against minutes.
 results: dict[str, list[Evaluation]] = {}
 minutes: dict[str, list[float]] = {}
 by_steps: dict[str, list[Curve]] = {}
@@ -158,14 +149,14 @@ by_minutes: dict[str, list[Curve]] = {}
 for name in options.algorithms:
     for seed in range(options.seed, options.seed + options.seeds):
         print(f"{name}, seed {seed}: {ALGORITHMS[name].__doc__}", flush=True)
-        facts = train(name, seed)
+        run = folder / f"{name}_{seed}"
+        done = f"finished_{options.steps}_steps_{options.games}_games"
+        facts = once(run, done, partial(train_and_play, name, seed, run))
         minutes.setdefault(name, []).append(facts.pop("minutes"))
         results.setdefault(name, []).append(Evaluation(**facts))
-        if (curve := find_scalar(folder / f"{name}_{seed}", "rollout/ep_rew_mean")) is not None:
-            speed = read_scalar(folder / f"{name}_{seed}", "time/fps")
-            clock = Curve(curve.x / np.interp(curve.x, speed.x, speed.y) / 60, curve.y)
+        if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:
             by_steps.setdefault(name, []).append(curve)
-            by_minutes.setdefault(name, []).append(clock)
+            by_minutes.setdefault(name, []).append(by_the_clock(curve, run))
 title = "Lesson 6.3: training games against"
 pictures = [
     draw_bands(by_steps, folder / "steps.png", title=f"{title} agent steps"),
