@@ -51,13 +51,18 @@ class Games:
         self._shown = "getScreenRGB" if colour else "getScreenGrayscale" if grey else "getScreen"
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         settings = config.env
-        sticky = settings.repeat_action_probability
         self._emulators = [ale_py.ALEInterface() for _ in range(n)]
         for emulator in self._emulators:
-            emulator.setFloat("repeat_action_probability", BREAKOUT_IDS[settings.id][1] if sticky is None else sticky)
             emulator.setInt("max_num_frames_per_episode", MOST_FRAMES)
         self._random = [np.random.default_rng(0) for _ in range(n)]
-        self._pool = settings.max_pool and (settings.longest_frame_skip or settings.frame_skip) > 1
+        self._randomized = np.zeros(n, dtype=bool)
+        """Games that are played with other values than `config.env` says."""
+        self._skips = np.full(n, settings.frame_skip)
+        """For how many frames each game holds an action."""
+        longest = max(settings.frame_skip, settings.longest_frame_skip or 0)
+        if config.randomize.share > 0:
+            longest = max(longest, config.randomize.longest_frame_skip)
+        self._pool = settings.max_pool and longest > 1
         self._loaded = False
         shape = (n, HEIGHT, WIDTH, 3) if colour else (n, HEIGHT, WIDTH)
         self.frames = np.zeros(shape, dtype=np.uint8)
@@ -86,11 +91,12 @@ class Games:
         """Begin all games anew; one with a seed draws its random numbers anew from it, too."""
         for game, (emulator, seed) in enumerate(zip(self._emulators, seeds, strict=True)):
             if seed is not None or not self._loaded:
+                self._random[game] = np.random.default_rng(seed)
                 emulator.setInt("random_seed", seed or 0)
+                emulator.setFloat("repeat_action_probability", self._draw_stickiness(game))
                 rom = get_rom_path("breakout")
                 assert rom is not None
                 emulator.loadROM(rom)
-                self._random[game] = np.random.default_rng(seed)
             self._begin(game)
         self._loaded = True
         self._actions = self._emulators[0].getMinimalActionSet()
@@ -146,11 +152,20 @@ class Games:
         rewards = rewards + settings.lost_life_reward * lost_life
         return Step(seen, rewards.astype(np.float32), dones, self.lives, ends)
 
+    def _draw_stickiness(self, game: int) -> float:
+        """The probability that a frame of `game` repeats the action before; decides whether it is a randomized one."""
+        settings, other, random = self.config.env, self.config.randomize, self._random[game]
+        self._randomized[game] = other.share > 0 and random.random() < other.share
+        if self._randomized[game]:
+            return other.least_sticky if random.random() < 0.5 else other.most_sticky
+        sticky = settings.repeat_action_probability
+        return BREAKOUT_IDS[settings.id][1] if sticky is None else sticky
+
     def _frame_skips(self) -> list[int]:
         """For how many frames each game holds the next action."""
         shortest, longest = self.config.env.frame_skip, self.config.env.longest_frame_skip
         if longest is None:
-            return [shortest] * self.n
+            return self._skips.tolist()
         return [int(random.integers(shortest, longest + 1)) for random in self._random]
 
     def _play(self, game: int, action: int, skip: int) -> float:
@@ -171,6 +186,11 @@ class Games:
     def _begin(self, game: int) -> None:
         """A new game: from the start, with 0 to `noop_max` frames of no action, or from a saved state."""
         emulator, random = self._emulators[game], self._random[game]
+        if self._randomized[game]:
+            other = self.config.randomize
+            self._skips[game] = random.integers(other.shortest_frame_skip, other.longest_frame_skip + 1)
+        else:
+            self._skips[game] = self.config.env.frame_skip
         save = self.starts.draw(game, random) if self.starts.used else None
         if save is None:
             emulator.reset_game()

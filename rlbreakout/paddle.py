@@ -25,7 +25,8 @@ LATER = 0.2
 
 
 ACTION_FRAMES = 4
-"""For how long a player who looks ahead thinks of holding the joystick."""
+"""For how long a player who looks ahead thinks of holding the joystick, as long as it has not done so yet; then for as
+long as the last time."""
 TURNS = (0, 1, -1)
 """What it may do: nothing, to the right, to the left."""
 SETTLED = 8
@@ -35,7 +36,8 @@ _DOWN = np.array([rows for _, rows in SPEEDS])
 
 
 class Reach(NamedTuple):
-    """Of n games, what each of TURNS would lead to, held for ACTION_FRAMES, with nothing done after it."""
+    """Of n games, what each of TURNS would lead to, held for as long as the action before, with nothing done after
+    it."""
 
     known: np.ndarray
     """`(n,)` bool: whether the ball falls to the paddle."""
@@ -54,10 +56,13 @@ class PaddleTracker:
         self._column, self._knob = np.zeros(n), np.zeros(n)
         self._turning = np.zeros(n, dtype=int)
         """-1, 0 or 1: what the joystick did last."""
+        self._held = np.full(n, ACTION_FRAMES)
+        """Frames for which it did."""
 
     def forget(self, games: np.ndarray) -> None:
         """Start anew in `games`, an array of indices."""
         self._known[games] = False
+        self._held[games] = ACTION_FRAMES
 
     def look(self, column: np.ndarray, elapsed: int | np.ndarray, turns: np.ndarray, games: np.ndarray) -> np.ndarray:
         """Take in the paddles' left columns `(n,)` (-1: not seen), `elapsed` frames after the look before, in which the
@@ -68,6 +73,7 @@ class PaddleTracker:
         """
         each = np.arange(len(games))
         frames = np.minimum(np.broadcast_to(elapsed, len(games)), LONGEST_STEP)
+        self._held[games] = np.where(frames > 0, frames, self._held[games])
         seen = column >= 0
         longest = int(frames.max(initial=0))
         late = np.arange(longest + 1)
@@ -109,12 +115,12 @@ class PaddleTracker:
 
     def _after(self, frames: np.ndarray, games: np.ndarray) -> np.ndarray:
         """Where the paddles are after `frames`, `(n,)`, for each of TURNS: `(n, 3)`."""
-        turns = np.array(TURNS)
+        turns, held = np.array(TURNS), self._held[games]
         places = np.repeat(self._column[games][:, None], len(turns), axis=1)
         knobs = np.repeat(self._knob[games][:, None], len(turns), axis=1)
-        for frame in range(ACTION_FRAMES + SETTLED):
+        for frame in range(int(held.max(initial=0)) + SETTLED):
             moved = np.clip(knobs + SLOWNESS * (places - knobs), PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
             places = np.where((frame < frames)[:, None], moved, places)
-            if frame < ACTION_FRAMES:
-                knobs = np.clip(knobs + KNOB_A_FRAME * turns, KNOB_LEFTMOST, KNOB_RIGHTMOST)
+            turned = np.clip(knobs + KNOB_A_FRAME * turns, KNOB_LEFTMOST, KNOB_RIGHTMOST)
+            knobs = np.where((frame < held)[:, None], turned, knobs)
         return places

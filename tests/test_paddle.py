@@ -14,13 +14,13 @@ from rlbreakout.screen import WIDE_PADDLE, find_paddle
 
 CONFIG = ObservationConfig(kind="coordinates", reach=True, frame_stack=1)
 AT = {entry.name: index for index, entry in enumerate(coordinates_of(CONFIG))}
-FRAME_SKIP = 4
 
 
 class Play:
-    """A game that is looked at every FRAME_SKIP frames."""
+    """A game that is looked at every `frame_skip` frames."""
 
-    def __init__(self, repeat_action_probability: float) -> None:
+    def __init__(self, repeat_action_probability: float, frame_skip: int = 4) -> None:
+        self.frame_skip = frame_skip
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         self.ale = ale_py.ALEInterface()
         self.ale.setFloat("repeat_action_probability", repeat_action_probability)
@@ -35,11 +35,12 @@ class Play:
     def screen(self) -> np.ndarray:
         return self.ale.getScreenGrayscale()[None]
 
-    def look(self, action: int, elapsed: int = FRAME_SKIP) -> None:
+    def look(self, action: int, elapsed: int | None = None) -> None:
+        elapsed = self.frame_skip if elapsed is None else elapsed
         self.seen = self.observer.look(self.screen(), elapsed, np.array([action]))[0]  # type: ignore[index]
 
-    def act(self, action: int, frames: int = FRAME_SKIP) -> None:
-        for _ in range(frames):
+    def act(self, action: int, frames: int | None = None) -> None:
+        for _ in range(self.frame_skip if frames is None else frames):
             self.ale.act(self.actions[action])
 
     def told(self, name: str) -> float:
@@ -50,12 +51,12 @@ class Play:
         return float(find_paddle(self.screen()).column[0]) + WIDE_PADDLE / 2
 
     def meets(self, action: int) -> bool | None:
-        """Whether the ball rises again if `action` is held for FRAME_SKIP frames and nothing is done after it."""
+        """Whether the ball rises again if `action` is held for a step and nothing is done after it."""
         state, held = self.ale.cloneState(), action
         try:
             before = int(self.ale.getRAM()[BALL_ROW_RAM])
             for frame in range(100):
-                self.act(held if frame < FRAME_SKIP else NOOP, frames=1)
+                self.act(held if frame < self.frame_skip else NOOP, frames=1)
                 row = int(self.ale.getRAM()[BALL_ROW_RAM])
                 if row == 0:
                     return False
@@ -86,9 +87,10 @@ def test_the_paddle_comes_to_rest_where_it_was_told(repeat_action_probability: f
     assert np.mean(wrong) < np.mean(naive) / 3
 
 
-def test_it_is_told_rightly_whether_the_paddle_will_meet_the_ball() -> None:
-    game, random, right, met = Play(0.0), np.random.default_rng(1), [], []
-    while len(right) < 300:
+@pytest.mark.parametrize("frame_skip", [3, 4, 5])
+def test_it_is_told_rightly_whether_the_paddle_will_meet_the_ball(frame_skip: int) -> None:
+    game, random, right, met = Play(0.0, frame_skip), np.random.default_rng(1), [], []
+    while len(right) < 250:
         if game.ale.game_over():
             game.ale.reset_game()
             game.observer.forget(np.array([0]))

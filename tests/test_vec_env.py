@@ -11,7 +11,7 @@ import psutil
 import pytest
 from stable_baselines3.common.monitor import Monitor
 
-from rlbreakout.config import OBSERVATION_KINDS, Config, load_config, parse_config
+from rlbreakout.config import OBSERVATION_KINDS, Config, RandomizeConfig, load_config, parse_config
 from rlbreakout.envs import make_env, make_vec_env
 from rlbreakout.errors import GamesLost, UserError
 from rlbreakout.game_processes import GameProcess
@@ -456,3 +456,57 @@ def test_gymnasiums_training_games_end_with_all_points_too(monkeypatch: pytest.M
         if rewards[0]:
             break
     assert dones[0] and infos[0]["episode"]["r"] == rewards[0] > 0 and not infos[0]["TimeLimit.truncated"]
+
+
+def randomized(**values: Any) -> Config:
+    return config().model_copy(update={"randomize": RandomizeConfig(**values)})
+
+
+def test_a_randomized_game_is_the_one_with_the_other_values() -> None:
+    other = {"least_sticky": 0.5, "most_sticky": 0.5, "shortest_frame_skip": 5, "longest_frame_skip": 5}
+    envs = [
+        make_vec_env(settings, seed=2)
+        for settings in (randomized(share=1, **other), config(repeat_action_probability=0.5, frame_skip=5), config())
+    ]
+    seen, random, equal = [env.reset() for env in envs], np.random.default_rng(0), [0, 0]
+    for _ in range(300):
+        actions = random.integers(4, size=3)
+        seen = [env.step(actions)[0] for env in envs]
+        equal = [count + same(seen[0], screen) for count, screen in zip(equal, seen[1:], strict=True)]
+    for env in envs:
+        env.close()
+    assert equal[0] == 300 and equal[1] < 30
+
+
+def test_a_share_of_the_games_is_randomized_and_holds_actions_as_long_as_was_drawn_for_the_game() -> None:
+    games = Games(randomized(share=0.5), 40)
+    games.reset(list(range(40)))
+    skips: list[dict[int, int]] = [{} for _ in range(40)]
+    begun = np.zeros(40, dtype=int)
+    for step in range(1, 500):
+        for game, end in games.step(np.zeros(40, dtype=int)).ends.items():
+            if "episode" in end:
+                skip = -(-end["episode"]["l"] // (step - begun[game]))
+                skips[game][skip] = skips[game].get(skip, 0) + 1
+                begun[game] = step
+    assert all(skips) and set().union(*skips) == {3, 4, 5}
+    as_configured = [game for game in skips if set(game) == {4}]
+    assert 10 <= len(as_configured) <= 30  # 20 of 40, and few of the others that drew 4 each time
+
+
+@pytest.mark.parametrize(
+    ("env", "values", "told"),
+    [
+        ({"vec_env": "dummy"}, {"share": 0.5}, "randomize.share is 0.5 with env.vec_env dummy; allowed: 0, or"),
+        ({"longest_frame_skip": 6}, {"share": 0.5}, "env.longest_frame_skip is 6 with randomize.share 0.5; allowed:"),
+        (
+            {},
+            {"least_sticky": 0.6},
+            "randomize.least_sticky is 0.6; allowed: up to randomize.most_sticky, which is",
+        ),
+        ({}, {"longest_frame_skip": 2}, "randomize.shortest_frame_skip is 3; allowed: up to randomize.longest_frame"),
+    ],
+)
+def test_other_values_are_refused_where_they_mean_nothing(env: dict, values: dict, told: str) -> None:
+    with pytest.raises(UserError, match=re.escape(told)):
+        parse_config({**config(**env).model_dump(), "randomize": values})

@@ -16,6 +16,7 @@ from rlbreakout.config.schema import (
     NetworkConfig,
     ObservationConfig,
     PPOConfig,
+    RandomizeConfig,
     StartsConfig,
     with_values,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "OptimizerConfig",
     "PPOConfig",
     "QNetworkConfig",
+    "RandomizeConfig",
     "StartsConfig",
     "TuningConfig",
     "ValueConfig",

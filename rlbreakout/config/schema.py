@@ -76,6 +76,31 @@ class StartsConfig(Part):
         return self
 
 
+class RandomizeConfig(Part):
+    """Domain randomization (Tobin et al. 2017, https://arxiv.org/abs/1703.06907): a share of the training games is
+    played with other values than `env` says. Evaluation never is."""
+
+    share: Fraction = 0.0
+    """Of the games side by side."""
+    least_sticky: Fraction = 0.0
+    """`repeat_action_probability` of one half of them, drawn once for each: without any, an agent has to find out of
+    an endless round by itself."""
+    most_sticky: Fraction = 0.5
+    """... and of the other half."""
+    shortest_frame_skip: Annotated[Count, Field(le=16)] = 3
+    """Fewest frames that such a game holds an action, drawn anew when it begins."""
+    longest_frame_skip: Annotated[Count, Field(le=16)] = 5
+    """Most frames."""
+
+    @model_validator(mode="after")
+    def _least_is_not_above_most(self) -> RandomizeConfig:
+        for least, most in (("least_sticky", "most_sticky"), ("shortest_frame_skip", "longest_frame_skip")):
+            low, high = getattr(self, least), getattr(self, most)
+            if low > high:
+                raise UserError(f"randomize.{least} is {low}; allowed: up to randomize.{most}, which is {high}")
+        return self
+
+
 class EnvConfig(Part):
     """The game that the agent is trained on."""
 
@@ -236,6 +261,7 @@ class Config(Part):
     """Agent steps, summed over all environments. Training ends with the rollout that reaches them."""
     env: EnvConfig = Field(default_factory=EnvConfig)
     starts: StartsConfig = Field(default_factory=StartsConfig)
+    randomize: RandomizeConfig = Field(default_factory=RandomizeConfig)
     observation: ObservationConfig = Field(default_factory=ObservationConfig)
     algorithm: Literal["ppo", "value"] = "ppo"
     """ppo: Stable-Baselines3's PPO, with `policy`, `network` and `ppo`; value: the value-based agent of lesson 5, with
@@ -294,6 +320,20 @@ class Config(Part):
             raise UserError(
                 f"env.longest_frame_skip is {longest}; allowed: env.frame_skip, which is {self.env.frame_skip}, or "
                 "more, with env.vec_env fast"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _other_values_need_the_fast_environment(self) -> Config:
+        if self.randomize.share > 0 and self.env.vec_env != "fast":
+            raise UserError(
+                f"randomize.share is {self.randomize.share} with env.vec_env {self.env.vec_env}; allowed: 0, or "
+                "env.vec_env fast"
+            )
+        if self.randomize.share > 0 and self.env.longest_frame_skip is not None:
+            raise UserError(
+                f"env.longest_frame_skip is {self.env.longest_frame_skip} with randomize.share "
+                f"{self.randomize.share}; allowed: one of the two draws frame skips"
             )
         return self
 
