@@ -131,6 +131,14 @@ def draw_pictures() -> list[Path]:
             title="Lesson 3.4: four ways to tell it, training games (mean of the last 100)",
         ),
         what_went_wrong(),
+        draw_curves(
+            {
+                text: curve(load("6.4_reach.json")["runs"][run]["training"]["curve"])
+                for text, run in (("with reach (stopped early)", "with_reach"), ("without", "without_reach"))
+            },
+            RESULTS / "6.4_reach.png",
+            title="Lesson 6.4: what it is worth to know one's paddle (training games)",
+        ),
     ]
 
 

@@ -95,7 +95,7 @@ class Runs:
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Run folders."""
     games: int = 100
-    """Whole games for each."""
+    """Whole games for each; 0: only their curves."""
 
 
 @dataclass
@@ -254,7 +254,7 @@ def measure_runs(options: Runs) -> None:
         steps = trained_steps(run / "last")
         entry["config"] = agent.config.model_dump()
         entry["training"] = {"steps": steps, "minutes": minutes(run), "curve": thinned(run, "rollout/ep_rew_mean")}
-        for greedy in (False, True):
+        for greedy in (False, True) if options.games else ():
             if any(e["greedy"] == greedy and e["games"] == options.games for e in entry["evaluations"]):
                 continue
             result = evaluate(agent, games=options.games, seed=0, greedy=greedy, progress_bar=True)
