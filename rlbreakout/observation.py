@@ -130,10 +130,19 @@ REACH: tuple[Coordinate, ...] = (
 )
 """What `reach` adds to the coordinates (paddle.py)."""
 
+CLOCK_FRAMES = (250.0, 2_500.0)
+"""Frames that the clock's entries are measured in: a few rounds of the ball, and many."""
+CLOCK: tuple[Coordinate, ...] = tuple(
+    Coordinate(f"quiet_{name}", f"{frames:,g} frames since a brick was hit last, in the life that is played", 0, 1)
+    for name, frames in zip(("short", "long"), CLOCK_FRAMES, strict=True)
+)
+"""What `clock` adds to them."""
+
 
 def coordinates_of(config: ObservationConfig) -> tuple[Coordinate, ...]:
     """The entries of the vector that `config` lets the agent see, in their order."""
-    return (*COORDINATES, *(BOUNCES if config.bounces else ()), *(REACH if config.reach else ()))
+    further = ((config.bounces, BOUNCES), (config.reach, REACH), (config.clock, CLOCK))
+    return (*COORDINATES, *(entry for wanted, entries in further if wanted for entry in entries))
 
 
 _AT = {coordinate.name: index for index, coordinate in enumerate(COORDINATES)}
@@ -259,15 +268,18 @@ class Knowledge(NamedTuple):
     rest: np.ndarray
     """Of the paddles' left pixels, where they will come to rest."""
     reach: Reach | None
+    quiet: np.ndarray | None
+    """Frames since a brick was hit last; None if that was not asked for."""
 
 
 class Watcher:
-    """Follows ball and paddle of n games from look to look, and with `bounces` or `reach` looks ahead, too."""
+    """Follows ball and paddle of n games from look to look; looks ahead and counts as the config says."""
 
-    def __init__(self, n: int, *, bounces: bool = False, reach: bool = False) -> None:
+    def __init__(self, n: int, config: ObservationConfig) -> None:
         self.n = n
-        self._bounces = bounces
-        self._paddles = PaddleTracker(n) if reach else None
+        self._bounces, self._clock = config.bounces, config.clock
+        self._paddles = PaddleTracker(n) if config.reach else None
+        self._quiet, self._bricks_left = np.zeros(n, dtype=int), np.full(n, -1)
         self._tracker = BallTracker(n)
         self._paddle_column = np.full(n, -1)
         self._paddle_width = np.full(n, WIDE_PADDLE)
@@ -277,6 +289,7 @@ class Watcher:
         self._tracker.forget(games)
         self._paddle_column[games] = -1
         self._paddle_width[games] = WIDE_PADDLE
+        self._bricks_left[games] = -1
         if self._paddles is not None:
             self._paddles.forget(games)
 
@@ -310,11 +323,22 @@ class Watcher:
             turns = (done == RIGHT).astype(int) - (done == LEFT)
             rest = self._paddles.look(column, elapsed, turns, games)
             reach = self._paddles.reach(path, landing.known & seen, width, games)
-        return Knowledge(flight, landing, bricks, seen, column, width, moved, bounces, rest, reach)
+        quiet = self._count(bricks, flight.seen, elapsed, games) if self._clock else None
+        return Knowledge(flight, landing, bricks, seen, column, width, moved, bounces, rest, reach, quiet)
+
+    def _count(
+        self, bricks: np.ndarray, ball_seen: np.ndarray, elapsed: int | np.ndarray, games: np.ndarray
+    ) -> np.ndarray:
+        """Frames since a brick was hit, or a ball launched, `(n,)`."""
+        left = bricks.sum(axis=(1, 2))
+        same = ball_seen & (left == self._bricks_left[games])
+        self._quiet[games] = np.where(same, self._quiet[games] + elapsed, 0)
+        self._bricks_left[games] = left
+        return self._quiet[games]
 
 
 def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
-    """The vectors `(n, len(COORDINATES))` float32, longer by BOUNCES and by REACH if these were asked for.
+    """The vectors `(n, len(COORDINATES))` float32, longer by BOUNCES, REACH and CLOCK if these were asked for.
     `last_actions` is `(n,)`, -1 where there was none."""
     flight, landing = known.flight, known.landing
     vectors = np.zeros((len(known.bricks), len(COORDINATES)), dtype=np.float32)
@@ -345,7 +369,11 @@ def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
     vectors[acted, _AT["last_action_none"] + last_actions[acted]] = 1
     vectors[:, _AT["brick_red_0"] :] = known.bricks.reshape(len(vectors), BRICKS)
     np.clip(vectors, _LOW, _HIGH, out=vectors)
-    further = [*_bounces(known.bounces), *(_reach(known, known.reach) if known.reach is not None else ())]
+    further = [
+        *_bounces(known.bounces),
+        *(_reach(known, known.reach) if known.reach is not None else ()),
+        *([np.minimum(known.quiet / frames, 1) for frames in CLOCK_FRAMES] if known.quiet is not None else ()),
+    ]
     if not further:
         return vectors
     return np.concatenate([vectors, np.stack(further, axis=1)], axis=1, dtype=np.float32)
@@ -408,7 +436,7 @@ class Observer:
 
     def __init__(self, config: ObservationConfig, n: int) -> None:
         self.config, self.n = config, n
-        self._watcher = Watcher(n, bounces=config.bounces, reach=config.reach) if config.needs_flight else None
+        self._watcher = Watcher(n, config) if config.needs_flight else None
         self._last_actions = np.full(n, -1)
         self.space = self._space()
 

@@ -298,7 +298,7 @@ class _Watching(gym.Wrapper):
                 "hold actions with gymnasium.make(..., frameskip=4) instead, or put it inside of MaxAndSkipEnv"
             )
         self._clock = _Clock(env)
-        self._watcher = Watcher(1)
+        self._watcher = Watcher(1, ObservationConfig())
         self._last_action = np.array([-1])
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:

@@ -7,6 +7,7 @@ from rlbreakout.bench.aimbot import PADDLE_OFFSET, PADDLE_RAM, Game
 from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
 from rlbreakout.observation import (
+    CLOCK,
     COORDINATES,
     COUNTER_COLUMNS,
     COUNTERS_ROW,
@@ -17,6 +18,7 @@ from rlbreakout.observation import (
     NOOP,
     RIGHT,
     Observer,
+    coordinates_of,
     draw_coordinates,
     half,
     mono,
@@ -190,3 +192,25 @@ def test_forgetting_a_game_forgets_its_last_action_and_the_path_of_its_ball() ->
     observer.forget(np.array([0]))
     again = observer.look(frame, 0)
     assert isinstance(again, np.ndarray) and again[0, flight] == again[0, right] == 0
+
+
+def test_the_clock_counts_from_the_last_brick_that_was_hit() -> None:
+    config = ObservationConfig(kind="coordinates", clock=True, frame_stack=1)
+    assert coordinates_of(config) == (*COORDINATES, *CLOCK)
+    screens, observer, counted, hits = Screens(seed=3), Observer(config, 1), 0, 0
+    bricks = -1  # nothing was seen yet
+    for _ in range(900):
+        vector = observer.look(screens.step(), 4)
+        assert isinstance(vector, np.ndarray)
+        value = dict(zip([entry.name for entry in coordinates_of(config)], vector[0], strict=True))
+        left = int(sum(value[name] for name in value if name.startswith("brick_")))
+        counted = counted + 4 if left == bricks and value["ball_seen"] else 0
+        hits += left < bricks
+        bricks = left
+        assert value["quiet_short"] * 250 == pytest.approx(min(counted, 250), abs=0.01)
+        assert value["quiet_long"] * 2_500 == pytest.approx(min(counted, 2_500), abs=0.01)
+        if screens.game.ale.game_over():
+            screens.game.ale.reset_game()
+            observer.forget(np.array([0]))
+            bricks = -1
+    assert hits > 5

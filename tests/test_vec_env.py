@@ -47,7 +47,11 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], int]] = [
         250,
     ),
     ({"kind": "coordinates", "frame_stack": 2}, {"frame_skip": 2}, 400),
-    ({"kind": "coordinates", "bounces": True, "reach": True, "frame_stack": 1}, {"lost_life_reward": -0.5}, 400),
+    (
+        {"kind": "coordinates", "bounces": True, "reach": True, "clock": True, "frame_stack": 1},
+        {"lost_life_reward": -0.5},
+        400,
+    ),
     ({"kind": "both", "bounces": True}, {"lost_life_reward": -2, "episodic_life": False, "clip_reward": False}, 250),
     ({"kind": "rgb", "frame_stack": 1}, {"launch_ball": "never"}, 250),
     ({"kind": "warp", "frame_stack": 4}, {"max_pool": True}, 250),

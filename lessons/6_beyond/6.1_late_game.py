@@ -107,7 +107,7 @@ finish(
     **results[best][0].facts(),
     best=best,
     steps=options.steps,
-    results={name: [r.facts() for r in seeds] for name, seeds in results.items()},
+    results={name: [r.facts() | {"scores": r.scores} for r in seeds] for name, seeds in results.items()},
     starts=starts,
     look_at="curves.png, and starts/ in TensorBoard: how many games began where, and what they scored since",
 )

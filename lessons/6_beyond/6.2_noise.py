@@ -120,7 +120,7 @@ finish(
     best=best,
     steps=options.steps,
     results={
-        trained: {played: [result.facts() for result in seeds] for played, seeds in row.items()}
+        trained: {played: [r.facts() | {"scores": r.scores} for r in seeds] for played, seeds in row.items()}
         for trained, row in results.items()
     },
     look_at="matrix.png: which agent is never far below its best cell?",

@@ -175,7 +175,7 @@ finish(
     **results[best][0].facts(),
     best=best,
     steps=options.steps,
-    results={name: [r.facts() for r in seeds] for name, seeds in results.items()},
+    results={name: [r.facts() | {"scores": r.scores} for r in seeds] for name, seeds in results.items()},
     minutes=minutes,
     look_at="steps.png and minutes.png; then the settings of each, above, and change one",
 )
