@@ -79,9 +79,19 @@ def aims(path: Path, bricks: np.ndarray) -> tuple[Return, Return]:
     return sides[0], sides[1]
 
 
-def follow(path: Path, bricks: np.ndarray) -> Return:
-    """Let balls fly up until they are back, or hit a brick from above."""
-    n, rows_a_frame = len(path.row), _DOWN[path.speed]
+class Round(NamedTuple):
+    """The way of n rising balls to the upper wall and back, as if there were no bricks."""
+
+    climb: np.ndarray
+    """`(n,)` int, frames until it turns at the upper wall."""
+    brick: np.ndarray
+    """`(n, frames)` int, where a brick would be in its way in each frame from the next one on, row by row; BRICKS where
+    there is place for none."""
+
+
+def round_of(path: Path) -> Round:
+    """The way of balls that rise, with the places of all bricks on it."""
+    rows_a_frame = _DOWN[path.speed]
     climb = np.ceil(np.maximum(path.row - TURNS_AT_TOP, 0) / rows_a_frame).astype(int)
     turn = path.row - climb * rows_a_frame
     frame = np.arange(1, 2 * climb.max(initial=0) + 1)
@@ -92,11 +102,18 @@ def follow(path: Path, bricks: np.ndarray) -> Return:
     brick_row = np.where(rising, row - 1, np.maximum(row - 2, np.where(row >= BRICKS_TOP, BRICKS_TOP, 0))) - BRICKS_TOP
     brick_row //= BRICK_HEIGHT
     among = (brick_row >= 0) & (brick_row < len(BRICK_ROWS)) & (column >= GAME_LEFT) & (column < GAME_RIGHT)
-    brick = brick_row * BRICKS_IN_A_ROW + (column - GAME_LEFT) // BRICK_WIDTH
-    hit = among & (frame <= 2 * climb[:, None])
-    hit &= np.take_along_axis(bricks.reshape(n, BRICKS), np.where(among, brick, 0), axis=1)
+    among &= frame <= 2 * climb[:, None]
+    return Round(climb, np.where(among, brick_row * BRICKS_IN_A_ROW + (column - GAME_LEFT) // BRICK_WIDTH, BRICKS))
+
+
+def follow(path: Path, bricks: np.ndarray) -> Return:
+    """Let balls fly up until they are back, or hit a brick from above."""
+    n, rows_a_frame = len(path.row), _DOWN[path.speed]
+    climb, brick = round_of(path)
+    there = np.concatenate([bricks.reshape(n, BRICKS), np.zeros((n, 1), dtype=bool)], axis=1)
+    hit = np.take_along_axis(there, brick, axis=1)
     hits = hit.any(axis=1)
-    first = hit.argmax(axis=1) if len(frame) else np.zeros(n, dtype=int)
+    first = hit.argmax(axis=1) if brick.shape[1] else np.zeros(n, dtype=int)
     each = np.arange(n)
     from_below = hits & (first < climb)
     from_above = hits & ~from_below
@@ -104,7 +121,7 @@ def follow(path: Path, bricks: np.ndarray) -> Return:
     turned_at = path.row - turned * rows_a_frame
     frames = turned + np.ceil((PADDLE_TOP - turned_at) / rows_a_frame).astype(int)
     points = np.zeros(n, dtype=int)
-    points[hits] = _POINTS[brick_row[each[hits], first[hits]]]
+    points[hits] = _POINTS[brick[each[hits], first[hits]] // BRICKS_IN_A_ROW]
     landed = half_columns_after(path, frames[:, None])[:, 0] // HALF
     return Return(
         known=np.ones(n, dtype=bool),

@@ -17,6 +17,7 @@ from rlbreakout.bounces import Return, aims, returns
 from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
 from rlbreakout.paddle import PaddleTracker, Reach
+from rlbreakout.rounds import A_ROUND, worth_of
 from rlbreakout.screen import (
     BALL_WIDTH,
     BRICK_ROWS,
@@ -112,6 +113,12 @@ BOUNCES: tuple[Coordinate, ...] = tuple(
 """What `bounces` adds to them: what a rising ball will do (return), and what the paddle could make a falling one do by
 sending it to the left or to the right (bounces.py)."""
 
+ROUNDS: tuple[Coordinate, ...] = tuple(
+    Coordinate(f"{which}_worth", f"it hits a brick; {A_ROUND:g}: the flight after it can, and so on", 0, 1)
+    for which in ("return", "to_left", "to_right")
+)
+"""What `rounds` adds to them (rounds.py)."""
+
 MARGIN = 8.0
 """Columns that the margins of the reach are measured in; they are clipped there."""
 REACHED_BY = ("nothing", "right", "left")
@@ -141,7 +148,12 @@ CLOCK: tuple[Coordinate, ...] = tuple(
 
 def coordinates_of(config: ObservationConfig) -> tuple[Coordinate, ...]:
     """The entries of the vector that `config` lets the agent see, in their order."""
-    further = ((config.bounces, BOUNCES), (config.reach, REACH), (config.clock, CLOCK))
+    further = (
+        (config.bounces, BOUNCES),
+        (config.rounds, ROUNDS),
+        (config.reach, REACH),
+        (config.clock, CLOCK),
+    )
     return (*COORDINATES, *(entry for wanted, entries in further if wanted for entry in entries))
 
 
@@ -265,6 +277,8 @@ class Knowledge(NamedTuple):
     paddle_columns_a_frame: np.ndarray
     bounces: tuple[Return, ...]
     """Of the rising balls, and of the falling ones to the left and to the right; nothing if that was not asked for."""
+    worths: tuple[np.ndarray, ...]
+    """What these flights are worth, if that was asked for."""
     rest: np.ndarray
     """Of the paddles' left pixels, where they will come to rest."""
     reach: Reach | None
@@ -277,7 +291,7 @@ class Watcher:
 
     def __init__(self, n: int, config: ObservationConfig) -> None:
         self.n = n
-        self._bounces, self._clock = config.bounces, config.clock
+        self._bounces, self._rounds, self._clock = config.bounces, config.rounds, config.clock
         self._paddles = PaddleTracker(n) if config.reach else None
         self._quiet, self._bricks_left = np.zeros(n, dtype=int), np.full(n, -1)
         self._tracker = BallTracker(n)
@@ -317,6 +331,7 @@ class Watcher:
         self._paddle_column[games], self._paddle_width[games] = column, width
         landing, path = self._tracker.landing(games, paddle), self._tracker.path(games)
         bounces = (returns(path, bricks), *aims(path, bricks)) if self._bounces else ()
+        worths = tuple(worth_of(back, bricks) for back in bounces) if self._rounds else ()
         rest, reach = column, None
         if self._paddles is not None:
             done = np.full(len(games), NOOP) if actions is None else actions
@@ -324,7 +339,7 @@ class Watcher:
             rest = self._paddles.look(column, elapsed, turns, games)
             reach = self._paddles.reach(path, landing.known & seen, width, games)
         quiet = self._count(bricks, flight.seen, elapsed, games) if self._clock else None
-        return Knowledge(flight, landing, bricks, seen, column, width, moved, bounces, rest, reach, quiet)
+        return Knowledge(flight, landing, bricks, seen, column, width, moved, bounces, worths, rest, reach, quiet)
 
     def _count(
         self, bricks: np.ndarray, ball_seen: np.ndarray, elapsed: int | np.ndarray, games: np.ndarray
@@ -338,7 +353,7 @@ class Watcher:
 
 
 def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
-    """The vectors `(n, len(COORDINATES))` float32, longer by BOUNCES, REACH and CLOCK if these were asked for.
+    """The vectors `(n, len(COORDINATES))` float32, longer by BOUNCES, ROUNDS, REACH and CLOCK if these were asked for.
     `last_actions` is `(n,)`, -1 where there was none."""
     flight, landing = known.flight, known.landing
     vectors = np.zeros((len(known.bricks), len(COORDINATES)), dtype=np.float32)
@@ -371,6 +386,7 @@ def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
     np.clip(vectors, _LOW, _HIGH, out=vectors)
     further = [
         *_bounces(known.bounces),
+        *known.worths,
         *(_reach(known, known.reach) if known.reach is not None else ()),
         *([np.minimum(known.quiet / frames, 1) for frames in CLOCK_FRAMES] if known.quiet is not None else ()),
     ]

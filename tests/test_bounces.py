@@ -8,12 +8,15 @@ import pytest
 from rlbreakout.aimbot import BallTracker, Path
 from rlbreakout.bench.aimbot import FIRE, Game, _Player
 from rlbreakout.bounces import FASTEST, MEETS_PADDLE, Return, aims, follow, returns
+from rlbreakout.rounds import A_ROUND, MIDDLE_ROW, ROUNDS, ways, worth_of
 from rlbreakout.screen import BRICK_ROWS, BRICKS_BOTTOM, BRICKS_IN_A_ROW, find_ball, find_bricks, find_paddle
 
 FRAME_SKIP = 4
 LATE = 10
 """Frames before the ball lands, from which on the paddle is put where it should be."""
 GAME = np.array([0])
+BRICKS_RAM = 36
+"""The first so many bytes of the emulator's RAM are the bricks, a bit each."""
 
 
 class Flown:
@@ -40,10 +43,15 @@ class Flown:
 
 @pytest.fixture(scope="module")
 def played() -> tuple[Flown, list[tuple[int, Return, Return, Return]]]:
-    """A long life, in which the ball becomes fast, and what was foreseen at every look."""
+    """A long life, in which the ball becomes fast, and what was foreseen at every look. In its last part most bricks
+    are taken away."""
     game, player, tracker, flown = Game(5), _Player(5), BallTracker(1), Flown()
     foreseen, falling = [], False
     while len(flown.row) < 14_000:
+        if len(flown.row) > 10_000:
+            for address in range(BRICKS_RAM):
+                if address % 5:
+                    game.ale.setRAM(address, 0)
         screen = game.ale.getScreenGrayscale()[None]
         ball, paddle, bricks = find_ball(screen), find_paddle(screen), find_bricks(screen)
         if game.ball() is None:
@@ -99,6 +107,51 @@ def test_it_is_foreseen_what_the_paddle_will_make_of_a_fast_ball(played: tuple) 
             sides.append(side)
     assert len(right) > 100 and 0 < sum(sides) < len(sides)
     assert np.mean(right) > 0.85, (len(right), np.mean(right))
+
+
+def test_a_round_without_a_brick_leads_where_it_was_foreseen(played: tuple) -> None:
+    flown, _ = played
+    near = []
+    for met in range(1, len(flown.row) - 5):
+        rows = flown.row[met + 3] - flown.row[met + 1]
+        if flown.row[met] < MEETS_PADDLE or flown.row[met + 1] > flown.row[met] or not -8 < rows < -5:
+            continue  # it does not meet the paddle now, or does not rise at its fastest
+        side = int(flown.column[met + 3] > flown.column[met])
+        if (truth := flown.after(met)) is not None and truth[0] == "none":
+            near.append(abs(ways()[1][flown.column[met] * 2, side] / 2 - truth[2]) <= 8)
+    assert len(near) >= 8 and np.mean(near) > 0.85, (len(near), np.mean(near))
+
+
+def test_a_flight_is_worth_what_the_best_sides_make_of_it() -> None:
+    random = np.random.default_rng(0)
+
+    def best(column: int, bricks: np.ndarray, rounds: int) -> float:
+        """All ways, one after the other."""
+        worth = []
+        for side in (0, 1):
+            path = Path(*(np.array([value]) for value in (True, MIDDLE_ROW, column, FASTEST, side, False)))
+            if follow(path, bricks).points[0]:
+                return 1.0
+            if rounds > 1:
+                worth.append(A_ROUND * best(int(ways()[1][column, side]), bricks, rounds - 1))
+        return max(worth, default=0.0)
+
+    seen = []
+    for _ in range(25):
+        bricks = np.zeros((1, 108), dtype=bool)
+        bricks[0, random.choice(108, int(random.integers(1, 3)), replace=False)] = True
+        bricks = bricks.reshape(1, 6, 18)
+        path = Path(*(np.array([value]) for value in (True, 150, int(random.integers(20, 300)), FASTEST, 1, False)))
+        back = returns(path, bricks)
+        expected = 1.0 if back.points[0] else A_ROUND * best(int(back.column[0]) * 2, bricks, ROUNDS)
+        assert worth_of(back, bricks).tolist() == [expected]
+        seen.append(expected)
+    assert len(set(seen)) > 3
+    many = np.ones((1, 6, 18), dtype=bool)
+    many[0, :, 8] = False
+    free = Return(*(np.array([value]) for value in (True, False, False, 0, 80, 50)))
+    assert worth_of(free, many).tolist() == [A_ROUND] and worth_of(free, many & False).tolist() == [0]
+    assert worth_of(free._replace(known=np.array([False])), many).tolist() == [0]
 
 
 def test_a_ball_comes_back_from_the_upper_wall_if_no_brick_is_left_and_from_the_lowest_row_if_all_are() -> None:

@@ -159,6 +159,9 @@ class ObservationConfig(Part):
     bounces: bool = False
     """Look one bounce ahead: what a rising ball will do, and what a falling one could be made to do
     (observation.BOUNCES, after the other coordinates)."""
+    rounds: bool = False
+    """Look further ahead, where few bricks are left: how soon a brick can be hit after either side (observation.ROUNDS,
+    after those). Needs bounces."""
     reach: bool = False
     """Look ahead to where the paddle will come to rest, and whether it will meet the ball if it is held to the right,
     to the left, or not (observation.REACH, after those)."""
@@ -179,9 +182,11 @@ class ObservationConfig(Part):
     def _numbers_have_a_place(self) -> ObservationConfig:
         if self.counters and not self.aimbot:
             raise UserError("counters is true; allowed: only with aimbot: true, whose numbers it writes")
-        for name in ("bounces", "reach", "clock"):
+        for name in ("bounces", "rounds", "reach", "clock"):
             if getattr(self, name) and self.kind not in ("coordinates", "both"):
                 raise UserError(f"{name} is true with kind {self.kind!r}; allowed: with coordinates or both")
+        if self.rounds and not self.bounces:
+            raise UserError("rounds is true; allowed: only with bounces: true, after which it looks further")
         return self
 
 
