@@ -17,11 +17,12 @@ from typing import TypeVar
 
 import optuna
 import pytest
+import sqlalchemy.exc
 from optuna.trial import TrialState
 from sqlalchemy.engine import make_url
 
 from rlbreakout.errors import UserError
-from rlbreakout.tuning.storage import STORAGE_VARIABLE, hidden, mend_journal, open_storage
+from rlbreakout.tuning.storage import STORAGE_VARIABLE, PatientDatabase, hidden, mend_journal, open_storage
 from rlbreakout.tuning.study import SLOT, finished, open_study
 from tests.conftest import ONE_THREAD, rlbreakout
 from tests.postgres import PASSWORD, Postgres, find_binaries
@@ -129,6 +130,31 @@ def test_a_database_that_goes_away_and_comes_back_is_waited_for(postgres: Postgr
     assert study is not None and not study.get_trials(states=(TrialState.FAIL,))
     assert all(study.trials[number].state in (TrialState.COMPLETE, TrialState.PRUNED) for number in before)
     assert PASSWORD not in output + errors
+
+
+@pytest.mark.parametrize(
+    ("cause", "waited_for"),
+    [
+        (sqlalchemy.exc.OperationalError("SELECT 1", {}, OSError("refused")), True),
+        (sqlalchemy.exc.PendingRollbackError("cut off between the two parts of a question"), True),
+        (sqlalchemy.exc.DataError("SELECT 1", {}, ValueError("too long")), False),
+    ],
+)
+def test_what_is_waited_for_is_a_database_that_is_away(cause: Exception, waited_for: bool, tmp_path: Path) -> None:
+    storage, asked = open_storage(f"sqlite:///{tmp_path / 'study.db'}", tmp_path, heartbeat=1, patience=5), list[int]()
+    assert isinstance(storage, PatientDatabase)
+
+    def ask() -> str:
+        asked.append(1)
+        if len(asked) == 1:
+            raise optuna.exceptions.StorageInternalError("as Optuna wraps it") from cause
+        return "answer"
+
+    if waited_for:
+        assert storage.wait_while_away(ask) == "answer" and len(asked) == 2
+    else:
+        with pytest.raises(optuna.exceptions.StorageInternalError):
+            storage.wait_while_away(ask)
 
 
 def test_a_second_machine_joins_the_study(postgres: Postgres, tmp_path: Path) -> None:

@@ -119,9 +119,9 @@ def mend_journal(path: Path) -> None:
 def _is_away(error: BaseException) -> bool:
     """Whether a database's error says that it cannot be reached, not that it was asked something wrong."""
     cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
-    return isinstance(cause, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)) or (
-        isinstance(cause, sqlalchemy.exc.DBAPIError) and cause.connection_invalidated
-    )
+    # The last is what a session says that was cut off in the middle of a question.
+    away = sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.PendingRollbackError
+    return isinstance(cause, away) or (isinstance(cause, sqlalchemy.exc.DBAPIError) and cause.connection_invalidated)
 
 
 def _waits(method: Callable[..., Any]) -> Callable[..., Any]:
