@@ -12,8 +12,8 @@ from functools import cache, lru_cache
 import numpy as np
 
 from rlbreakout.aimbot import HALF, TURNS_AT_LEFT, TURNS_AT_RIGHT, Path, half_columns_after
-from rlbreakout.bounces import FASTEST, LEFT_SIDE, MEETS_PADDLE, RIGHT_SIDE, Return, round_of
-from rlbreakout.screen import PADDLE_TOP, WIDTH
+from rlbreakout.bounces import FASTEST, LEFT_SIDE, MEETS_PADDLE, RIGHT_SIDE, Return, follow, round_of
+from rlbreakout.screen import BRICKS, WIDTH
 
 FEW_BRICKS = 40
 """With more of them there is always one to hit, and nothing is looked up."""
@@ -23,9 +23,6 @@ A_ROUND = 0.5
 """What is left of the worth of a brick with every round until it is hit."""
 MIDDLE_ROW = MEETS_PADDLE + 1.5
 """Where the paddle meets the fastest ball, on average."""
-
-_DOWN = 3.375
-"""Rows a frame, of the fastest ball."""
 
 
 @cache
@@ -43,10 +40,9 @@ def ways() -> tuple[np.ndarray, np.ndarray]:
         direction=direction,
         down=np.zeros(n, dtype=bool),
     )
-    climb, brick = round_of(path)
-    frames = climb + np.ceil((PADDLE_TOP - (MIDDLE_ROW - climb * _DOWN)) / _DOWN).astype(int)
+    frames = follow(path, np.zeros((n, BRICKS), dtype=bool)).frames
     back = half_columns_after(path, frames[:, None])[:, 0]
-    return brick.reshape(WIDTH * HALF, 2, -1), back.reshape(WIDTH * HALF, 2)
+    return round_of(path).brick.reshape(WIDTH * HALF, 2, -1), back.reshape(WIDTH * HALF, 2)
 
 
 @lru_cache(maxsize=2_048)
