@@ -105,3 +105,8 @@ def test_a_key_with_a_line_break_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'0\\n0': unknown key") as error:
         load_config(tmp_path / "config.yaml")
     assert "\n" not in str(error.value)
+
+
+def test_who_looks_further_ahead_has_to_look_ahead() -> None:
+    with pytest.raises(UserError, match="rounds is true; allowed: only with bounces: true"):
+        parse_config({"policy": "MlpPolicy", "observation": {"kind": "coordinates", "rounds": True}})
