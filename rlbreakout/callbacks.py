@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from rlbreakout.config import Config
 from rlbreakout.evaluate import Evaluation, evaluate_on_the_way, evaluation_env
 from rlbreakout.files import write_whole
 from rlbreakout.models import Agent, save_model
+from rlbreakout.vec_env import BreakoutVecEnv
 from rlbreakout.video import record, write_video
 
 COLUMNS = (
@@ -183,6 +186,29 @@ class StartsCallback(BaseCallback):
             if points:
                 self.logger.record(f"starts/{kind}_points", float(np.mean(points)))
             points.clear()
+
+
+class OneThreadWhilePlaying(BaseCallback):
+    """Where a BreakoutVecEnv plays on several cores, torch does with one thread during rollouts, with all to learn.
+
+    Threads of torch that have nothing to do wait busily for a while, on cores that play games meanwhile.
+    """
+
+    def _on_training_start(self) -> None:
+        self._threads = torch.get_num_threads()
+        env = self.training_env.unwrapped
+        self._games_beside = isinstance(env, BreakoutVecEnv) and env.processes > 1
+        self._games_beside &= isinstance(self.model, OnPolicyAlgorithm)  # others learn between two steps
+
+    def _on_rollout_start(self) -> None:
+        if self._games_beside:
+            torch.set_num_threads(1)
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        torch.set_num_threads(self._threads)
 
 
 def evaluations_file(folder: Path) -> Path:

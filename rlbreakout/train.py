@@ -19,6 +19,7 @@ from rlbreakout.callbacks import (
     CheckpointCallback,
     EvaluationCallback,
     GifCallback,
+    OneThreadWhilePlaying,
     StartsCallback,
     evaluations_file,
     forget_rows_after,
@@ -122,6 +123,7 @@ def learn(
     resume; without `resumable` it stays a KeyboardInterrupt.
     """
     keep_freed_memory()
+    threads = torch.get_num_threads()
     forget_rows_after(evaluations_file(folder), model.num_timesteps)
     if (purge := purge_step(folder, model.num_timesteps)) is not None:
         SummaryWriter(str(folder), purge_step=purge).close()
@@ -145,6 +147,7 @@ def learn(
                 config.steps - model.num_timesteps,
                 callback=[
                     *callbacks,
+                    OneThreadWhilePlaying(),
                     *([StartsCallback()] if any(config.starts.shares.values()) else []),
                     *([NoiseCallback()] if config.network.noisy else []),
                     evaluation or EvaluationCallback(config, folder),
@@ -155,6 +158,7 @@ def learn(
                 progress_bar=progress_bar,
             )
     finally:
+        torch.set_num_threads(threads)  # it may have ended in the middle of a rollout
         with suppress(OSError):  # a full disk has been told of already
             model.logger.close()
         if model.env is not None:

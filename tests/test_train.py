@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 from stable_baselines3.common.callbacks import BaseCallback
 from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout import train as train_module
+from rlbreakout import vec_env as vec_env_module
 from rlbreakout.callbacks import CHECKPOINT_SECONDS, MetricCallback, read_evaluations
 from rlbreakout.config import dump_config, installed_versions, load_config
 from rlbreakout.envs import make_vec_env
@@ -71,6 +73,48 @@ def test_the_same_seed_twice_gives_the_same_weights_on_the_fast_environment(tmp_
 
     first, again, other = run("first", 1), run("again", 1), run("other", 2)
     assert weights(first) == weights(again) != weights(other)
+
+
+@pytest.mark.parametrize(
+    "vec_env, games, while_playing", [("fast", 8, 1), ("fast", 4, 2), ("dummy", 4, 2)]
+)  # on two cores; four games of the fast environment are not worth a second process
+def test_torch_has_one_thread_while_games_are_played_on_other_cores(
+    vec_env: str, games: int, while_playing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vec_env_module, "cores", lambda: 2)
+    settings = [f"env.vec_env={vec_env}", f"env.n_envs={games}", "ppo.n_steps=16", "ppo.batch_size=64"]
+    settings += [f"steps={games * 32}", "evaluation.every=0"]
+    config = load_config(ROOT / "configs" / "3.4_coordinates.yaml", settings)
+    model = build_algorithm(config, make_vec_env(config))
+    playing, learning = set(), set()
+
+    class Look(BaseCallback):
+        def _on_step(self) -> bool:
+            playing.add(torch.get_num_threads())
+            return True
+
+    update = model.train
+    monkeypatch.setattr(model, "train", lambda: (learning.add(torch.get_num_threads()), update()))
+    torch.set_num_threads(2)
+    try:
+        learn(model, config, tmp_path, [Look()], progress_bar=False)
+        after = torch.get_num_threads()
+    finally:
+        torch.set_num_threads(1)
+    assert (playing, learning, after) == ({while_playing}, {2}, 2)
+
+
+def test_torch_has_its_threads_again_after_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vec_env_module, "cores", lambda: 2)
+    settings = ["env.n_envs=8", "ppo.n_steps=16", "ppo.batch_size=64", "steps=256", "evaluation.every=0"]
+    config = load_config(ROOT / "configs" / "3.4_coordinates.yaml", settings)
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(SystemExit):
+            learn(build_algorithm(config, make_vec_env(config)), config, tmp_path, [InterruptAt(64)])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_evaluation_does_not_change_the_training(tiny_run: Path, tmp_path: Path) -> None:

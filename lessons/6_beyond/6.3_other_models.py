@@ -21,6 +21,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import VecEnv
 
+from rlbreakout.callbacks import OneThreadWhilePlaying
 from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluate import Evaluation, evaluate
@@ -131,7 +132,7 @@ def train_and_play(name: str, seed: int, run: Path) -> dict[str, Any]:
     model = ALGORITHMS[name](config, env)
     model.set_logger(configure(str(run), ["tensorboard"]))
     start = time.perf_counter()
-    model.learn(options.steps, progress_bar=True)
+    model.learn(options.steps, callback=OneThreadWhilePlaying(), progress_bar=True)
     minutes = (time.perf_counter() - start) / 60
     model.logger.close()
     env.close()

@@ -28,6 +28,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rlbreakout.bench.aimbot import Accuracy, play
 from rlbreakout.bench.off_policy import dqn_config, train_sb3_dqn, train_value_agent
+from rlbreakout.callbacks import OneThreadWhilePlaying
 from rlbreakout.config import (
     Config,
     EnvConfig,
@@ -354,7 +355,7 @@ def _train(config: Config, seconds: float, keep: bool) -> Measured:
         keep_freed_memory()
     model = build_algorithm(config, make_vec_env(config))
     clock = _Clock(seconds)
-    model.learn(config.steps, callback=clock)
+    model.learn(config.steps, callback=[clock, OneThreadWhilePlaying()])
     assert model.env is not None
     players = megabytes_of_children()
     model.env.close()

@@ -284,7 +284,7 @@ class Config(Part):
     """Agent steps between two gifs. 0: none."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     torch_threads: Count | None = None
-    """Threads of torch. None: torch's own choice, one for each core."""
+    """Threads of torch while it learns. None: torch's own choice, one for each core."""
     tuning: TuningConfig | None = None
     """What a study searches: for `rlbreakout tune`; a training leaves it alone."""
     versions: dict[str, str] = Field(default_factory=dict)
