@@ -1,8 +1,8 @@
 """Lesson 2.4: the same PPO at the emulator's own speed.
 
 You learn: where the time of a training goes; what playing on all cores changes, and what it does not.
-Expect: environments that are more than twice as fast alone; a PPO that is faster too, but by less, because its network
-has to look at every picture all the same.
+Expect: environments that are half as fast again alone, or more; a PPO that is faster too, but by less, because its
+network has to look at every picture all the same.
 Time: 5 minutes on two cores.
 """
 
