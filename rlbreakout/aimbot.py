@@ -101,6 +101,12 @@ def half_columns_after(path: Path, frames: np.ndarray) -> np.ndarray:
     return _flights()[0][frames, start, speed, direction]
 
 
+def turned_after(path: Path, frames: np.ndarray) -> np.ndarray:
+    """In which direction they fly then, 0 to the left, 1 to the right; as half_columns_after."""
+    start, speed, direction = (part[:, None] for part in (path.half_column, path.speed, path.direction))
+    return _flights()[1][frames, start, speed, direction]
+
+
 class BallTracker:
     """Follows the ball of n games from look to look.
 

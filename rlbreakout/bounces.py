@@ -26,10 +26,12 @@ from rlbreakout.screen import (
     PADDLE_TOP,
 )
 
-TURNS_AT_TOP = 36
+TURNS_AT_TOP = 34
 """A ball whose row is above it falls in the next frame."""
 MEETS_PADDLE = PADDLE_TOP - BALL_HEIGHT + 1
 """Row at or below which the paddle sends the ball up again."""
+BALL_MIDDLE = 2
+"""Rows from its top to the pixels that meet a brick when it falls."""
 FASTEST = SPEEDS.index((2.0, 3.375))
 LEFT_SIDE, RIGHT_SIDE = 0, 1
 
@@ -70,6 +72,7 @@ def aims(path: Path, bricks: np.ndarray) -> tuple[Return, Return]:
     met = falling._replace(
         row=falling.row + frames * _DOWN[falling.speed],
         half_column=half_columns_after(falling, frames[:, None])[:, 0],
+        down=np.zeros(len(frames), dtype=bool),
     )
     sides = []
     for side in (LEFT_SIDE, RIGHT_SIDE):
@@ -80,35 +83,48 @@ def aims(path: Path, bricks: np.ndarray) -> tuple[Return, Return]:
 
 
 class Round(NamedTuple):
-    """The way of n rising balls to the upper wall and back, as if there were no bricks."""
+    """The way of n balls to the upper wall and down again, as if there were no bricks."""
 
     climb: np.ndarray
-    """`(n,)` int, frames until it turns at the upper wall."""
+    """`(n,)` int, frames until it turns at the upper wall; 0 if it falls already."""
     brick: np.ndarray
     """`(n, frames)` int, where a brick would be in its way in each frame from the next one on, row by row; BRICKS where
     there is place for none."""
 
 
-def round_of(path: Path) -> Round:
-    """The way of balls that rise, with the places of all bricks on it."""
-    rows_a_frame = _DOWN[path.speed]
-    climb = np.ceil(np.maximum(path.row - TURNS_AT_TOP, 0) / rows_a_frame).astype(int)
-    turn = path.row - climb * rows_a_frame
-    frame = np.arange(1, 2 * climb.max(initial=0) + 1)
+def rows_a_frame(path: Path) -> np.ndarray:
+    """How fast the balls rise or fall, `(n,)`."""
+    return _DOWN[path.speed]
+
+
+def way_of(path: Path) -> Round:
+    """The way of balls until they are below all bricks, with the places of all bricks on it."""
+    rows = rows_a_frame(path)
+    climb = np.where(path.down, 0, np.ceil(np.maximum(path.row - TURNS_AT_TOP, 0) / rows)).astype(int)
+    turn = path.row - climb * rows
+    fall = np.ceil(np.maximum(BRICKS_BOTTOM + BALL_MIDDLE - turn, 0) / rows).astype(int)
+    frame = np.arange(1, (climb + fall).max(initial=0) + 1)
     rising = frame <= climb[:, None]
-    row = np.floor(turn[:, None] + np.abs(climb[:, None] - frame) * rows_a_frame[:, None]).astype(int)
+    row = np.floor(turn[:, None] + np.abs(climb[:, None] - frame) * rows[:, None]).astype(int)
     column = half_columns_after(path, frame[None]) // HALF
     # Its highest pixels meet a brick on the way up, those in its middle on the way down.
-    brick_row = np.where(rising, row - 1, np.maximum(row - 2, np.where(row >= BRICKS_TOP, BRICKS_TOP, 0))) - BRICKS_TOP
-    brick_row //= BRICK_HEIGHT
+    middle = np.maximum(row - BALL_MIDDLE, np.where(row >= BRICKS_TOP, BRICKS_TOP, 0))
+    brick_row = (np.where(rising, row - 1, middle) - BRICKS_TOP) // BRICK_HEIGHT
     among = (brick_row >= 0) & (brick_row < len(BRICK_ROWS)) & (column >= GAME_LEFT) & (column < GAME_RIGHT)
-    among &= frame <= 2 * climb[:, None]
     return Round(climb, np.where(among, brick_row * BRICKS_IN_A_ROW + (column - GAME_LEFT) // BRICK_WIDTH, BRICKS))
+
+
+def round_of(path: Path) -> Round:
+    """The way of balls that rise from the paddle, until they are where they began."""
+    climb, brick = way_of(path)
+    frame = np.arange(1, 2 * climb.max(initial=0) + 1)
+    brick = np.pad(brick, ((0, 0), (0, max(0, len(frame) - brick.shape[1]))), constant_values=BRICKS)[:, : len(frame)]
+    return Round(climb, np.where(frame <= 2 * climb[:, None], brick, BRICKS))
 
 
 def follow(path: Path, bricks: np.ndarray) -> Return:
     """Let balls fly up until they are back, or hit a brick from above."""
-    n, rows_a_frame = len(path.row), _DOWN[path.speed]
+    n, rows = len(path.row), rows_a_frame(path)
     climb, brick = round_of(path)
     there = np.concatenate([bricks.reshape(n, BRICKS), np.zeros((n, 1), dtype=bool)], axis=1)
     hit = np.take_along_axis(there, brick, axis=1)
@@ -118,8 +134,8 @@ def follow(path: Path, bricks: np.ndarray) -> Return:
     from_below = hits & (first < climb)
     from_above = hits & ~from_below
     turned = np.where(from_below, first + 1, climb)
-    turned_at = path.row - turned * rows_a_frame
-    frames = turned + np.ceil((PADDLE_TOP - turned_at) / rows_a_frame).astype(int)
+    turned_at = path.row - turned * rows
+    frames = turned + np.ceil((PADDLE_TOP - turned_at) / rows).astype(int)
     points = np.zeros(n, dtype=int)
     points[hits] = _POINTS[brick[each[hits], first[hits]] // BRICKS_IN_A_ROW]
     landed = half_columns_after(path, frames[:, None])[:, 0] // HALF

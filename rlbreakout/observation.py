@@ -16,12 +16,14 @@ from rlbreakout.aimbot import BallTracker, Flight, Landing
 from rlbreakout.bounces import Return, aims, returns
 from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
+from rlbreakout.foresight import ThroughTracker, foresee, landing_of
 from rlbreakout.paddle import PaddleTracker, Reach
 from rlbreakout.rounds import A_ROUND, worth_of
 from rlbreakout.screen import (
     BALL_WIDTH,
     BRICK_ROWS,
     BRICKS,
+    BRICKS_BOTTOM,
     BRICKS_IN_A_ROW,
     GAME_BOTTOM,
     GAME_LEFT,
@@ -122,20 +124,36 @@ ROUNDS: tuple[Coordinate, ...] = tuple(
 MARGIN = 8.0
 """Columns that the margins of the reach are measured in; they are clipped there."""
 REACHED_BY = ("nothing", "right", "left")
-REACH: tuple[Coordinate, ...] = (
-    Coordinate("paddle_rest_column", f"{WIDTH} columns, of its middle, where it will come to rest", 0, 1),
-    Coordinate("reach_known", "what follows is known", 0, 1),
-    *(
-        Coordinate(f"{action}_{name}", unit, low, 1)
+
+
+def _reached(prefix: str = "") -> tuple[Coordinate, ...]:
+    return tuple(
+        Coordinate(f"{prefix}{action}_{name}", unit, low, 1)
         for action in REACHED_BY
         for name, unit, low in (
             ("meets", "the paddle will meet the ball after this action and nothing else", 0),
             ("left_margin", f"{MARGIN:g} columns of the ball right of the paddle's left edge", -1),
             ("right_margin", f"{MARGIN:g} columns of the ball left of the paddle's right edge", -1),
         )
-    ),
+    )
+
+
+REACH: tuple[Coordinate, ...] = (
+    Coordinate("paddle_rest_column", f"{WIDTH} columns, of its middle, where it will come to rest", 0, 1),
+    Coordinate("reach_known", "what follows is known", 0, 1),
+    *_reached(),
 )
 """What `reach` adds to the coordinates (paddle.py)."""
+
+FORESIGHT: tuple[Coordinate, ...] = (
+    Coordinate("foreseen_known", "what follows is known", 0, 1),
+    Coordinate("foreseen_column", f"{WIDTH} columns, where the ball comes to the paddle at last", 0, 1),
+    Coordinate("foreseen_frames", f"{FRAMES_TO_LAND:g} frames until then", 0, 1),
+    Coordinate("foreseen_from_rest", f"{WIDTH} columns from where the paddle's middle comes to rest", -1, 1),
+    Coordinate("foreseen_from_rest_near", f"{NEAR:g} columns from where the paddle's middle comes to rest", -1, 1),
+    *_reached("foreseen_"),
+)
+"""What `foresight` adds to them: the same as `reach` for balls that are still on their way (foresight.py)."""
 
 CLOCK_FRAMES = (250.0, 2_500.0)
 """Frames that the clock's entries are measured in: a few rounds of the ball, and many."""
@@ -152,6 +170,7 @@ def coordinates_of(config: ObservationConfig) -> tuple[Coordinate, ...]:
         (config.bounces, BOUNCES),
         (config.rounds, ROUNDS),
         (config.reach, REACH),
+        (config.foresight, FORESIGHT),
         (config.clock, CLOCK),
     )
     return (*COORDINATES, *(entry for wanted, entries in further if wanted for entry in entries))
@@ -282,6 +301,8 @@ class Knowledge(NamedTuple):
     rest: np.ndarray
     """Of the paddles' left pixels, where they will come to rest."""
     reach: Reach | None
+    foreseen: tuple[Landing, Reach] | None
+    """Where the balls come to the paddle at last, and whether it will be there; None if that was not asked for."""
     quiet: np.ndarray | None
     """Frames since a brick was hit last; None if that was not asked for."""
 
@@ -292,7 +313,9 @@ class Watcher:
     def __init__(self, n: int, config: ObservationConfig) -> None:
         self.n = n
         self._bounces, self._rounds, self._clock = config.bounces, config.rounds, config.clock
-        self._paddles = PaddleTracker(n) if config.reach else None
+        self._paddles = PaddleTracker(n) if config.reach or config.foresight else None
+        self._reach = config.reach
+        self._through = ThroughTracker(n) if config.foresight else None
         self._quiet, self._bricks_left = np.zeros(n, dtype=int), np.full(n, -1)
         self._tracker = BallTracker(n)
         self._paddle_column = np.full(n, -1)
@@ -306,6 +329,8 @@ class Watcher:
         self._bricks_left[games] = -1
         if self._paddles is not None:
             self._paddles.forget(games)
+        if self._through is not None:
+            self._through.forget(games)
 
     def look(
         self,
@@ -332,14 +357,22 @@ class Watcher:
         landing, path = self._tracker.landing(games, paddle), self._tracker.path(games)
         bounces = (returns(path, bricks), *aims(path, bricks)) if self._bounces else ()
         worths = tuple(worth_of(back, bricks) for back in bounces) if self._rounds else ()
-        rest, reach = column, None
+        rest, reach, foreseen = column, None, None
         if self._paddles is not None:
             done = np.full(len(games), NOOP) if actions is None else actions
             turns = (done == RIGHT).astype(int) - (done == LEFT)
             rest = self._paddles.look(column, elapsed, turns, games)
-            reach = self._paddles.reach(path, landing.known & seen, width, games)
+            if self._reach:
+                reach = self._paddles.reach(path, landing.known & seen, width, games)
+            if self._through is not None:
+                last, ahead = foresee(path, bricks, self._through.look(path, bricks, games))
+                # The paddle touches it already, or it is too low.
+                last = last._replace(known=last.known & ~(path.down & (path.row >= BRICKS_BOTTOM) & ~landing.known))
+                foreseen = landing_of(last, ahead), self._paddles.reach(last, last.known & seen, width, games, ahead)
         quiet = self._count(bricks, flight.seen, elapsed, games) if self._clock else None
-        return Knowledge(flight, landing, bricks, seen, column, width, moved, bounces, worths, rest, reach, quiet)
+        return Knowledge(
+            flight, landing, bricks, seen, column, width, moved, bounces, worths, rest, reach, foreseen, quiet
+        )
 
     def _count(
         self, bricks: np.ndarray, ball_seen: np.ndarray, elapsed: int | np.ndarray, games: np.ndarray
@@ -388,6 +421,7 @@ def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
         *_bounces(known.bounces),
         *known.worths,
         *(_reach(known, known.reach) if known.reach is not None else ()),
+        *(_foresight(known, *known.foreseen) if known.foreseen is not None else ()),
         *([np.minimum(known.quiet / frames, 1) for frames in CLOCK_FRAMES] if known.quiet is not None else ()),
     ]
     if not further:
@@ -414,11 +448,30 @@ def _bounces(bounces: tuple[Return, ...]) -> list[np.ndarray]:
 def _reach(known: Knowledge, reach: Reach) -> list[np.ndarray]:
     """The entries of REACH."""
     rest = np.where(known.paddle_seen, (known.rest + known.paddle_width / 2) / WIDTH, 0)
-    entries = [rest, reach.known]
+    return [rest, reach.known, *_met(reach)]
+
+
+def _met(reach: Reach) -> list[np.ndarray]:
+    """The entries about each of REACHED_BY."""
+    entries: list[np.ndarray] = []
     for action in range(len(REACHED_BY)):
         left, right = reach.left[:, action], reach.right[:, action]
         entries += [(left > 0) & (right > 0), np.clip(left / MARGIN, -1, 1), np.clip(right / MARGIN, -1, 1)]
     return entries
+
+
+def _foresight(known: Knowledge, landing: Landing, reach: Reach) -> list[np.ndarray]:
+    """The entries of FORESIGHT."""
+    offset = landing.column + BALL_WIDTH / 2 - known.rest - known.paddle_width / 2
+    offset = np.where(reach.known, offset, 0)
+    return [
+        landing.known,
+        np.where(landing.known, landing.column / WIDTH, 0),
+        np.where(landing.known, np.minimum(landing.frames / FRAMES_TO_LAND, 1), 0),
+        offset / WIDTH,
+        np.clip(offset / NEAR, -1, 1),
+        *_met(reach),
+    ]
 
 
 _LOW = np.array([coordinate.low for coordinate in COORDINATES], dtype=np.float32)

@@ -100,15 +100,17 @@ class PaddleTracker:
         self._known[games] = seen
         return np.clip(self._knob[games], PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
 
-    def reach(self, path: Path, falls: np.ndarray, width: np.ndarray, games: np.ndarray) -> Reach:
+    def reach(
+        self, path: Path, falls: np.ndarray, width: np.ndarray, games: np.ndarray, ahead: np.ndarray | int = 0
+    ) -> Reach:
         """Whether the paddle will meet the ball that is on `path`, where it `falls`, `(n,)` bool. `width` is the
-        paddle's, in columns."""
+        paddle's, in columns; `path` begins `ahead` frames from now."""
         down = _DOWN[path.speed]
         first = np.ceil(np.maximum(PADDLE_TOP - BALL_HEIGHT + 1 - path.row, 0) / down)
         last = np.floor(np.maximum(PADDLE_TOP + PADDLE_HEIGHT - 1 - path.row, 0) / down)
         frames = np.where(falls[:, None], np.stack([first, last], axis=1), 0).astype(int)
         ball = half_columns_after(path, frames) / HALF
-        paddle = self._after(frames[:, 0], games)
+        paddle = self._after(frames[:, 0] + ahead, games)
         left = ball.max(axis=1)[:, None] + BALL_WIDTH - paddle
         right = paddle + width[:, None] - ball.min(axis=1)[:, None]
         return Reach(falls, np.where(falls[:, None], left, 0.0), np.where(falls[:, None], right, 0.0))

@@ -117,3 +117,26 @@ def test_the_entries_are_there_only_if_they_are_asked_for() -> None:
         seen = observer.look(frames, 0)
         assert isinstance(seen, np.ndarray) and seen.dtype == np.float32
         assert seen.shape == (2, len(coordinates_of(config))) and observer.space.contains(seen[0])
+
+
+def test_of_a_ball_that_falls_to_the_paddle_foresight_tells_what_reach_does() -> None:
+    config = ObservationConfig(kind="coordinates", reach=True, foresight=True, frame_stack=1)
+    at = {entry.name: index for index, entry in enumerate(coordinates_of(config))}
+    game, observer, random = Play(0.25), Observer(config, 1), np.random.default_rng(1)
+    both = only_foreseen = 0
+    for step in range(600):
+        action = FIRE if step % 20 == 0 else int(random.choice([NOOP, LEFT, RIGHT]))
+        game.act(action)
+        seen = observer.look(game.screen(), 4, np.array([action]))[0]  # type: ignore[index]
+        if game.ale.game_over():
+            game.ale.reset_game()
+            observer.forget(np.array([0]))
+        if not seen[at["reach_known"]]:
+            only_foreseen += int(seen[at["foreseen_known"]])
+            continue
+        both += 1
+        assert seen[at["foreseen_known"]] == 1
+        assert seen[at["foreseen_frames"]] == seen[at["landing_frames"]]
+        for name in (name for name in at if name.endswith(("_meets", "_margin")) and not name.startswith("foreseen")):
+            assert seen[at[name]] == seen[at[f"foreseen_{name}"]], name
+    assert both > 100 and only_foreseen > 50

@@ -48,7 +48,15 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], int]] = [
     ),
     ({"kind": "coordinates", "frame_stack": 2}, {"frame_skip": 2}, 400),
     (
-        {"kind": "coordinates", "bounces": True, "rounds": True, "reach": True, "clock": True, "frame_stack": 1},
+        {
+            "kind": "coordinates",
+            "bounces": True,
+            "rounds": True,
+            "reach": True,
+            "foresight": True,
+            "clock": True,
+            "frame_stack": 1,
+        },
         {"lost_life_reward": -0.5},
         400,
     ),

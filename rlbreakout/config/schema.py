@@ -165,6 +165,9 @@ class ObservationConfig(Part):
     reach: bool = False
     """Look ahead to where the paddle will come to rest, and whether it will meet the ball if it is held to the right,
     to the left, or not (observation.REACH, after those)."""
+    foresight: bool = False
+    """Look ahead to where the ball will come to the paddle at last, through all bricks that it hits on its way, and
+    whether the paddle will be there (observation.FORESIGHT, after those)."""
     clock: bool = False
     """Tell for how long no brick was hit (observation.CLOCK, after those), by which an endless round can be noticed."""
     frame_stack: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=16)] = 4
@@ -182,7 +185,7 @@ class ObservationConfig(Part):
     def _numbers_have_a_place(self) -> ObservationConfig:
         if self.counters and not self.aimbot:
             raise UserError("counters is true; allowed: only with aimbot: true, whose numbers it writes")
-        for name in ("bounces", "rounds", "reach", "clock"):
+        for name in ("bounces", "rounds", "reach", "foresight", "clock"):
             if getattr(self, name) and self.kind not in ("coordinates", "both"):
                 raise UserError(f"{name} is true with kind {self.kind!r}; allowed: with coordinates or both")
         if self.rounds and not self.bounces:
