@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from rlbreakout.aimbot import HALF, Landing, Path, half_columns_after, turned_after
-from rlbreakout.bounces import rows_a_frame, way_of
-from rlbreakout.screen import BRICKS, BRICKS_BOTTOM, PADDLE_TOP
+from rlbreakout.bounces import MEETS_PADDLE, rows_a_frame, way_of
+from rlbreakout.screen import BRICKS, BRICKS_BOTTOM, PADDLE_TOP, Ball
 
 MOST_HITS = 12
 """So many bricks a ball is followed through."""
@@ -28,6 +28,10 @@ class ThroughTracker:
         """Start anew in `games`, an array of indices."""
         self._through[games], self._left[games] = False, -1
 
+    def now(self, games: np.ndarray) -> np.ndarray:
+        """What the last look told, `(n,)` bool."""
+        return self._through[games]
+
     def look(self, path: Path, bricks: np.ndarray, games: np.ndarray) -> np.ndarray:
         """Take in on which paths the balls are now and which bricks are left, `(n, 6, 18)` bool. Returns `(n,)`."""
         left = bricks.sum(axis=(1, 2))
@@ -38,7 +42,7 @@ class ThroughTracker:
         self._through[games] = hit | (self._through[games] & ~turned & ~from_the_paddle)
         self._left[games] = left
         self._down[games] = np.where(path.known, path.down, self._down[games])
-        return self._through[games]
+        return self.now(games)
 
 
 def foresee(path: Path, bricks: np.ndarray, through: np.ndarray) -> tuple[Path, np.ndarray]:
@@ -74,6 +78,22 @@ def foresee(path: Path, bricks: np.ndarray, through: np.ndarray) -> tuple[Path, 
         arrived[games] = ~from_above
         through[games] = True  # up to the upper wall; of the others it does not matter any more
     return now._replace(known=arrived), ahead
+
+
+def place_after(path: Path, bricks: np.ndarray, through: np.ndarray, frames: np.ndarray) -> Ball:
+    """Where balls will be, `frames` `(n,)` from now, if they do not meet the paddle; not seen if they do, or if their
+    `path` is not known. `bricks` and `through` as in `foresee`. At most one hit is reckoned with."""
+    rows, (climb, brick) = rows_a_frame(path), way_of(path)
+    there = np.concatenate([bricks.reshape(len(rows), BRICKS), np.zeros((len(rows), 1), dtype=bool)], axis=1)
+    frame = np.arange(1, brick.shape[1] + 1)
+    hit = np.take_along_axis(there, brick, axis=1) & (frame <= frames[:, None])
+    hit &= ~(through[:, None] & ((frame <= climb[:, None]) | path.down[:, None]))
+    turned = np.where(hit.any(axis=1), (hit.argmax(axis=1) if brick.shape[1] else 0) + 1, frames)
+    row = path.row - np.minimum(turned, climb) * rows + np.maximum(turned - climb, 0) * rows
+    row += np.where(turned <= climb, 1, -1) * (frames - turned) * rows
+    seen = path.known & (row < MEETS_PADDLE)
+    column = half_columns_after(path, frames[:, None])[:, 0] // HALF
+    return Ball(seen, np.where(seen, np.floor(row).astype(int), -1), np.where(seen, column, -1))
 
 
 def landing_of(last: Path, ahead: np.ndarray) -> Landing:

@@ -12,11 +12,11 @@ import cv2
 import gymnasium as gym
 import numpy as np
 
-from rlbreakout.aimbot import BallTracker, Flight, Landing
+from rlbreakout.aimbot import LONGEST_STEP, BallTracker, Flight, Landing
 from rlbreakout.bounces import Return, aims, returns
 from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
-from rlbreakout.foresight import ThroughTracker, foresee, landing_of
+from rlbreakout.foresight import ThroughTracker, foresee, landing_of, place_after
 from rlbreakout.paddle import PaddleTracker, Reach
 from rlbreakout.rounds import A_ROUND, worth_of
 from rlbreakout.screen import (
@@ -34,6 +34,8 @@ from rlbreakout.screen import (
     PADDLE_TOP,
     WIDE_PADDLE,
     WIDTH,
+    Ball,
+    Paddle,
     find_ball,
     find_bricks,
     find_paddle,
@@ -320,6 +322,8 @@ class Watcher:
         self._tracker = BallTracker(n)
         self._paddle_column = np.full(n, -1)
         self._paddle_width = np.full(n, WIDE_PADDLE)
+        self._shown = np.full((n, 3), -1)
+        """Row and column of the ball and column of the paddle on the last screen."""
 
     def forget(self, games: np.ndarray) -> None:
         """Start anew in `games`, an array of indices."""
@@ -345,8 +349,12 @@ class Watcher:
         """
         games = np.arange(self.n) if games is None else games
         bricks = find_bricks(frames)
-        flight = self._tracker.look(find_ball(frames, bricks), elapsed, games)
-        paddle = find_paddle(frames)
+        done = np.full(len(games), NOOP) if actions is None else actions
+        turns = (done == RIGHT).astype(int) - (done == LEFT)
+        ball, paddle = self._instead_of_a_lost_screen(
+            find_ball(frames, bricks), find_paddle(frames), bricks, np.broadcast_to(elapsed, len(games)), turns, games
+        )
+        flight = self._tracker.look(ball, elapsed, games)
         seen, column, right = paddle
         # Where it slides behind the right wall its width does not show.
         width = np.where(seen & (right < GAME_RIGHT), right - column, self._paddle_width[games])
@@ -359,8 +367,6 @@ class Watcher:
         worths = tuple(worth_of(back, bricks) for back in bounces) if self._rounds else ()
         rest, reach, foreseen = column, None, None
         if self._paddles is not None:
-            done = np.full(len(games), NOOP) if actions is None else actions
-            turns = (done == RIGHT).astype(int) - (done == LEFT)
             rest = self._paddles.look(column, elapsed, turns, games)
             if self._reach:
                 reach = self._paddles.reach(path, landing.known & seen, width, games)
@@ -373,6 +379,28 @@ class Watcher:
         return Knowledge(
             flight, landing, bricks, seen, column, width, moved, bounces, worths, rest, reach, foreseen, quiet
         )
+
+    def _instead_of_a_lost_screen(
+        self, ball: Ball, paddle: Paddle, bricks: np.ndarray, elapsed: np.ndarray, turns: np.ndarray, games: np.ndarray
+    ) -> tuple[Ball, Paddle]:
+        """A ball that flies is never where it was before: then the screen is the one before, shown again. Returns where
+        ball and paddle will be by now, in such games, and what is seen in all others."""
+        path, shown = self._tracker.path(games), np.stack([ball.row, ball.column, paddle.column], axis=1)
+        same = path.known & ball.seen & (elapsed > 0) & (shown == self._shown[games]).all(axis=1)
+        self._shown[games] = shown
+        again = np.flatnonzero(same)
+        if not len(again):
+            return ball, paddle
+        frames = np.minimum(elapsed[again], LONGEST_STEP)
+        through = np.zeros(len(again), dtype=bool) if self._through is None else self._through.now(games[again])
+        ball = Ball(*(part.copy() for part in ball))
+        for part, now in zip(ball, place_after(path.take(again), bricks[again], through, frames), strict=True):
+            part[again] = now
+        if self._paddles is not None and paddle.seen[again].all():
+            column, width = paddle.column.copy(), paddle.right - paddle.column
+            column[again] = np.rint(self._paddles.place_after(frames, turns[again], games[again])).astype(int)
+            paddle = Paddle(paddle.seen, column, np.minimum(column + width, GAME_RIGHT))
+        return ball, paddle
 
     def _count(
         self, bricks: np.ndarray, ball_seen: np.ndarray, elapsed: int | np.ndarray, games: np.ndarray

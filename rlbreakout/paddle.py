@@ -100,6 +100,17 @@ class PaddleTracker:
         self._known[games] = seen
         return np.clip(self._knob[games], PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
 
+    def place_after(self, frames: np.ndarray, turns: np.ndarray, games: np.ndarray) -> np.ndarray:
+        """The left columns of the paddles `frames` from now, `(n,)`, if the joystick is held left (-1), right
+        (1) or not (0) from now on."""
+        places, knobs = self._column[games], self._knob[games]
+        for frame in range(int(frames.max(initial=0))):
+            goes_on = frame < frames
+            moved = np.clip(knobs + SLOWNESS * (places - knobs), PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
+            places = np.where(goes_on, moved, places)
+            knobs = np.where(goes_on, np.clip(knobs + KNOB_A_FRAME * turns, KNOB_LEFTMOST, KNOB_RIGHTMOST), knobs)
+        return places
+
     def reach(
         self, path: Path, falls: np.ndarray, width: np.ndarray, games: np.ndarray, ahead: np.ndarray | int = 0
     ) -> Reach:

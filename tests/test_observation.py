@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from rlbreakout.bench.aimbot import PADDLE_OFFSET, PADDLE_RAM, Game
-from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
+from rlbreakout.config import MONO_MODES, TRIM_MODES, EnvConfig, ObservationConfig
+from rlbreakout.envs import make_emulator
 from rlbreakout.errors import UserError
 from rlbreakout.observation import (
     CLOCK,
@@ -24,6 +25,7 @@ from rlbreakout.observation import (
     mono,
     trim,
 )
+from rlbreakout.screen import WIDTH
 
 NAMES = [coordinate.name for coordinate in COORDINATES]
 
@@ -217,3 +219,35 @@ def test_the_clock_counts_from_the_last_brick_that_was_hit() -> None:
             observer.forget(np.array([0]))
             bricks = -1
     assert hits > 5 and most > 100
+
+
+def test_a_screen_that_is_shown_twice_does_not_lose_the_ball() -> None:
+    config = ObservationConfig(kind="coordinates", reach=True, foresight=True, frame_stack=1)
+    at = {entry.name: index for index, entry in enumerate(coordinates_of(config))}
+    env, random = make_emulator(EnvConfig(id="ALE/Breakout-v5")), np.random.default_rng(0)
+    all_seen, some_lost = Observer(config, 1), Observer(config, 1)
+    shown, _ = env.reset(seed=0)
+    known: list[bool] = []
+    near: list[bool] = []
+    paddle: list[float] = []
+    for step in range(1_500):
+        action = FIRE if step % 20 == 0 else int(random.choice([NOOP, LEFT, RIGHT]))
+        for _ in range(4):
+            screen, _, over, _, _ = env.step(action)
+        lost = bool(random.random() < 0.1)
+        shown = shown if lost else screen
+        done = np.array([action])
+        true = all_seen.look(screen[None], 4, done)[0]  # type: ignore[index]
+        told = some_lost.look(shown[None], 4, done)[0]  # type: ignore[index]
+        if true[at["landing_known"]]:
+            known.append(bool(told[at["landing_known"]]))
+            if known[-1]:
+                near.append(abs(true[at["landing_column"]] - told[at["landing_column"]]) * WIDTH <= 2)
+            paddle.append(abs(true[at["paddle_rest_column"]] - told[at["paddle_rest_column"]]) * WIDTH)
+        if over:
+            shown, _ = env.reset()
+            for observer in (all_seen, some_lost):
+                observer.forget(np.array([0]))
+    env.close()
+    assert len(known) > 300 and np.mean(known) > 0.9 and np.mean(near) > 0.97, (np.mean(known), np.mean(near))
+    assert np.mean(np.array(paddle) < 6) > 0.9, np.mean(np.array(paddle) < 6)
