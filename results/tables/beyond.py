@@ -7,9 +7,11 @@ from rlbreakout.screen import MOST_POINTS, WALL_POINTS
 
 
 def champion() -> str:
-    """Lesson 6.4: one agent, and everything that may be different from its training."""
+    """Lesson 6.4: one agent, and everything that may be different from its training; and one with another seed."""
     rows = []
-    for name, facts in load("6.4_champion.json")["results"].items():
+    results = load("6.4_champion.json")["results"]
+    second = load("6.4_champion_second.json")["results"]["as trained"]
+    for name, facts in [*results.items(), ("trained with seed 1, as trained", second)]:
         scores = facts["scores"]
         walls = [sum(score >= points for score in scores) / len(scores) for points in (WALL_POINTS, MOST_POINTS)]
         shown = f"`{name}`" if name == facts["env_id"] else name
