@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
-from results.tables.common import gif, how_scored, interval, load, table
+from statistics import median
+
+from results.tables.common import gif, how_scored, interval, load, pooled, scored, table
 from rlbreakout.screen import MOST_POINTS, WALL_POINTS
+
+BEGIN = {
+    "fresh": "all at the start",
+    "late": "a third where few bricks are left",
+    "failure": "a third before a lost life",
+}
+
+
+def late_game() -> str:
+    """Lesson 6.1: where the training games begin, the same seeds each."""
+    results = load("6.1_late_game.json")["results"]
+    rows = [
+        [
+            BEGIN[name],
+            *(scored(facts) for facts in seeds),
+            f"**{pooled([s for facts in seeds for s in facts['scores']])}**",
+        ]
+        for name, seeds in results.items()
+    ]
+    return table(
+        ["training games begin", *(f"seed {seed}" for seed in range(len(results["fresh"]))), "all games"], rows
+    )
 
 
 def champion() -> str:
@@ -24,12 +48,21 @@ def champion() -> str:
 def rows_of_lesson_6() -> list[list[str]]:
     readme, data = "lessons/6_beyond/README.md", load("6.4_champion.json")
     trained = data["minutes"]["seed_0"]
+    late = load("6.1_late_game.json")
+    each = median(late["minutes"].values())
     return [
+        [
+            f"[6.1]({readme})",
+            f"games that begin late, or before a mistake (here: {late['best']})",
+            how_scored(late, late["score"]),
+            f"{len(late['minutes'])} x {each:.0f} min on one",
+            gif("6.1_late_game"),
+        ],
         [
             f"[6.4]({readme})",
             "the champion: the last bricks, under sticky actions",
             how_scored(data, data["score"]),
             f"{trained:.0f} min",
             gif("6.4_champion"),
-        ]
+        ],
     ]

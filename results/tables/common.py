@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rlbreakout.evaluate import bootstrap_interval
+
 RESULTS = Path(__file__).parents[1]
 
 
@@ -19,6 +21,12 @@ def minutes(seconds: float) -> str:
 
 def interval(result: dict[str, Any]) -> str:
     return f"{result['mean']:.1f} [{result['ci95'][0]:.1f}, {result['ci95'][1]:.1f}]"
+
+
+def pooled(scores: list[float]) -> str:
+    """The mean over the games of several agents, with the interval of all these games."""
+    low, high = bootstrap_interval(scores)
+    return f"{sum(scores) / len(scores):.1f} [{low:.1f}, {high:.1f}]"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

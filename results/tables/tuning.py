@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from results.tables.common import crossed, gif, how_scored, interval, load, minutes, scored, table
-from rlbreakout.evaluate import bootstrap_interval
+from results.tables.common import crossed, gif, how_scored, interval, load, minutes, pooled, scored, table
 
 
 def best_of_two_studies() -> str:
@@ -87,8 +86,7 @@ def tuned() -> str:
             scores += result["scores"]
             seed, steps = str(run["config"]["seed"]), f"{training['steps']:,}"
             rows.append([what, seed, steps, interval(result), f"{result['median']:.0f}", str(result["stalled"])])
-        low, high = bootstrap_interval(scores)
-        rows.append([what, "all", "", f"**{sum(scores) / len(scores):.1f} [{low:.1f}, {high:.1f}]**", "", ""])
+        rows.append([what, "all", "", f"**{pooled(scores)}**", "", ""])
     return table(["settings", "seed", "agent steps", "mean [95% interval]", "median", "stalled"], rows)
 
 
