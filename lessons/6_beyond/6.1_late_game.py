@@ -3,8 +3,8 @@
 You learn: to save and restore states of the emulator, and what practice where it is hard does to whole games.
 Expect: three agents, the same settings and steps; one begins every game at the start, one a third of them where few
 bricks are left, one a third of them shortly before a life was lost. The score is that of whole games from the start.
-Time: 7 to 10 minutes on one core for an agent of 1,000,000 agent steps, and there are nine of them. Stop it when you like:
-run again, it goes on where it was.
+Time: 7 to 10 minutes on one core for an agent of 1,000,000 agent steps, and there are nine of them. Stop it when you
+like: run again, it goes on where it was.
 """
 
 # %%
