@@ -95,6 +95,11 @@ def _flights() -> tuple[np.ndarray, np.ndarray]:
     return columns, directions
 
 
+def rows_a_frame(path: Path) -> np.ndarray:
+    """How fast the balls rise or fall, `(n,)`."""
+    return _DOWN[path.speed]
+
+
 def half_columns_after(path: Path, frames: np.ndarray) -> np.ndarray:
     """Where the balls are after `frames`, `(n, k)` or `(1, k)` for all alike: `(n, k)`, in half pixels."""
     start, speed, direction = (part[:, None] for part in (path.half_column, path.speed, path.direction))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlbreakout.aimbot import HALF, SPEEDS, Path, half_columns_after
+from rlbreakout.aimbot import HALF, SPEEDS, Path, half_columns_after, rows_a_frame
 from rlbreakout.screen import (
     BALL_HEIGHT,
     BRICK_HEIGHT,
@@ -35,7 +35,6 @@ BALL_MIDDLE = 2
 FASTEST = SPEEDS.index((2.0, 3.375))
 LEFT_SIDE, RIGHT_SIDE = 0, 1
 
-_DOWN = np.array([rows for _, rows in SPEEDS])
 _POINTS = np.array([row.points for row in BRICK_ROWS])
 
 
@@ -68,9 +67,10 @@ def aims(path: Path, bricks: np.ndarray) -> tuple[Return, Return]:
     right. `frames` counts from now on."""
     fall = path.known & path.down & (path.speed == FASTEST) & (path.row >= BRICKS_BOTTOM) & (path.row < MEETS_PADDLE)
     falling = path.take(fall)
-    frames = np.ceil((MEETS_PADDLE - falling.row) / _DOWN[falling.speed]).astype(int)
+    rows = rows_a_frame(falling)
+    frames = np.ceil((MEETS_PADDLE - falling.row) / rows).astype(int)
     met = falling._replace(
-        row=falling.row + frames * _DOWN[falling.speed],
+        row=falling.row + frames * rows,
         half_column=half_columns_after(falling, frames[:, None])[:, 0],
         down=np.zeros(len(frames), dtype=bool),
     )
@@ -90,11 +90,6 @@ class Round(NamedTuple):
     brick: np.ndarray
     """`(n, frames)` int, where a brick would be in its way in each frame from the next one on, row by row; BRICKS where
     there is place for none."""
-
-
-def rows_a_frame(path: Path) -> np.ndarray:
-    """How fast the balls rise or fall, `(n,)`."""
-    return _DOWN[path.speed]
 
 
 def way_of(path: Path) -> Round:
@@ -117,27 +112,35 @@ def way_of(path: Path) -> Round:
 def round_of(path: Path) -> Round:
     """The way of balls that rise from the paddle, until they are where they began."""
     climb, brick = way_of(path)
-    frame = np.arange(1, 2 * climb.max(initial=0) + 1)
-    brick = np.pad(brick, ((0, 0), (0, max(0, len(frame) - brick.shape[1]))), constant_values=BRICKS)[:, : len(frame)]
+    frame = np.arange(1, brick.shape[1] + 1)
     return Round(climb, np.where(frame <= 2 * climb[:, None], brick, BRICKS))
+
+
+def in_the_way(bricks: np.ndarray, brick: np.ndarray) -> np.ndarray:
+    """Whether there is one of the `bricks`, `(n, 6, 18)` or `(n, BRICKS)`, in the `(n, frames)` places of a Round."""
+    n = len(bricks)
+    there = np.concatenate([bricks.reshape(n, BRICKS), np.zeros((n, 1), dtype=bool)], axis=1)
+    return np.take_along_axis(there, brick, axis=1)
+
+
+def first_of(hit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of `(n, frames)` bool: whether there is one, `(n,)`, and in which frame the first is, counted from 1; else 0."""
+    hits = np.asarray(hit.any(axis=1))
+    return hits, np.where(hits, hit.argmax(axis=1) + 1, 0) if hit.shape[1] else np.zeros(len(hit), dtype=int)
 
 
 def follow(path: Path, bricks: np.ndarray) -> Return:
     """Let balls fly up until they are back, or hit a brick from above."""
     n, rows = len(path.row), rows_a_frame(path)
     climb, brick = round_of(path)
-    there = np.concatenate([bricks.reshape(n, BRICKS), np.zeros((n, 1), dtype=bool)], axis=1)
-    hit = np.take_along_axis(there, brick, axis=1)
-    hits = hit.any(axis=1)
-    first = hit.argmax(axis=1) if brick.shape[1] else np.zeros(n, dtype=int)
-    each = np.arange(n)
-    from_below = hits & (first < climb)
+    hits, first = first_of(in_the_way(bricks, brick))
+    from_below = hits & (first <= climb)
     from_above = hits & ~from_below
-    turned = np.where(from_below, first + 1, climb)
+    turned = np.where(from_below, first, climb)
     turned_at = path.row - turned * rows
     frames = turned + np.ceil((PADDLE_TOP - turned_at) / rows).astype(int)
     points = np.zeros(n, dtype=int)
-    points[hits] = _POINTS[brick[each[hits], first[hits]] // BRICKS_IN_A_ROW]
+    points[hits] = _POINTS[brick[hits, first[hits] - 1] // BRICKS_IN_A_ROW]
     landed = half_columns_after(path, frames[:, None])[:, 0] // HALF
     return Return(
         known=np.ones(n, dtype=bool),

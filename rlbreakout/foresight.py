@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rlbreakout.aimbot import HALF, Landing, Path, half_columns_after, turned_after
-from rlbreakout.bounces import MEETS_PADDLE, rows_a_frame, way_of
+from rlbreakout.aimbot import HALF, Landing, Path, half_columns_after, rows_a_frame, turned_after
+from rlbreakout.bounces import MEETS_PADDLE, first_of, in_the_way, way_of
 from rlbreakout.screen import BRICKS, BRICKS_BOTTOM, PADDLE_TOP, Ball
 
 MOST_HITS = 12
@@ -45,6 +45,14 @@ class ThroughTracker:
         return self.now(games)
 
 
+def _hits(path: Path, bricks: np.ndarray, through: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The Round of balls, and in which of its frames they meet a brick, `(n, frames)` bool."""
+    climb, brick = way_of(path)
+    frame = np.arange(1, brick.shape[1] + 1)
+    free = through[:, None] & ((frame <= climb[:, None]) | path.down[:, None])
+    return climb, brick, in_the_way(bricks, brick) & ~free
+
+
 def foresee(path: Path, bricks: np.ndarray, through: np.ndarray) -> tuple[Path, np.ndarray]:
     """The last part of each ball's way, on which it falls to the paddle and hits nothing any more, and in how many
     frames from now that part begins, `(n,)` int.
@@ -55,25 +63,22 @@ def foresee(path: Path, bricks: np.ndarray, through: np.ndarray) -> tuple[Path, 
     n = len(path.row)
     now = Path(*(np.array(part) for part in path._replace(row=path.row.astype(float))))
     ahead, arrived, through = np.zeros(n, dtype=int), np.zeros(n, dtype=bool), through.copy()
-    there = np.concatenate([bricks.reshape(n, BRICKS), np.zeros((n, 1), dtype=bool)], axis=1)
+    left = bricks.reshape(n, BRICKS).copy()
     for _ in range(MOST_HITS + 1):
         games = np.flatnonzero(path.known & ~arrived)
         if not len(games):
             break
-        part, each = now.take(games), np.arange(len(games))
-        climb, brick = way_of(part)
-        hit = np.take_along_axis(there[games], brick, axis=1)
-        frame = np.arange(1, brick.shape[1] + 1)
-        hit &= ~(through[games][:, None] & ((frame <= climb[:, None]) | part.down[:, None]))
-        hits = hit.any(axis=1)
-        frames = np.where(hits, (hit.argmax(axis=1) if brick.shape[1] else each) + 1, climb)
+        part = now.take(games)
+        climb, brick, hit = _hits(part, left[games], through[games])
+        hits, first = first_of(hit)
+        frames = np.where(hits, first, climb)
         from_above = hits & (frames > climb)
         rows = rows_a_frame(part)
         now.row[games] = part.row - np.minimum(frames, climb) * rows + np.maximum(frames - climb, 0) * rows
         now.half_column[games] = half_columns_after(part, frames[:, None])[:, 0]
         now.direction[games] = turned_after(part, frames[:, None])[:, 0]
         now.down[games] = ~from_above
-        there[games[hits], brick[each[hits], frames[hits] - 1]] = False
+        left[games[hits], brick[hits, first[hits] - 1]] = False
         ahead[games] += frames
         arrived[games] = ~from_above
         through[games] = True  # up to the upper wall; of the others it does not matter any more
@@ -83,12 +88,9 @@ def foresee(path: Path, bricks: np.ndarray, through: np.ndarray) -> tuple[Path, 
 def place_after(path: Path, bricks: np.ndarray, through: np.ndarray, frames: np.ndarray) -> Ball:
     """Where balls will be, `frames` `(n,)` from now, if they do not meet the paddle; not seen if they do, or if their
     `path` is not known. `bricks` and `through` as in `foresee`. At most one hit is reckoned with."""
-    rows, (climb, brick) = rows_a_frame(path), way_of(path)
-    there = np.concatenate([bricks.reshape(len(rows), BRICKS), np.zeros((len(rows), 1), dtype=bool)], axis=1)
-    frame = np.arange(1, brick.shape[1] + 1)
-    hit = np.take_along_axis(there, brick, axis=1) & (frame <= frames[:, None])
-    hit &= ~(through[:, None] & ((frame <= climb[:, None]) | path.down[:, None]))
-    turned = np.where(hit.any(axis=1), (hit.argmax(axis=1) if brick.shape[1] else 0) + 1, frames)
+    rows, (climb, _, hit) = rows_a_frame(path), _hits(path, bricks, through)
+    hits, first = first_of(hit)
+    turned = np.where(hits & (first <= frames), first, frames)
     row = path.row - np.minimum(turned, climb) * rows + np.maximum(turned - climb, 0) * rows
     row += np.where(turned <= climb, 1, -1) * (frames - turned) * rows
     seen = path.known & (row < MEETS_PADDLE)

@@ -396,7 +396,9 @@ class Watcher:
         ball = Ball(*(part.copy() for part in ball))
         for part, now in zip(ball, place_after(path.take(again), bricks[again], through, frames), strict=True):
             part[again] = now
-        if self._paddles is not None and paddle.seen[again].all():
+        if self._paddles is not None:
+            again = again[paddle.seen[again]]
+            frames = np.minimum(elapsed[again], LONGEST_STEP)
             column, width = paddle.column.copy(), paddle.right - paddle.column
             column[again] = np.rint(self._paddles.place_after(frames, turns[again], games[again])).astype(int)
             paddle = Paddle(paddle.seen, column, np.minimum(column + width, GAME_RIGHT))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlbreakout.aimbot import HALF, LONGEST_STEP, SPEEDS, Path, half_columns_after
+from rlbreakout.aimbot import HALF, LONGEST_STEP, Path, half_columns_after, rows_a_frame
 from rlbreakout.screen import BALL_HEIGHT, BALL_WIDTH, PADDLE_HEIGHT, PADDLE_LEFTMOST, PADDLE_RIGHTMOST, PADDLE_TOP
 
 KNOB_A_FRAME = 5.6
@@ -31,8 +31,6 @@ TURNS = (0, 1, -1)
 """What it may do: nothing, to the right, to the left."""
 SETTLED = 8
 """Frames after which the paddle is where the knob is, but for less than a tenth of a column."""
-
-_DOWN = np.array([rows for _, rows in SPEEDS])
 
 
 class Reach(NamedTuple):
@@ -83,10 +81,8 @@ class PaddleTracker:
             begun = np.where(frame < late, self._turning[games][:, None], turns[:, None])
             turned = np.concatenate([begun, np.zeros((len(games), 1), dtype=int)], axis=1)
             goes_on = (frame < frames)[:, None]
-            moved = np.clip(knobs + SLOWNESS * (places - knobs), PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
-            places = np.where(goes_on, moved, places)
-            knob = np.clip(knobs + KNOB_A_FRAME * turned, KNOB_LEFTMOST, KNOB_RIGHTMOST)
-            knobs = np.where(goes_on, knob, knobs)
+            moved, turned_knobs = _a_frame(places, knobs, turned)
+            places, knobs = np.where(goes_on, moved, places), np.where(goes_on, turned_knobs, knobs)
         wrong = np.abs(places - column[:, None]) + LATER * np.arange(longest + 2)
         best = wrong.argmin(axis=1)
         known = self._known[games] & seen
@@ -103,37 +99,37 @@ class PaddleTracker:
     def place_after(self, frames: np.ndarray, turns: np.ndarray, games: np.ndarray) -> np.ndarray:
         """The left columns of the paddles `frames` from now, `(n,)`, if the joystick is held left (-1), right
         (1) or not (0) from now on."""
-        places, knobs = self._column[games], self._knob[games]
-        for frame in range(int(frames.max(initial=0))):
-            goes_on = frame < frames
-            moved = np.clip(knobs + SLOWNESS * (places - knobs), PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
-            places = np.where(goes_on, moved, places)
-            knobs = np.where(goes_on, np.clip(knobs + KNOB_A_FRAME * turns, KNOB_LEFTMOST, KNOB_RIGHTMOST), knobs)
-        return places
+        return self._after(frames, turns[:, None], frames, games)[:, 0]
 
     def reach(
         self, path: Path, falls: np.ndarray, width: np.ndarray, games: np.ndarray, ahead: np.ndarray | int = 0
     ) -> Reach:
         """Whether the paddle will meet the ball that is on `path`, where it `falls`, `(n,)` bool. `width` is the
         paddle's, in columns; `path` begins `ahead` frames from now."""
-        down = _DOWN[path.speed]
+        down = rows_a_frame(path)
         first = np.ceil(np.maximum(PADDLE_TOP - BALL_HEIGHT + 1 - path.row, 0) / down)
         last = np.floor(np.maximum(PADDLE_TOP + PADDLE_HEIGHT - 1 - path.row, 0) / down)
         frames = np.where(falls[:, None], np.stack([first, last], axis=1), 0).astype(int)
         ball = half_columns_after(path, frames) / HALF
-        paddle = self._after(frames[:, 0] + ahead, games)
+        turns = np.broadcast_to(TURNS, (len(games), len(TURNS)))
+        paddle = self._after(frames[:, 0] + ahead, turns, self._held[games], games)
         left = ball.max(axis=1)[:, None] + BALL_WIDTH - paddle
         right = paddle + width[:, None] - ball.min(axis=1)[:, None]
         return Reach(falls, np.where(falls[:, None], left, 0.0), np.where(falls[:, None], right, 0.0))
 
-    def _after(self, frames: np.ndarray, games: np.ndarray) -> np.ndarray:
-        """Where the paddles are after `frames`, `(n,)`, for each of TURNS: `(n, 3)`."""
-        turns, held = np.array(TURNS), self._held[games]
-        places = np.repeat(self._column[games][:, None], len(turns), axis=1)
-        knobs = np.repeat(self._knob[games][:, None], len(turns), axis=1)
+    def _after(self, frames: np.ndarray, turns: np.ndarray, held: np.ndarray, games: np.ndarray) -> np.ndarray:
+        """Where the paddles are after `frames`, `(n,)`, for each of `turns`, `(n, k)`, which last for `held` frames,
+        `(n,)`: `(n, k)`."""
+        places = np.repeat(self._column[games][:, None], turns.shape[1], axis=1)
+        knobs = np.repeat(self._knob[games][:, None], turns.shape[1], axis=1)
         for frame in range(int(held.max(initial=0)) + SETTLED):
-            moved = np.clip(knobs + SLOWNESS * (places - knobs), PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
+            moved, turned = _a_frame(places, knobs, turns)
             places = np.where((frame < frames)[:, None], moved, places)
-            turned = np.clip(knobs + KNOB_A_FRAME * turns, KNOB_LEFTMOST, KNOB_RIGHTMOST)
             knobs = np.where((frame < held)[:, None], turned, knobs)
         return places
+
+
+def _a_frame(places: np.ndarray, knobs: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where paddles and knobs are a frame later."""
+    moved = np.clip(knobs + SLOWNESS * (places - knobs), PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
+    return moved, np.clip(knobs + KNOB_A_FRAME * turns, KNOB_LEFTMOST, KNOB_RIGHTMOST)
