@@ -97,6 +97,8 @@ ALGORITHMS: dict[str, Callable[[Config, VecEnv], BaseAlgorithm]] = {
     "qrdqn": qrdqn,
 }
 KEEP_A_MEMORY = ("dqn", "qrdqn")
+SLOW = ("recurrent_ppo", "dqn", "qrdqn")
+"""One seed is enough of an evening."""
 
 
 @dataclass
@@ -106,7 +108,7 @@ class Options:
     seed: int = 0
     """The first seed."""
     seeds: int = 1
-    """Seeds for each, counted from the first: their curves become a band."""
+    """Seeds for PPO and A2C, counted from the first: their curves become a band. The slow ones get one."""
     games: int = 100
     """Whole games that each plays to get its score."""
     n_envs: int = 64
@@ -148,7 +150,7 @@ minutes: dict[str, list[float]] = {}
 by_steps: dict[str, list[Curve]] = {}
 by_minutes: dict[str, list[Curve]] = {}
 for name in options.algorithms:
-    for seed in range(options.seed, options.seed + options.seeds):
+    for seed in range(options.seed, options.seed + (1 if name in SLOW else options.seeds)):
         print(f"{name}, seed {seed}: {ALGORITHMS[name].__doc__}", flush=True)
         run = folder / f"{name}_{seed}"
         done = f"finished_{options.steps}_steps_{options.games}_games"
