@@ -45,6 +45,7 @@ from rlbreakout.wrappers import (
     CompleteGame,
     ConfiguredObservation,
     DroppedScreens,
+    IdleFrames,
     LaunchBall,
     LifeIsEpisode,
     LostLifeReward,
@@ -81,10 +82,10 @@ def make_emulator(
 
 def _random_start(env: gym.Env, config: EnvConfig) -> gym.Env:
     assert env.spec is not None
-    held = env.spec.kwargs["frameskip"]
-    # Where ale-py holds an action for several frames, a step of no action is as long.
-    noop_max = config.noop_max // held if isinstance(held, int) else config.noop_max
-    return NoopResetEnv(env, noop_max=noop_max) if noop_max > 0 else env
+    if not config.noop_max:
+        return env
+    a_frame_a_step = env.spec.kwargs["frameskip"] == 1
+    return (NoopResetEnv if a_frame_a_step else IdleFrames)(env, noop_max=config.noop_max)
 
 
 def _hold_actions(env: gym.Env, config: EnvConfig) -> gym.Env:

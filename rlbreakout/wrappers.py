@@ -10,6 +10,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from ale_py import Action
 from gymnasium.utils import RecordConstructorArgs
 from stable_baselines3.common.atari_wrappers import MaxAndSkipEnv
 
@@ -44,6 +45,31 @@ STALLED_AFTER = 5_000
 def ball_in_play(env: gym.Env) -> bool:
     """Whether a ball is on the screen of `env`, a Breakout environment of ale-py, wrapped or not."""
     return bool(env.unwrapped.ale.getRAM()[BALL_ROW_RAM] != 0)  # type: ignore[attr-defined]
+
+
+class IdleFrames(gym.Wrapper, RecordConstructorArgs):
+    """Begin each game with 1 to `noop_max` frames of no action, drawn anew.
+
+    As Stable-Baselines3's NoopResetEnv, but also where a step of the emulator is longer than a frame. Whole steps of no
+    action would change nothing, because the ball waits for FIRE. Single frames shift when the agent looks at it.
+    """
+
+    def __init__(self, env: gym.Env, noop_max: int) -> None:
+        RecordConstructorArgs.__init__(self, noop_max=noop_max)
+        gym.Wrapper.__init__(self, env)
+        self.noop_max = noop_max
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        observation, info = self.env.reset(**kwargs)
+        game: Any = self.unwrapped
+        for _ in range(int(game.np_random.integers(1, self.noop_max + 1))):
+            game.ale.act(Action.NOOP)
+        shown = game.ale.getScreenRGB() if np.ndim(observation) == 3 else game.ale.getScreenGrayscale()
+        frames = {
+            "episode_frame_number": game.ale.getEpisodeFrameNumber(),
+            "frame_number": game.ale.getFrameNumber(),
+        }
+        return shown, {**info, **frames}
 
 
 class LaunchBall(gym.Wrapper, RecordConstructorArgs):

@@ -8,9 +8,11 @@ from stable_baselines3.common.env_util import make_atari_env
 from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
 from stable_baselines3.common.vec_env import VecFrameStack
 
-from rlbreakout.config import Config, parse_config
-from rlbreakout.envs import make_env, make_vec_env, register
+from rlbreakout.config import Config, EnvConfig, parse_config
+from rlbreakout.envs import make_emulator, make_env, make_vec_env, register
 from rlbreakout.errors import UserError
+from rlbreakout.observation import FIRE, NOOP
+from rlbreakout.wrappers import IdleFrames
 from tests.conftest import tiny_config
 
 NOFRAMESKIP = "BreakoutNoFrameskip-v4"
@@ -56,6 +58,30 @@ def test_evaluation_plays_whole_games_whatever_the_config_says_about_lives() -> 
     assert games[0]["r"] == sum(float(reward[0]) for reward in rewards[: first + 1])
     assert games[0]["l"] == first + 1  # agent steps
     assert games[0]["stalled"] is False
+
+
+@pytest.mark.parametrize("evaluation", [False, True])
+@pytest.mark.parametrize("max_pool", [True, False])
+def test_a_random_start_is_up_to_so_many_frames_not_steps(max_pool: bool, evaluation: bool) -> None:
+    settings = {"id": NOFRAMESKIP, "max_pool": max_pool, "noop_max": 9, "episodic_life": False}
+    env = make_env(parse_config({"env": settings}), evaluation=evaluation, seed=0)
+    idle = [env.reset()[1]["episode_frame_number"] for _ in range(100)]
+    assert set(idle) == set(range(1, 10))
+
+
+def test_idle_frames_change_when_the_ball_is_seen_and_so_the_game() -> None:
+    """Only their remainder counts: the ball waits for FIRE, and an action lasts for 4 frames."""
+    env = IdleFrames(make_emulator(EnvConfig(id=NOFRAMESKIP, max_pool=False)), noop_max=8)
+    env.reset(seed=0)
+    games: dict[int, set[bytes]] = {}
+    for _ in range(40):
+        shown, info = env.reset()
+        assert np.array_equal(shown, env.render())
+        idle = info["episode_frame_number"]
+        flight = b"".join(env.step(FIRE if step < 2 else NOOP)[0].tobytes() for step in range(20))
+        games.setdefault(idle % 4, set()).add(flight)
+    assert set(games) == set(range(4)) and all(len(flights) == 1 for flights in games.values())
+    assert len(set.union(*games.values())) == 4
 
 
 @pytest.mark.parametrize(

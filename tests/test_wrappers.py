@@ -1,6 +1,7 @@
 """On the real emulator."""
 
 import re
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -19,6 +20,7 @@ from rlbreakout.wrappers import (
     AimbotObservation,
     CoordinatesObservation,
     DroppedScreens,
+    IdleFrames,
     LaunchBall,
     LifeIsEpisode,
     LostLifeReward,
@@ -142,7 +144,7 @@ def test_every_brick_pays_by_its_row() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*different from the unwrapped version")
-@pytest.mark.parametrize("wrapper", [LaunchBall, StalledGame, OtherColours])
+@pytest.mark.parametrize("wrapper", [LaunchBall, StalledGame, OtherColours, partial(IdleFrames, noop_max=3)])
 def test_gymnasiums_own_checker_accepts_it(wrapper: type[gym.Wrapper]) -> None:
     check_env(wrapper(make_emulator(EnvConfig())), skip_render_check=True)
 
