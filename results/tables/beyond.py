@@ -12,6 +12,7 @@ BEGIN = {
     "late": "a third where few bricks are left",
     "failure": "a third before a lost life",
 }
+ALGORITHMS = {"ppo": "PPO", "a2c": "A2C", "recurrent_ppo": "recurrent PPO", "dqn": "DQN", "qrdqn": "QR-DQN"}
 
 
 def late_game() -> str:
@@ -28,6 +29,31 @@ def late_game() -> str:
     return table(
         ["training games begin", *(f"seed {seed}" for seed in range(len(results["fresh"]))), "all games"], rows
     )
+
+
+def noise() -> str:
+    """Lesson 6.2: which noise in training, which in play; the games of all seeds together."""
+    results = load("6.2_noise.json")["results"]
+    rows = [
+        [name, *(pooled([s for facts in cell for s in facts["scores"]]) for cell in row.values())]
+        for name, row in results.items()
+    ]
+    return table(["trained with", *(f"plays with {played}" for played in next(iter(results.values())))], rows)
+
+
+def other_models() -> str:
+    """Lesson 6.3: five algorithms, the same numbers and steps."""
+    data = load("6.3_other_models.json")
+    rows = [
+        [
+            ALGORITHMS[name],
+            f"{sum(data['minutes'][name]) / len(seeds):.0f}",
+            "; ".join(scored(facts) for facts in seeds),
+            f"**{pooled([s for facts in seeds for s in facts['scores']])}**",
+        ]
+        for name, seeds in data["results"].items()
+    ]
+    return table(["algorithm", "minutes", "each seed", "all games"], rows)
 
 
 def champion() -> str:
