@@ -4,8 +4,8 @@ You learn: where noise can come from, the game or the agent; that an agent is ro
 and what else comes along for free.
 Expect: a matrix. Each row is an agent, trained with one kind of noise; each column a way to play. Nobody sees the
 columns before the evaluation.
-Time: 8 minutes an agent with 1,000,000 agent steps on two cores, and one to two for every cell of 30 games. Stop it
-when you like: run again, it goes on where it was.
+Time: 9 minutes an agent with 1,000,000 agent steps on one core, and half a minute for every cell of 30 games: all of it
+three hours and a quarter, half of that on two cores (see the README). Stop it when you like: it goes on where it was.
 """
 
 # %%

@@ -12,7 +12,6 @@ BEGIN = {
     "late": "a third where few bricks are left",
     "failure": "a third before a lost life",
 }
-ALGORITHMS = {"ppo": "PPO", "a2c": "A2C", "recurrent_ppo": "recurrent PPO", "dqn": "DQN", "qrdqn": "QR-DQN"}
 
 
 def late_game() -> str:
@@ -38,22 +37,7 @@ def noise() -> str:
         [name, *(pooled([s for facts in cell for s in facts["scores"]]) for cell in row.values())]
         for name, row in results.items()
     ]
-    return table(["trained with", *(f"plays with {played}" for played in next(iter(results.values())))], rows)
-
-
-def other_models() -> str:
-    """Lesson 6.3: five algorithms, the same numbers and steps."""
-    data = load("6.3_other_models.json")
-    rows = [
-        [
-            ALGORITHMS[name],
-            f"{sum(data['minutes'][name]) / len(seeds):.0f}",
-            "; ".join(scored(facts) for facts in seeds),
-            f"**{pooled([s for facts in seeds for s in facts['scores']])}**",
-        ]
-        for name, seeds in data["results"].items()
-    ]
-    return table(["algorithm", "minutes", "each seed", "all games"], rows)
+    return table(["trained with, and plays with:", *next(iter(results.values()))], rows)
 
 
 def champion() -> str:
@@ -76,6 +60,7 @@ def rows_of_lesson_6() -> list[list[str]]:
     trained = data["minutes"]["seed_0"]
     late = load("6.1_late_game.json")
     each = median(late["minutes"].values())
+    noisy = load("6.2_noise.json")
     return [
         [
             f"[6.1]({readme})",
@@ -83,6 +68,13 @@ def rows_of_lesson_6() -> list[list[str]]:
             how_scored(late, late["score"]),
             f"{len(late['minutes'])} x {each:.0f} min on one",
             gif("6.1_late_game"),
+        ],
+        [
+            f"[6.2]({readme})",
+            f"which noise in training helps against which in play? (here: {noisy['best']}, no noise in play)",
+            how_scored(noisy, noisy["score"]),
+            f"{len(noisy['minutes'])} x {median(noisy['minutes'].values()):.0f} min on one",
+            gif("6.2_noise"),
         ],
         [
             f"[6.4]({readme})",
