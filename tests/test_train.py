@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -203,12 +204,21 @@ def test_ctrl_c_saves_says_how_to_resume_and_exits_with_130(tmp_path: Path) -> N
     settings = [part for setting in (*TINY, "steps=1e6") for part in ("--set", setting)]
     command = [sys.executable, "-m", "rlbreakout.cli", "train", str(ZOO_CONFIG), *settings, "--run-dir", str(folder)]
     with subprocess.Popen(
-        command, env=ONE_THREAD, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=ONE_THREAD,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores Ctrl-C, and so does what that starts.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
-        while not (folder / "checkpoints" / "000000128").exists():
-            assert process.poll() is None, process.stderr and process.stderr.read()
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        try:
+            while not (folder / "checkpoints" / "000000128").exists():
+                assert process.poll() is None, process.stderr and process.stderr.read()
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert f"--run-dir {folder} --resume" in errors and "Traceback" not in errors
     steps = trained_steps(folder / "last")
