@@ -55,7 +55,7 @@ MEASURED = (
 EVALUATED_ON = ("BreakoutNoFrameskip-v4", "Breakout-v4", "ALE/Breakout-v5")
 CURVE_POINTS = 100
 TENTHS = 10
-CURVES_KEPT = ("rollout/ep_rew_mean", "eval/mean", "time/fps")
+CURVES_KEPT = ("rollout/ep_rew_mean", "eval/mean", "time/fps", "train/noise_spread")
 
 
 @dataclass

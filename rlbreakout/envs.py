@@ -84,6 +84,7 @@ def _random_start(env: gym.Env, config: EnvConfig) -> gym.Env:
     assert env.spec is not None
     if not config.noop_max:
         return env
+    # SB3's where it will do: Monitor counts its steps, as in rl_zoo3.
     a_frame_a_step = env.spec.kwargs["frameskip"] == 1
     return (NoopResetEnv if a_frame_a_step else IdleFrames)(env, noop_max=config.noop_max)
 

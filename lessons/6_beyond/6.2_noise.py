@@ -1,7 +1,7 @@
 """Lesson 6.2: which noise in training makes an agent robust to which noise in play?
 
-You learn: where noise can come from, the game or the agent; that an agent is robust against what it was trained with,
-and what else comes along for free.
+You learn: where noise can come from, the game or the agent; to measure whether an agent is robust only against what it
+was trained with, and what else comes along for free.
 Expect: a matrix. Each row is an agent, trained with one kind of noise; each column a way to play. Nobody sees the
 columns before the evaluation.
 Time: 9 minutes an agent with 1,000,000 agent steps on one core, and half a minute for every cell of 30 games: all of it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statistics import median
+from typing import Any
 
 from results.tables.common import gif, how_scored, interval, load, pooled, scored, table
 from rlbreakout.screen import MOST_POINTS, WALL_POINTS
@@ -14,6 +15,11 @@ BEGIN = {
 }
 
 
+def scores_of(seeds: list[dict[str, Any]]) -> list[float]:
+    """All games of the agents of one kind."""
+    return [score for facts in seeds for score in facts["scores"]]
+
+
 def late_game() -> str:
     """Lesson 6.1: where the training games begin, the same seeds each."""
     results = load("6.1_late_game.json")["results"]
@@ -21,7 +27,7 @@ def late_game() -> str:
         [
             BEGIN[name],
             *(scored(facts) for facts in seeds),
-            f"**{pooled([s for facts in seeds for s in facts['scores']])}**",
+            f"**{pooled(scores_of(seeds))}**",
         ]
         for name, seeds in results.items()
     ]
@@ -33,10 +39,7 @@ def late_game() -> str:
 def noise() -> str:
     """Lesson 6.2: which noise in training, which in play; the games of all seeds together."""
     results = load("6.2_noise.json")["results"]
-    rows = [
-        [name, *(pooled([s for facts in cell for s in facts["scores"]]) for cell in row.values())]
-        for name, row in results.items()
-    ]
+    rows = [[name, *(pooled(scores_of(seeds)) for seeds in row.values())] for name, row in results.items()]
     return table(["trained with, and plays with:", *next(iter(results.values()))], rows)
 
 
