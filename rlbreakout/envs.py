@@ -8,7 +8,7 @@ The order of the wrappers, from the emulator outwards:
 | random start, frame skip       | outside of Monitor    | inside of Monitor      |
 | lost life ends the episode     | as the config says    | never                  |
 | launching the ball             | as the config says    | after every lost life  |
-| a game of 864 points ends      | no                    | yes                    |
+| a game of 864 points ends      | yes                   | yes                    |
 | stalled games are truncated    | no                    | yes                    |
 | what the agent sees            | as the config says    | as the config says     |
 | clipped reward                 | as the config says    | never                  |

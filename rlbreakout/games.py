@@ -75,6 +75,8 @@ class Games:
         self.lives = np.zeros(n, dtype=np.int64)
         self.scores = np.zeros(n)
         """Points of the games that are played, those before a saved state included."""
+        self._without_points = np.zeros(n, dtype=np.int64)
+        """Agent steps in a row."""
         self.starts = Starts(config.starts, n)
 
     @property
@@ -122,7 +124,10 @@ class Games:
         points = np.array([self._play(game, action, skip) for game, (action, skip) in enumerate(played)], dtype=float)
         self.scores += points
         complete = self.scores >= MOST_POINTS  # no brick will come any more
-        over = [game for game, emulator in enumerate(self._emulators) if emulator.game_over() or complete[game]]
+        self._without_points = np.where(points > 0, 0, self._without_points + 1)
+        stalled = self._without_points >= (settings.stalled_after or np.inf)
+        at_once = complete | stalled
+        over = [game for game, emulator in enumerate(self._emulators) if emulator.game_over() or at_once[game]]
         ends: dict[int, dict[str, Any]] = {}
         for game in over:
             ends[game] = self._end(game)
@@ -203,6 +208,7 @@ class Games:
         self._show(emulator, self.frames[game])
         self.lives[game] = emulator.lives()
         self.scores[game] = 0 if save is None else save.score
+        self._without_points[game] = 0
         self._first_frame[game] = 0 if save is None else emulator.getEpisodeFrameNumber()
 
     def _end(self, game: int) -> dict[str, Any]:

@@ -458,6 +458,40 @@ def test_a_game_with_all_points_is_over_in_training_too_and_costs_no_life() -> N
     assert games.scores[0] == 0 and games.lives[0] == 5
 
 
+def test_a_stalled_game_is_over_in_training_as_if_its_last_life_were_lost() -> None:
+    games = Games(config(lost_life_reward=-5, episodic_life=False, stalled_after=7, launch_ball="never"), 2)
+    games.reset([0, 1])
+    steps = [games.step(np.array([NOOP, NOOP])) for _ in range(14)]
+    assert [number for number, step in enumerate(steps, 1) if step.dones.all()] == [7, 14]
+    assert [step.rewards.tolist() for step in steps] == [[-5, -5] if step.dones.all() else [0, 0] for step in steps]
+    assert steps[6].ends[1]["episode"]["r"] == 0 and not steps[6].ends[1]["TimeLimit.truncated"]
+    assert games.lives.tolist() == [5, 5]
+
+
+def test_a_game_stalls_only_after_so_many_steps_without_a_point() -> None:
+    patience, n = 120, 8
+    games = Games(config(episodic_life=False, clip_reward=False, stalled_after=patience), n)
+    games.reset(list(range(n)))
+    random = np.random.default_rng(0)
+    quiet, length = np.zeros(n, dtype=int), np.zeros(n, dtype=int)
+    quiet_at_ends, lengths = list[int](), list[int]()
+    for _ in range(600):
+        step = games.step(random.integers(4, size=n))
+        quiet, length = np.where(step.rewards > 0, 0, quiet + 1), length + 1
+        assert step.dones[quiet >= patience].all()
+        quiet_at_ends += quiet[step.dones].tolist()
+        lengths += length[step.dones].tolist()
+        quiet[step.dones] = length[step.dones] = 0
+    assert max(quiet_at_ends) == patience > min(quiet_at_ends)
+    assert max(lengths) > patience
+
+
+@pytest.mark.parametrize("driver", ["dummy", "subproc"])
+def test_ending_stalled_games_is_refused_where_nobody_does_it(driver: str) -> None:
+    with pytest.raises(UserError, match=rf"env\.stalled_after is 7 with env\.vec_env {driver}; allowed: null, or"):
+        config(stalled_after=7, vec_env=driver)
+
+
 def test_gymnasiums_training_games_end_with_all_points_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rlbreakout.wrappers.MOST_POINTS", 1)
     env = make_vec_env(config(vec_env="dummy", n_envs=1, episodic_life=False, clip_reward=False), seed=0)

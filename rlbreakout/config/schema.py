@@ -128,6 +128,10 @@ class EnvConfig(Part):
     """In training a reward of 1, 4 or 7 points counts as 1. Evaluation always counts points."""
     lost_life_reward: Annotated[float, Field(ge=-100, le=100)] = 0.0
     """Added in training, after clipping, to the reward of a step in which a life is lost. Evaluation counts points."""
+    stalled_after: Count | None = None
+    """In training a game in which no point was scored for so many agent steps in a row is over, as if its last life was
+    lost: an endless round costs lost_life_reward. None: it goes on. Needs vec_env fast. Evaluation has its own
+    limit."""
     launch_ball: Literal["never", "on_reset", "every_life"] = "every_life"
     """Who presses FIRE in training. on_reset: SB3's FireResetEnv, once an episode; every_life: LaunchBall."""
 
@@ -330,6 +334,15 @@ class Config(Part):
             raise UserError(
                 f"env.longest_frame_skip is {longest}; allowed: env.frame_skip, which is {self.env.frame_skip}, or "
                 "more, with env.vec_env fast"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ending_stalled_games_needs_the_fast_environment(self) -> Config:
+        if self.env.stalled_after is not None and self.env.vec_env != "fast":
+            raise UserError(
+                f"env.stalled_after is {self.env.stalled_after} with env.vec_env {self.env.vec_env}; allowed: null, or "
+                "env.vec_env fast"
             )
         return self
 
