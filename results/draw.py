@@ -139,6 +139,17 @@ def draw_pictures() -> list[Path]:
             RESULTS / "6.4_reach.png",
             title="Lesson 6.4: what it is worth to know one's paddle (training games)",
         ),
+        draw_curves(
+            {
+                text: curve(load(f"{run}.json")["curves"]["seed_0"]["rollout/ep_rew_mean"])
+                for text, run in (
+                    ("with foresight and rounds", "6.4_champion_foresight"),
+                    ("the champion", "6.4_champion"),
+                )
+            },
+            RESULTS / "6.4_foresight.png",
+            title="Lesson 6.4: what it is worth to see a ball's way to its end (training games)",
+        ),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from results.tables.baselines import fast_envs, first_ppo, three_ids, three_rewards, two_speeds
-from results.tables.beyond import champion, late_game, noise
+from results.tables.beyond import champion, foresight, late_game, noise, other_models
 from results.tables.observation import four_ways, grid, what_it_sees, with_aimbot
 from results.tables.path import path_of_lessons
 from results.tables.speed import aimbot_accuracy, speeds
@@ -45,6 +45,8 @@ TABLES = {
         on_policy_off_policy,
         late_game,
         noise,
+        other_models,
         champion,
+        foresight,
     )
 }

@@ -15,6 +15,9 @@ BEGIN = {
 }
 
 
+ALGORITHMS = {"ppo": "PPO", "a2c": "A2C", "recurrent_ppo": "recurrent PPO", "dqn": "DQN", "qrdqn": "QR-DQN"}
+
+
 def scores_of(seeds: list[dict[str, Any]]) -> list[float]:
     """All games of the agents of one kind."""
     return [score for facts in seeds for score in facts["scores"]]
@@ -43,6 +46,26 @@ def noise() -> str:
     return table(["trained with, and plays with:", *next(iter(results.values()))], rows)
 
 
+def minutes_of(data: dict[str, Any], name: str) -> list[float]:
+    """How long each training of one algorithm took, from lesson 6.3's file."""
+    return [data["minutes"][f"{name}_{seed}"] for seed in range(len(data["results"][name]))]
+
+
+def other_models() -> str:
+    """Lesson 6.3: five algorithms, the same numbers and steps."""
+    data = load("6.3_other_models.json")
+    rows = [
+        [
+            ALGORITHMS[name],
+            ", ".join(f"{minutes:.0f}" for minutes in minutes_of(data, name)),
+            "; ".join(scored(facts) for facts in seeds),
+            f"**{pooled(scores_of(seeds))}**",
+        ]
+        for name, seeds in data["results"].items()
+    ]
+    return table(["algorithm", "minutes on one core", "each seed", "all games"], rows)
+
+
 def champion() -> str:
     """Lesson 6.4: one agent, and everything that may be different from its training; and one with another seed."""
     rows = []
@@ -58,12 +81,26 @@ def champion() -> str:
     return table(head, rows)
 
 
+def foresight() -> str:
+    """Lesson 6.4: the champion, and an agent that sees further and was trained for longer."""
+    champion, further = (load(f"6.4_champion{name}.json")["results"] for name in ("", "_foresight"))
+    rows = []
+    for name, facts in further.items():
+        cells = []
+        for result in (champion[name], facts):
+            both = sum(score >= MOST_POINTS for score in result["scores"]) / len(result["scores"])
+            cells += [interval({**result, "mean": result["score"]}), f"{both:.0%}", str(result["stalled"])]
+        rows.append([name, str(facts["games"]), *cells])
+    head = ["what is different", "games", "the champion", "both walls", "stalled"]
+    return table([*head, "with foresight and rounds", "both walls", "stalled"], rows)
+
+
 def rows_of_lesson_6() -> list[list[str]]:
     readme, data = "lessons/6_beyond/README.md", load("6.4_champion.json")
     trained = data["minutes"]["seed_0"]
     late = load("6.1_late_game.json")
     each = median(late["minutes"].values())
-    noisy = load("6.2_noise.json")
+    noisy, others = load("6.2_noise.json"), load("6.3_other_models.json")
     return [
         [
             f"[6.1]({readme})",
@@ -78,6 +115,13 @@ def rows_of_lesson_6() -> list[list[str]]:
             how_scored(noisy, noisy["score"]),
             f"{len(noisy['minutes'])} x {median(noisy['minutes'].values()):.0f} min on one",
             gif("6.2_noise"),
+        ],
+        [
+            f"[6.3]({readme})",
+            f"the same numbers, five algorithms (here: {ALGORITHMS[others['best']]})",
+            how_scored(others, others["score"]),
+            f"{min(others['minutes'].values()):.0f} to {max(others['minutes'].values()):.0f} min each, on one",
+            gif("6.3_other_models"),
         ],
         [
             f"[6.4]({readme})",
