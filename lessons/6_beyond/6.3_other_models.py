@@ -64,7 +64,7 @@ def a2c(config: Config, env: VecEnv) -> BaseAlgorithm:
 
 
 def recurrent_ppo(config: Config, env: VecEnv) -> BaseAlgorithm:
-    """PPO with a memory of its own, an LSTM, instead of last_action and paddle_columns_a_frame."""
+    """PPO with a memory of its own, an LSTM, beside what the numbers remember for it (speeds, the last action)."""
     layers = {"net_arch": [256], "lstm_hidden_size": 128}
     return RecurrentPPO(
         "MlpLstmPolicy",
