@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from results.tables.common import gif, how_scored, interval, load, pooled, scored, table
+from results.tables.common import gif, how_scored, load, pooled, score_of, scored, table
 from rlbreakout.screen import MOST_POINTS, WALL_POINTS
 
 BEGIN = {
@@ -13,8 +13,6 @@ BEGIN = {
     "late": "a third where few bricks are left",
     "failure": "a third before a lost life",
 }
-
-
 ALGORITHMS = {"ppo": "PPO", "a2c": "A2C", "recurrent_ppo": "recurrent PPO", "dqn": "DQN", "qrdqn": "QR-DQN"}
 
 
@@ -66,17 +64,21 @@ def other_models() -> str:
     return table(["algorithm", "minutes on one core", "each seed", "all games"], rows)
 
 
+def reached(facts: dict[str, Any], points: int) -> str:
+    """The share of games with so many points."""
+    return f"{sum(score >= points for score in facts['scores']) / len(facts['scores']):.0%}"
+
+
 def champion() -> str:
     """Lesson 6.4: one agent, and everything that may be different from its training; and one with another seed."""
     rows = []
     results = load("6.4_champion.json")["results"]
     second = load("6.4_champion_second.json")["results"]["as trained"]
     for name, facts in [*results.items(), ("trained with seed 1, as trained", second)]:
-        scores = facts["scores"]
-        walls = [sum(score >= points for score in scores) / len(scores) for points in (WALL_POINTS, MOST_POINTS)]
         shown = f"`{name}`" if name == facts["env_id"] else name
-        cells = [f"{facts['median']:.0f}", *(f"{share:.0%}" for share in walls), str(facts["stalled"])]
-        rows.append([shown, str(facts["games"]), interval({**facts, "mean": facts["score"]}), *cells])
+        walls = [reached(facts, points) for points in (WALL_POINTS, MOST_POINTS)]
+        cells = [f"{facts['median']:.0f}", *walls, str(facts["stalled"])]
+        rows.append([shown, str(facts["games"]), score_of(facts), *cells])
     head = ["what is different", "games", "mean [95% interval]", "median", "first wall", "both walls", "stalled"]
     return table(head, rows)
 
@@ -86,10 +88,8 @@ def foresight() -> str:
     champion, further = (load(f"6.4_champion{name}.json")["results"] for name in ("", "_foresight"))
     rows = []
     for name, facts in further.items():
-        cells = []
-        for result in (champion[name], facts):
-            both = sum(score >= MOST_POINTS for score in result["scores"]) / len(result["scores"])
-            cells += [interval({**result, "mean": result["score"]}), f"{both:.0%}", str(result["stalled"])]
+        pair = champion[name], facts
+        cells = [cell for r in pair for cell in (score_of(r), reached(r, MOST_POINTS), str(r["stalled"]))]
         rows.append([name, str(facts["games"]), *cells])
     head = ["what is different", "games", "the champion", "both walls", "stalled"]
     return table([*head, "with foresight and rounds", "both walls", "stalled"], rows)

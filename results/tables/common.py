@@ -43,10 +43,14 @@ def how_scored(result: dict[str, Any], score: float) -> str:
     return f"{score:.1f} ({result['games']} games, seed {result['seed']}, `{result['env_id']}`, {actions})"
 
 
+def score_of(facts: dict[str, Any]) -> str:
+    """A score as a lesson keeps it."""
+    return interval({**facts, "mean": facts["score"]})
+
+
 def scored(facts: dict[str, Any]) -> str:
-    """A score as a lesson keeps it, with the games that stalled."""
-    stalled = f", {facts['stalled']} stalled" if facts["stalled"] else ""
-    return interval({**facts, "mean": facts["score"]}) + stalled
+    """The same with the games that stalled."""
+    return score_of(facts) + (f", {facts['stalled']} stalled" if facts["stalled"] else "")
 
 
 def crossed(results: dict[str, dict[str, Any]], head: str) -> str:
