@@ -16,12 +16,14 @@ import numpy as np
 from ale_py.roms import get_rom_path
 
 from rlbreakout.config import BREAKOUT_IDS, Config
-from rlbreakout.observation import FIRE, Observation, Observer, one_channel
+from rlbreakout.observation import FIRE, NOOP, Observation, Observer, one_channel
 from rlbreakout.screen import HEIGHT, MOST_POINTS, WIDTH, find_ball, find_bricks
 from rlbreakout.starts import FRESH, Save, Starts
 
 MOST_FRAMES = 108_000
 """Frames after which a game is truncated, as ale-py's ids have it."""
+MOST_STARTS_KEPT = 100
+"""States in which games start, after 0, 1, 2 ... frames of no action. What is more is played anew each time."""
 
 
 @dataclass
@@ -54,7 +56,15 @@ class Games:
         self._emulators = [ale_py.ALEInterface() for _ in range(n)]
         for emulator in self._emulators:
             emulator.setInt("max_num_frames_per_episode", MOST_FRAMES)
+            emulator.setFloat("repeat_action_probability", 0.0)  # sticky actions are drawn here
+        self._stickiness = [0.0] * n
+        """The probability that a frame of each game repeats the action before."""
+        self._held = [NOOP] * n
+        """What each game did in its last frame."""
+        self._starts_kept: list[Any] = []
         self._random = [np.random.default_rng(0) for _ in range(n)]
+        self._sticky_random = list(self._random)
+        """Apart from the others, so that a game starts alike with more and with less sticky actions."""
         self._randomized = np.zeros(n, dtype=bool)
         """Games that are played with other values than `config.env` says."""
         self._skips = np.full(n, settings.frame_skip)
@@ -94,14 +104,16 @@ class Games:
         for game, (emulator, seed) in enumerate(zip(self._emulators, seeds, strict=True)):
             if seed is not None or not self._loaded:
                 self._random[game] = np.random.default_rng(seed)
-                emulator.setInt("random_seed", seed or 0)
-                emulator.setFloat("repeat_action_probability", self._draw_stickiness(game))
+                self._sticky_random[game] = self._random[game].spawn(1)[0]
+                self._stickiness[game] = self._draw_stickiness(game)
+            if not self._loaded:
                 rom = get_rom_path("breakout")
                 assert rom is not None
                 emulator.loadROM(rom)
+        self._actions = self._emulators[0].getMinimalActionSet()
+        for game in range(self.n):
             self._begin(game)
         self._loaded = True
-        self._actions = self._emulators[0].getMinimalActionSet()
         everyone = np.arange(self.n)
         self.observer.forget(everyone)
         self._begin_episodes(everyone)
@@ -175,15 +187,28 @@ class Games:
 
     def _play(self, game: int, action: int, skip: int) -> float:
         """Hold `action` for `skip` frames and put the last screen into `frames`, or the brighter of the last two."""
-        emulator, held, points = self._emulators[game], self._actions[action], 0
-        for number in range(1, skip + 1):
-            points += emulator.act(held)  # 0, and nothing happens, when the game is over
+        emulator, points = self._emulators[game], 0.0
+        for number, executed in enumerate(self._executed(game, action, skip), 1):
+            points += emulator.act(self._actions[executed])  # 0, and nothing happens, when the game is over
             if self._pool and number == skip - 1:
                 self._show(emulator, self._earlier)
         self._show(emulator, self.frames[game])
         if self._pool:
             np.maximum(self.frames[game], self._earlier, out=self.frames[game])
         return points
+
+    def _executed(self, game: int, action: int, frames: int) -> list[int]:
+        """What the game does in each frame in which it is told `action`: under sticky actions it may do what it did
+        before (Machado et al. 2018, https://arxiv.org/abs/1709.06009)."""
+        before, sticky = self._held[game], self._stickiness[game]
+        self._held[game] = action
+        if not sticky or action == before:
+            return [action] * frames
+        repeats = self._sticky_random[game].random(frames) < sticky
+        late = frames if repeats.all() else int(repeats.argmin())  # it goes on as before until one frame does not
+        if late == frames:
+            self._held[game] = before
+        return [before] * late + [action] * (frames - late)
 
     def _show(self, emulator: Any, screen: np.ndarray) -> None:
         getattr(emulator, self._shown)(screen)
@@ -198,18 +223,39 @@ class Games:
             self._skips[game] = self.config.env.frame_skip
         save = self.starts.draw(game, random) if self.starts.used else None
         if save is None:
-            emulator.reset_game()
-            frames = int(random.integers(self.config.env.noop_max + 1))
+            self._start(emulator, int(random.integers(self.config.env.noop_max + 1)))
+            self._held[game] = NOOP
         else:
             emulator.restoreState(save.emulator)
-            frames = 1  # a restored state has no screen before it
-        for _ in range(frames):
-            emulator.act(ale_py.Action.NOOP)
+            self._held[game] = save.action
+            self._play(game, NOOP, 1)  # a restored state has no screen before it
         self._show(emulator, self.frames[game])
         self.lives[game] = emulator.lives()
         self.scores[game] = 0 if save is None else save.score
         self._without_points[game] = 0
         self._first_frame[game] = 0 if save is None else emulator.getEpisodeFrameNumber()
+
+    def _start(self, emulator: Any, frames: int) -> None:
+        """Begin a game anew, and let so many frames of no action pass.
+
+        Before a game the emulator plays 64 frames on its own, always the same ones, as are those of no action after
+        them. They are played once and then restored, but for the last one, which shows the screen.
+        """
+        if frames == 0:
+            emulator.reset_game()
+            return
+        kept = self._starts_kept
+        while len(kept) < min(frames, MOST_STARTS_KEPT):
+            if kept:
+                emulator.restoreState(kept[-1])
+                emulator.act(self._actions[NOOP])
+            else:
+                emulator.reset_game()
+            kept.append(emulator.cloneState())
+        first = min(frames, MOST_STARTS_KEPT)
+        emulator.restoreState(kept[first - 1])
+        for _ in range(frames - first + 1):
+            emulator.act(self._actions[NOOP])
 
     def _end(self, game: int) -> dict[str, Any]:
         """What is told of a game that is over."""
@@ -228,7 +274,7 @@ class Games:
         in_play = np.flatnonzero(find_ball(one_channel(self.frames)).seen)
         bricks = find_bricks(one_channel(self.frames[in_play])).sum(axis=(1, 2))
         for game, left in zip(in_play.tolist(), bricks.tolist(), strict=True):
-            save = Save(self._emulators[game].cloneState(), float(self.scores[game]))
+            save = Save(self._emulators[game].cloneState(), float(self.scores[game]), self._held[game])
             self.starts.keep(game, save, left, self._random[game])
 
     def _begin_episodes(self, games: np.ndarray) -> None:

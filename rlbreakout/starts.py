@@ -29,6 +29,8 @@ class Save(NamedTuple):
     """ale-py's ALEState, without its random numbers: games that begin in it differ."""
     score: float
     """Points until then."""
+    action: int = 0
+    """What was done in its last frame, which a sticky one repeats; by default nothing."""
 
 
 @dataclass
