@@ -17,7 +17,7 @@ from rlbreakout.bounces import Return, aims, returns
 from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
 from rlbreakout.foresight import ThroughTracker, foresee, landing_of, place_after
-from rlbreakout.paddle import PaddleTracker, Reach
+from rlbreakout.paddle import Aim, PaddleTracker, Reach
 from rlbreakout.rounds import A_ROUND, worth_of
 from rlbreakout.screen import (
     BALL_WIDTH,
@@ -157,6 +157,24 @@ FORESIGHT: tuple[Coordinate, ...] = (
 )
 """What `foresight` adds to them: the same as `reach` for balls that are still on their way (foresight.py)."""
 
+HALVES = 4.0
+"""Columns by which a half of the paddle may meet the ball; what is more is clipped there."""
+
+AIM: tuple[Coordinate, ...] = (
+    Coordinate("aim_known", "what follows is known", 0, 1),
+    *(
+        Coordinate(f"aim_{action}_{name}", unit, low, 1)
+        for action in REACHED_BY
+        for name, unit, low in (
+            ("left_half", f"{HALVES:g} columns by which the paddle's left half can still meet the ball", -1),
+            ("right_half", f"{HALVES:g} columns by which its right half can", -1),
+            ("hits", "it can send it to a side where it hits a brick; with rounds: what that is worth", 0),
+        )
+    ),
+)
+"""What `aim` adds to them: what is still possible after each of the three things that the paddle can do now
+(paddle.py)."""
+
 CLOCK_FRAMES = (250.0, 2_500.0)
 """Frames that the clock's entries are measured in: a few rounds of the ball, and many."""
 CLOCK: tuple[Coordinate, ...] = tuple(
@@ -173,6 +191,7 @@ def coordinates_of(config: ObservationConfig) -> tuple[Coordinate, ...]:
         (config.rounds, ROUNDS),
         (config.reach, REACH),
         (config.foresight, FORESIGHT),
+        (config.aim, AIM),
         (config.clock, CLOCK),
     )
     return (*COORDINATES, *(entry for wanted, entries in further if wanted for entry in entries))
@@ -305,6 +324,8 @@ class Knowledge(NamedTuple):
     reach: Reach | None
     foreseen: tuple[Landing, Reach] | None
     """Where the balls come to the paddle at last, and whether it will be there; None if that was not asked for."""
+    aim: Aim | None
+    """With which half of the paddle the ball can be met; None if that was not asked for."""
     quiet: np.ndarray | None
     """Frames since a brick was hit last; None if that was not asked for."""
 
@@ -315,8 +336,8 @@ class Watcher:
     def __init__(self, n: int, config: ObservationConfig) -> None:
         self.n = n
         self._bounces, self._rounds, self._clock = config.bounces, config.rounds, config.clock
-        self._paddles = PaddleTracker(n) if config.reach or config.foresight else None
-        self._reach = config.reach
+        self._paddles = PaddleTracker(n) if config.reach or config.foresight or config.aim else None
+        self._reach, self._aim = config.reach, config.aim
         self._through = ThroughTracker(n) if config.foresight else None
         self._quiet, self._bricks_left = np.zeros(n, dtype=int), np.full(n, -1)
         self._tracker = BallTracker(n)
@@ -365,11 +386,13 @@ class Watcher:
         landing, path = self._tracker.landing(games, paddle), self._tracker.path(games)
         bounces = (returns(path, bricks), *aims(path, bricks)) if self._bounces else ()
         worths = tuple(worth_of(back, bricks) for back in bounces) if self._rounds else ()
-        rest, reach, foreseen = column, None, None
+        rest, reach, foreseen, aim = column, None, None, None
         if self._paddles is not None:
             rest = self._paddles.look(column, elapsed, turns, games)
             if self._reach:
                 reach = self._paddles.reach(path, landing.known & seen, width, games)
+            if self._aim:
+                aim = self._paddles.aim(path, landing.known & seen, width, games)
             if self._through is not None:
                 last, ahead = foresee(path, bricks, self._through.look(path, bricks, games))
                 # The paddle touches it already, or it is too low.
@@ -377,7 +400,7 @@ class Watcher:
                 foreseen = landing_of(last, ahead), self._paddles.reach(last, last.known & seen, width, games, ahead)
         quiet = self._count(bricks, flight.seen, elapsed, games) if self._clock else None
         return Knowledge(
-            flight, landing, bricks, seen, column, width, moved, bounces, worths, rest, reach, foreseen, quiet
+            flight, landing, bricks, seen, column, width, moved, bounces, worths, rest, reach, foreseen, aim, quiet
         )
 
     def _instead_of_a_lost_screen(
@@ -416,7 +439,7 @@ class Watcher:
 
 
 def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
-    """The vectors `(n, len(COORDINATES))` float32, longer by BOUNCES, ROUNDS, REACH and CLOCK if these were asked for.
+    """The vectors `(n, len(COORDINATES))` float32, longer by what else was asked for (`coordinates_of`).
     `last_actions` is `(n,)`, -1 where there was none."""
     flight, landing = known.flight, known.landing
     vectors = np.zeros((len(known.bricks), len(COORDINATES)), dtype=np.float32)
@@ -452,6 +475,7 @@ def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
         *known.worths,
         *(_reach(known, known.reach) if known.reach is not None else ()),
         *(_foresight(known, *known.foreseen) if known.foreseen is not None else ()),
+        *(_aim(known, known.aim) if known.aim is not None else ()),
         *([np.minimum(known.quiet / frames, 1) for frames in CLOCK_FRAMES] if known.quiet is not None else ()),
     ]
     if not further:
@@ -502,6 +526,20 @@ def _foresight(known: Knowledge, landing: Landing, reach: Reach) -> list[np.ndar
         np.clip(offset / NEAR, -1, 1),
         *_met(reach),
     ]
+
+
+def _aim(known: Knowledge, aim: Aim) -> list[np.ndarray]:
+    """The entries of AIM."""
+    _, *sides = known.bounces
+    worths = known.worths[1:] or tuple(side.from_below | side.from_above for side in sides)
+    entries: list[np.ndarray] = [aim.known]
+    for action in range(len(REACHED_BY)):
+        halves = aim.left[:, action], aim.right[:, action]
+        entries += [np.clip(half / HALVES, -1, 1) for half in halves]
+        # Met by less than two columns it may well go elsewhere.
+        hits = [worth * np.clip(half / 2, 0, 1) for worth, half in zip(worths, halves, strict=True)]
+        entries.append(np.maximum(*hits))
+    return entries
 
 
 _LOW = np.array([coordinate.low for coordinate in COORDINATES], dtype=np.float32)

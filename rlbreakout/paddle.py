@@ -29,6 +29,8 @@ ACTION_FRAMES = 4
 long as the last time."""
 TURNS = (0, 1, -1)
 """What it may do: nothing, to the right, to the left."""
+LAST_ACTIONS = 3
+"""Before it meets a ball, of which it tries all."""
 SETTLED = 8
 """Frames after which the paddle is where the knob is, but for less than a tenth of a column."""
 
@@ -44,6 +46,18 @@ class Reach(NamedTuple):
     missed on that side."""
     right: np.ndarray
     """The same for the columns left of the paddle's right edge."""
+
+
+class Aim(NamedTuple):
+    """Of n games, what each of TURNS leaves possible: how well the ball can still be met with either half of the
+    paddle. At its fastest it goes to the side of the half that it meets."""
+
+    known: np.ndarray
+    """`(n,)` bool: whether the ball falls to the paddle."""
+    left: np.ndarray
+    """`(n, 3)` float, by how many columns at best it is met with the left half; 0 or less: it cannot be."""
+    right: np.ndarray
+    """The same for the right half."""
 
 
 class PaddleTracker:
@@ -107,7 +121,7 @@ class PaddleTracker:
         """Whether the paddle will meet the ball that is on `path`, where it `falls`, `(n,)` bool. `width` is the
         paddle's, in columns; `path` begins `ahead` frames from now."""
         down = rows_a_frame(path)
-        first = np.ceil(np.maximum(PADDLE_TOP - BALL_HEIGHT + 1 - path.row, 0) / down)
+        first = _frames_to_meet(path)
         last = np.floor(np.maximum(PADDLE_TOP + PADDLE_HEIGHT - 1 - path.row, 0) / down)
         frames = np.where(falls[:, None], np.stack([first, last], axis=1), 0).astype(int)
         ball = half_columns_after(path, frames) / HALF
@@ -116,6 +130,45 @@ class PaddleTracker:
         left = ball.max(axis=1)[:, None] + BALL_WIDTH - paddle
         right = paddle + width[:, None] - ball.min(axis=1)[:, None]
         return Reach(falls, np.where(falls[:, None], left, 0.0), np.where(falls[:, None], right, 0.0))
+
+    def aim(self, path: Path, falls: np.ndarray, width: np.ndarray, games: np.ndarray) -> Aim:
+        """With which half of the paddle the ball that is on `path` can be met, where it `falls`, `(n,)` bool, and how
+        well. `width` is the paddle's, in columns.
+
+        Each of TURNS now is tried with all LAST_ACTIONS actions before the ball is there, each as long as the last one,
+        and no action in between: near the end they set the paddle finely, as it still glides then.
+        """
+        left, right = (np.zeros((len(games), len(TURNS))) for _ in range(2))
+        which = np.flatnonzero(falls)
+        if len(which):
+            middle = self._middles(path.take(which), width[which], games[which])
+            half = width[which, None, None] / 2
+            # Columns of the ball that the half covers, and by how much its middle is within that half.
+            left[which] = np.minimum(half + BALL_WIDTH / 2 + middle, -middle).max(axis=2)
+            right[which] = np.minimum(half + BALL_WIDTH / 2 - middle, middle).max(axis=2)
+        return Aim(falls, left, right)
+
+    def _middles(self, path: Path, width: np.ndarray, games: np.ndarray) -> np.ndarray:
+        """For each of TURNS now and each way to go on, `(n, 3, ways)`: how many columns the ball's middle is right of
+        the paddle's when they meet."""
+        frames, held = _frames_to_meet(path).astype(int), self._held[games]
+        ball = half_columns_after(path, frames[:, None]) / HALF + BALL_WIDTH / 2
+        places, knobs = self._column[games][:, None], self._knob[games][:, None]
+        steps = -(-frames // held)
+        begin = np.zeros(len(games), dtype=int)
+        for action in range(1 + LAST_ACTIONS):
+            if action == 1:  # wait
+                begin = np.maximum(steps - LAST_ACTIONS, 1) * held
+                left_over = SLOWNESS ** np.maximum(np.minimum(begin, frames) - held, 0)[:, None]
+                places = np.clip(knobs + left_over * (places - knobs), PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
+            turns = np.tile(TURNS, places.shape[1])
+            places, knobs = np.repeat(places, len(TURNS), axis=1), np.repeat(knobs, len(TURNS), axis=1)
+            for frame in range(int(held.max())):
+                goes_on = ((frame < held) & (begin + frame < frames))[:, None]
+                moved, turned = _a_frame(places, knobs, turns)
+                places, knobs = np.where(goes_on, moved, places), np.where(goes_on, turned, knobs)
+            begin = begin + held
+        return (ball - places - width[:, None] / 2).reshape(len(games), len(TURNS), -1)
 
     def _after(self, frames: np.ndarray, turns: np.ndarray, held: np.ndarray, games: np.ndarray) -> np.ndarray:
         """Where the paddles are after `frames`, `(n,)`, for each of `turns`, `(n, k)`, which last for `held` frames,
@@ -127,6 +180,11 @@ class PaddleTracker:
             places = np.where((frame < frames)[:, None], moved, places)
             knobs = np.where((frame < held)[:, None], turned, knobs)
         return places
+
+
+def _frames_to_meet(path: Path) -> np.ndarray:
+    """Frames until the paddle may meet balls that fall, `(n,)`."""
+    return np.ceil(np.maximum(PADDLE_TOP - BALL_HEIGHT + 1 - path.row, 0) / rows_a_frame(path))
 
 
 def _a_frame(places: np.ndarray, knobs: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

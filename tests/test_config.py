@@ -110,3 +110,5 @@ def test_a_key_with_a_line_break_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_who_looks_further_ahead_has_to_look_ahead() -> None:
     with pytest.raises(UserError, match="rounds is true; allowed: only with bounces: true"):
         parse_config({"policy": "MlpPolicy", "observation": {"kind": "coordinates", "rounds": True}})
+    with pytest.raises(UserError, match="aim is true; allowed: only with bounces: true"):
+        parse_config({"policy": "MlpPolicy", "observation": {"kind": "coordinates", "aim": True}})

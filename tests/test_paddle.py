@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import ale_py
 import numpy as np
 import pytest
 from ale_py.roms import get_rom_path
 
-from rlbreakout.bench.aimbot import BALL_ROW_RAM
+from rlbreakout.bench.aimbot import BALL_COLUMN_RAM, BALL_ROW_RAM
 from rlbreakout.config import ObservationConfig
-from rlbreakout.observation import COORDINATES, FIRE, LEFT, NOOP, REACH, RIGHT, Observer, coordinates_of
+from rlbreakout.observation import COORDINATES, FIRE, HALVES, LEFT, NOOP, REACH, RIGHT, Observer, coordinates_of
 from rlbreakout.screen import WIDE_PADDLE, find_paddle
 
 CONFIG = ObservationConfig(kind="coordinates", reach=True, frame_stack=1)
@@ -106,6 +108,61 @@ def test_it_is_told_rightly_whether_the_paddle_will_meet_the_ball(frame_skip: in
         game.look(action)
     assert 0.1 < np.mean(met) < 0.9
     assert np.mean(right) > 0.93, np.mean(right)
+
+
+def test_it_is_told_rightly_to_which_sides_the_ball_can_still_be_sent() -> None:
+    config = ObservationConfig(kind="coordinates", reach=True, bounces=True, aim=True, frame_stack=1)
+    at = {entry.name: index for index, entry in enumerate(coordinates_of(config))}
+    game, observer, random = Play(0.0), Observer(config, 1), np.random.default_rng(5)
+    told: list[float] = []
+    true: list[bool] = []
+    while len(told) < 150:
+        action = FIRE if not game.told("ball_seen") else NOOP
+        wanted = game.told("landing_from_paddle") * 160 + float(random.uniform(-6, 6))
+        if game.told("landing_known"):
+            action = RIGHT if wanted > 12 else LEFT if wanted < -12 else NOOP
+        game.act(action)
+        game.look(action)
+        if game.ale.game_over():
+            game.ale.reset_game()
+            game.observer.forget(np.array([0]))
+            observer.forget(np.array([0]))
+        seen = observer.look(game.screen(), 4, np.array([action]))[0]  # type: ignore[index]
+        fastest = seen[at["to_left_known"]] and seen[at["aim_known"]]
+        at_a_wall = not 20 <= seen[at["landing_column"]] * 160 <= 135  # which turns it at once
+        if not fastest or at_a_wall or not 3 <= seen[at["landing_frames"]] * 100 <= 16 or random.random() < 0.5:
+            continue
+        for action, name in ((NOOP, "nothing"), (RIGHT, "right"), (LEFT, "left")):
+            sides = sides_reached(game, action)
+            for side in ("left", "right"):
+                told.append(float(seen[at[f"aim_{name}_{side}_half"]]) * HALVES)
+                true.append(side in sides)
+    margin, possible = np.array(told), np.array(true)
+    clear = np.abs(margin) >= 2
+    assert clear.mean() > 0.6 and 0.1 < possible.mean() < 0.9
+    right = (margin > 0) == possible
+    assert right[clear].mean() > 0.95, right[clear].mean()
+    assert right.mean() > 0.88, right.mean()
+
+
+def sides_reached(game: Play, action: int) -> set[str]:
+    """Where a falling ball goes to after `action` and all ways to go on."""
+    state, reached = game.ale.cloneState(), set[str]()
+    for further in product((NOOP, RIGHT, LEFT), repeat=3):
+        game.ale.restoreState(state)
+        row, rising, column = int(game.ale.getRAM()[BALL_ROW_RAM]), False, 0
+        for frame in range(60):
+            game.act((action, *further, *[NOOP] * 12)[frame // 4], frames=1)
+            now = int(game.ale.getRAM()[BALL_ROW_RAM])
+            moved = int(game.ale.getRAM()[BALL_COLUMN_RAM]) - column
+            if now == 0:
+                break
+            if rising:
+                reached.add("right" if moved > 0 else "left")
+                break
+            rising, row, column = now < row, now, int(game.ale.getRAM()[BALL_COLUMN_RAM])
+    game.ale.restoreState(state)
+    return reached
 
 
 def test_the_entries_are_there_only_if_they_are_asked_for() -> None:

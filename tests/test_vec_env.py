@@ -54,6 +54,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], int]] = [
             "rounds": True,
             "reach": True,
             "foresight": True,
+            "aim": True,
             "clock": True,
             "frame_stack": 1,
         },

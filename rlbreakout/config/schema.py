@@ -172,6 +172,9 @@ class ObservationConfig(Part):
     foresight: bool = False
     """Look ahead to where the ball will come to the paddle at last, through all bricks that it hits on its way, and
     whether the paddle will be there (observation.FORESIGHT, after those)."""
+    aim: bool = False
+    """Look ahead to with which half of the paddle the ball can still be met after each thing that can be done now, and
+    whether it then hits a brick (observation.AIM, after those). Needs bounces."""
     clock: bool = False
     """Tell for how long no brick was hit (observation.CLOCK, after those), by which an endless round can be noticed."""
     frame_stack: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=16)] = 4
@@ -189,11 +192,13 @@ class ObservationConfig(Part):
     def _numbers_have_a_place(self) -> ObservationConfig:
         if self.counters and not self.aimbot:
             raise UserError("counters is true; allowed: only with aimbot: true, whose numbers it writes")
-        for name in ("bounces", "rounds", "reach", "foresight", "clock"):
+        for name in ("bounces", "rounds", "reach", "foresight", "aim", "clock"):
             if getattr(self, name) and self.kind not in ("coordinates", "both"):
                 raise UserError(f"{name} is true with kind {self.kind!r}; allowed: with coordinates or both")
         if self.rounds and not self.bounces:
             raise UserError("rounds is true; allowed: only with bounces: true, after which it looks further")
+        if self.aim and not self.bounces:
+            raise UserError("aim is true; allowed: only with bounces: true, at which it aims")
         return self
 
 
