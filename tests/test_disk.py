@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from rlbreakout.config import load_config
+from rlbreakout.errors import DiskError
 from rlbreakout.models import load_agent, trained_steps
+from rlbreakout.tuning import workers
 from tests.conftest import ROOT, SCRIPTS, TINY, rlbreakout, run_command
 from tests.test_tuning import SEARCH, STUDY, TINY_STUDY
 
@@ -77,3 +81,16 @@ def test_a_lesson_and_a_gif_on_a_full_disk_end_in_one_line(disk: Path, tiny_run:
         assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
         assert "cannot be written: No space left on device" in done.stderr.strip().splitlines()[-1]
     assert not (disk / "x.gif").exists()
+
+
+@pytest.mark.parametrize("where", ["open_study", "drop_spare", "leave"])
+def test_a_disk_that_is_full_before_or_after_the_trials_is_told_of_alike(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(workers, "work", lambda *_, **__: None)
+    monkeypatch.setattr(workers, where, full)
+    with pytest.raises(DiskError, match="No space left on device; with room on the disk the same command goes on"):
+        workers.tune(load_config(STUDY, [*TINY_STUDY, SEARCH]), tmp_path, progress_bar=False)

@@ -210,12 +210,12 @@ def tune(
         print(f"warning: {workers} workers on {cores()} cores: each is slower than one a core", file=sys.stderr)
     tuning = settings(config)
     storage = open_storage(url, folder, heartbeat=tuning.heartbeat, patience=tuning.wait_for_storage)
-    study = open_study(config, storage, name or config.name)
     slots = tuning.trials
     if tuning.sampler == "grid":
         starts = grid(tuning, config.seed)
         slots = min(slots, len(starts))
     try:
+        study = open_study(config, storage, name or config.name)
         fill(study, slots, starts)
         if workers == 1:
             if config.torch_threads:
@@ -225,14 +225,14 @@ def tune(
                 work(config, study, folder, slots, after_trial=lambda: show_progress(bar, study))
         else:
             run_workers(config, study, url=url, folder=folder, slots=slots, workers=workers, progress_bar=progress_bar)
+        drop_spare(study)
+        for slot in given_up(study):
+            print(f"warning: slot {slot} of the study was given up: its trial failed again and again", file=sys.stderr)
+        leave(study, config, folder)
     except (OSError, DiskError) as error:
         if (message := machine_error(error)) is None:
             raise
         raise DiskError(f"{message}; with room on the disk the same command goes on with the study") from None
-    drop_spare(study)
-    for slot in given_up(study):
-        print(f"warning: slot {slot} of the study was given up: its trial failed again and again", file=sys.stderr)
-    leave(study, config, folder)
     return study
 
 
