@@ -23,7 +23,7 @@ from rlbreakout.starts import FRESH, Save, Starts
 MOST_FRAMES = 108_000
 """Frames after which a game is truncated, as ale-py's ids have it."""
 MOST_STARTS_KEPT = 100
-"""States in which games start, after 0, 1, 2 ... frames of no action. What is more is played anew each time."""
+"""States in which games start. Frames of no action beyond them are played anew each time."""
 
 
 @dataclass
@@ -62,6 +62,7 @@ class Games:
         self._held = [NOOP] * n
         """What each game did in its last frame."""
         self._starts_kept: list[Any] = []
+        """States of the emulator in which games start, after 0, 1, 2 ... frames of no action."""
         self._random = [np.random.default_rng(0) for _ in range(n)]
         self._sticky_random = list(self._random)
         """Apart from the others, so that a game starts alike with more and with less sticky actions."""
@@ -200,14 +201,12 @@ class Games:
     def _executed(self, game: int, action: int, frames: int) -> list[int]:
         """What the game does in each frame in which it is told `action`: under sticky actions it may do what it did
         before (Machado et al. 2018, https://arxiv.org/abs/1709.06009)."""
-        before, sticky = self._held[game], self._stickiness[game]
-        self._held[game] = action
-        if not sticky or action == before:
-            return [action] * frames
-        repeats = self._sticky_random[game].random(frames) < sticky
-        late = frames if repeats.all() else int(repeats.argmin())  # it goes on as before until one frame does not
-        if late == frames:
-            self._held[game] = before
+        before, sticky, late = self._held[game], self._stickiness[game], 0
+        if sticky and action != before:
+            repeats = self._sticky_random[game].random(frames) < sticky
+            late = frames if repeats.all() else int(repeats.argmin())  # it goes on as before until one frame does not
+        if late < frames:
+            self._held[game] = action
         return [before] * late + [action] * (frames - late)
 
     def _show(self, emulator: Any, screen: np.ndarray) -> None:
@@ -244,15 +243,14 @@ class Games:
         if frames == 0:
             emulator.reset_game()
             return
-        kept = self._starts_kept
-        while len(kept) < min(frames, MOST_STARTS_KEPT):
+        kept, first = self._starts_kept, min(frames, MOST_STARTS_KEPT)
+        while len(kept) < first:
             if kept:
                 emulator.restoreState(kept[-1])
                 emulator.act(self._actions[NOOP])
             else:
                 emulator.reset_game()
             kept.append(emulator.cloneState())
-        first = min(frames, MOST_STARTS_KEPT)
         emulator.restoreState(kept[first - 1])
         for _ in range(frames - first + 1):
             emulator.act(self._actions[NOOP])

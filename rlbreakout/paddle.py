@@ -163,8 +163,9 @@ class PaddleTracker:
                 places = np.clip(knobs + left_over * (places - knobs), PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
             turns = np.tile(TURNS, places.shape[1])
             places, knobs = np.repeat(places, len(TURNS), axis=1), np.repeat(knobs, len(TURNS), axis=1)
-            for frame in range(int(held.max())):
-                goes_on = ((frame < held) & (begin + frame < frames))[:, None]
+            lasts = np.clip(frames - begin, 0, held)
+            for frame in range(int(lasts.max())):
+                goes_on = (frame < lasts)[:, None]
                 moved, turned = _a_frame(places, knobs, turns)
                 places, knobs = np.where(goes_on, moved, places), np.where(goes_on, turned, knobs)
             begin = begin + held

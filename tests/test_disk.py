@@ -83,11 +83,11 @@ def test_a_lesson_and_a_gif_on_a_full_disk_end_in_one_line(disk: Path, tiny_run:
     assert not (disk / "x.gif").exists()
 
 
-@pytest.mark.parametrize("where", ["open_study", "drop_spare", "leave"])
+@pytest.mark.parametrize("where", ["open_storage", "open_study", "drop_spare", "leave"])
 def test_a_disk_that_is_full_before_or_after_the_trials_is_told_of_alike(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(workers, "work", lambda *_, **__: None)

@@ -78,7 +78,7 @@ def test_sticky_actions_are_those_of_the_emulator(sticky: float) -> None:
             games.step(np.array([order]))
         mine[games._emulators[0].getRAM().tobytes()] += 1
     assert len(theirs) > 20
-    # Two samples of one distribution: half the sum of |difference| of what is common stays small.
+    # Two samples of one distribution: what is common in both differs by no more than chance.
     common = [end for end, count in (theirs + mine).items() if count >= 20]
     assert len(common) >= 5
     for end in common:

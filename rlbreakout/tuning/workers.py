@@ -209,12 +209,12 @@ def tune(
     if workers > cores():
         print(f"warning: {workers} workers on {cores()} cores: each is slower than one a core", file=sys.stderr)
     tuning = settings(config)
-    storage = open_storage(url, folder, heartbeat=tuning.heartbeat, patience=tuning.wait_for_storage)
     slots = tuning.trials
     if tuning.sampler == "grid":
         starts = grid(tuning, config.seed)
         slots = min(slots, len(starts))
     try:
+        storage = open_storage(url, folder, heartbeat=tuning.heartbeat, patience=tuning.wait_for_storage)
         study = open_study(config, storage, name or config.name)
         fill(study, slots, starts)
         if workers == 1:
