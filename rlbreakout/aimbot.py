@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlbreakout.screen import BALL_HEIGHT, BALL_WIDTH, BRICKS_BOTTOM, PADDLE_TOP, WIDTH, Ball, Paddle
+from rlbreakout.screen import BALL_HEIGHT, BALL_WIDTH, BRICKS_BOTTOM, HEIGHT, PADDLE_TOP, WIDTH, Ball, Paddle
 
 SPEEDS = ((2.0, 1.0), (2.0, 2.0), (1.5, 1.0), (1.0, 1.0), (1.0, 1.5), (2.0, 3.375), (0.5, 2.0), (1.5, 2.0))
 """All speeds of the ball, in pixels a frame: columns (to a side), rows (up or down). Measured over 60,000 frames."""
@@ -28,6 +28,13 @@ HALF = 2
 _SIDEWAYS = np.array([round(columns * HALF) for columns, _ in SPEEDS])
 _DOWN = np.array([rows for _, rows in SPEEDS])
 _LONGEST_FLIGHT = 2 * int(np.ceil(PADDLE_TOP / _DOWN.min())) + 1  # up and down again
+
+
+_FLIGHTS = len(SPEEDS) * 2 * HALF
+"""Of each speed to either side, from either half of a column: a bit each in what follows, in this order."""
+_SAME_SPEED = np.append(15 << 4 * np.arange(len(SPEEDS)), 0)  # of a speed that is not known, -1, there is none
+_SAME_PATH = _SAME_SPEED[:, None] & np.array([0x33333333, 0xCCCCCCCC])
+_SAME_HALF = np.array([0x55555555, 0xAAAAAAAA])
 
 
 class Flight(NamedTuple):
@@ -95,6 +102,37 @@ def _flights() -> tuple[np.ndarray, np.ndarray]:
     return columns, directions
 
 
+@cache
+def _flights_between() -> np.ndarray:
+    """Which flights lead from one column to another, indexed `[frames, first column, last column]`, a bit for each: for
+    each of SPEEDS to the left and to the right, from the left and the right half of the first column. No flight leads
+    to a column that is not known, -1, the last index."""
+    columns, _ = _flights()
+    frames, first = np.ogrid[: LONGEST_STEP + 1, :WIDTH]
+    bits = np.zeros((LONGEST_STEP + 1, WIDTH, WIDTH + 1), dtype=np.int64)
+    for flight in range(_FLIGHTS):
+        last = columns[frames, first * HALF + flight % 2, flight // 4, flight // 2 % 2] // HALF
+        bits[frames, first, last] |= 1 << flight
+    return bits
+
+
+@cache
+def _flights_by_rows() -> np.ndarray:
+    """Which flights, in the same bits, are this fast, indexed `[frames, rows]`."""
+    frames, rows = np.ogrid[: LONGEST_STEP + 1, : HEIGHT + 1]
+    fits = np.abs(rows[..., None] - _DOWN * frames[..., None]) < 1
+    return (fits * _SAME_SPEED[:-1]).sum(axis=-1)
+
+
+def _first_that_fits(flights: np.ndarray, *preferred: np.ndarray) -> np.ndarray:
+    """Of `(n,)` sets of flights, those that are in the first of the `preferred` sets that has any of them; else all."""
+    best = flights
+    for some in reversed(preferred):
+        both = flights & some
+        best = np.where(both != 0, both, best)
+    return best
+
+
 def rows_a_frame(path: Path) -> np.ndarray:
     """How fast the balls rise or fall, `(n,)`."""
     return _DOWN[path.speed]
@@ -135,8 +173,9 @@ class BallTracker:
 
     def forget(self, games: np.ndarray) -> None:
         """Start anew in `games`, an array of indices: a ball of another life flies on no path of the one before."""
-        self._seen[games] = False
-        self._speed[games] = -1
+        self._seen[games] = self._down[games] = self._certain[games] = False
+        self._row[games] = self._column[games] = self._speed[games] = -1
+        self._direction[games] = self._half[games] = 0
 
     def look(self, ball: Ball, frames: int | np.ndarray, games: np.ndarray | None = None) -> Flight:
         """Take in where the ball is now, `frames` (one number, or one for each game) after the look before.
@@ -145,8 +184,7 @@ class BallTracker:
         """
         games = np.arange(self.n) if games is None else games
         columns, directions = _flights()
-        each = np.arange(len(games))
-        elapsed = np.minimum(np.broadcast_to(frames, len(games)), LONGEST_STEP)
+        elapsed = np.full(len(games), np.minimum(frames, LONGEST_STEP))
         old_row, old_column, old_speed = self._row[games], self._column[games], self._speed[games]
         old_direction, old_down, was_seen = self._direction[games], self._down[games], self._seen[games]
         was_known = was_seen & (old_speed >= 0)
@@ -164,24 +202,14 @@ class BallTracker:
         seen = ball.seen | hidden
         rows = row - old_row
 
-        # All speeds, both directions, both halves of the first column: which of these flights ends here?
-        starts = begin[:, None] + np.arange(2)
-        ends = np.moveaxis(columns[elapsed[:, None], starts], 1, 3)  # game, speed, direction, half
-        fits = (ends // HALF == column[:, None, None, None]) & (
-            np.abs(np.abs(rows)[:, None] - _DOWN * elapsed[:, None]) < 1
-        )[:, :, None, None]
-        # The path that it was on comes first, then its speed, then the rest.
-        same_speed = old_speed[:, None] == np.arange(len(SPEEDS))
-        rank = fits.astype(np.int8)
-        rank += 2 * (fits & same_speed[:, :, None, None])
-        same_path = same_speed[:, :, None] & (old_direction[:, None] == np.arange(2))[:, None, :]
-        rank += 4 * (fits & same_path[:, :, :, None])
-        rank[:, :, :, 0] += fits[:, :, :, 0] & (self._half[games] == 0)[:, None, None]
-        rank[:, :, :, 1] += fits[:, :, :, 1] & (self._half[games] == 1)[:, None, None]
-        rank = rank.reshape(len(games), -1)
-        best = rank.argmax(axis=1)
-        new_speed, new_direction, new_half = np.unravel_index(best, (len(SPEEDS), 2, 2))
-        found = (rank[each, best] > 0) & was_seen & seen & (elapsed > 0) & (rows != 0)
+        # Of all flights that begin in either half of the first column: which of them end here?
+        fits = _flights_between()[elapsed, begin // HALF, column] & _flights_by_rows()[elapsed, np.abs(rows)]
+        # The path that it was on comes first, then its speed, then the rest; of those the half that was told before.
+        best = _first_that_fits(fits, _SAME_PATH[old_speed, old_direction], _SAME_SPEED[old_speed])
+        best = _first_that_fits(best, _SAME_HALF[self._half[games]])
+        flight = np.bitwise_count(np.maximum(best & -best, 1) - 1).astype(int)  # the lowest bit, 0 if there is none
+        new_speed, new_direction, new_half = flight // 4, flight // 2 % 2, flight % 2
+        found = (fits != 0) & was_seen & seen & (elapsed > 0) & (rows != 0)
         begin += new_half
         down = rows > 0
         same = found & was_known & (new_speed == old_speed) & (new_direction == old_direction) & (down == old_down)
@@ -194,7 +222,7 @@ class BallTracker:
         down |= turned
         found |= turned
         # Both halves fit, unless the ball turned at a wall meanwhile: then what was known before stays true.
-        both = fits[each, new_speed, new_direction].all(axis=1)
+        both = (fits >> (flight - new_half)) & 3 == 3
         certain = np.where(turned | both, was_known & self._certain[games], True)
 
         # A ball that should have met the paddle, and is not where it would be without, has met it: it rises.
@@ -214,11 +242,16 @@ class BallTracker:
             columns_a_frame=np.where(found, np.where(direction == 1, 1, -1) * _SIDEWAYS[speed] / HALF, 0.0),
         )
 
+    @property
+    def known(self) -> np.ndarray:
+        """`(n,)` bool: whether the last look told on which flight the ball is."""
+        return self._seen & (self._speed >= 0)
+
     def path(self, games: np.ndarray | None = None) -> Path:
         """On which flight the ball is, as far as the last look tells."""
         games = np.arange(self.n) if games is None else games
         return Path(
-            known=self._seen[games] & (self._speed[games] >= 0),
+            known=self.known[games],
             row=self._row[games],
             half_column=np.maximum(self._column[games], 0) * HALF + self._half[games],
             speed=self._speed[games],

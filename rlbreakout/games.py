@@ -16,7 +16,7 @@ import numpy as np
 from ale_py.roms import get_rom_path
 
 from rlbreakout.config import BREAKOUT_IDS, Config
-from rlbreakout.observation import FIRE, NOOP, Observation, Observer, one_channel
+from rlbreakout.observation import FIRE, NO_ACTION, NOOP, Observation, Observer, one_channel
 from rlbreakout.screen import HEIGHT, MOST_POINTS, WIDTH, find_ball, find_bricks
 from rlbreakout.starts import FRESH, Save, Starts
 
@@ -48,7 +48,9 @@ class Games:
 
     def __init__(self, config: Config, n: int) -> None:
         self.config, self.n = config, n
-        self.observer = Observer(config.observation, n)
+        # A life that is lost ends an episode and begins one, and both look at the same screen: beside the looks of the
+        # n games there is place for that many more.
+        self.observer = Observer(config.observation, 2 * n)
         colour, grey = Observer.needs_colour(config.observation), Observer.needs_grey(config.observation)
         self._shown = "getScreenRGB" if colour else "getScreenGrayscale" if grey else "getScreen"
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
@@ -75,8 +77,9 @@ class Games:
             longest = max(longest, config.randomize.longest_frame_skip)
         self._pool = settings.max_pool and longest > 1
         self._loaded = False
-        shape = (n, HEIGHT, WIDTH, 3) if colour else (n, HEIGHT, WIDTH)
-        self.frames = np.zeros(shape, dtype=np.uint8)
+        shape = (2 * n, HEIGHT, WIDTH, 3) if colour else (2 * n, HEIGHT, WIDTH)
+        self._screens = np.zeros(shape, dtype=np.uint8)
+        self.frames = self._screens[:n]
         """The screens as the observation needs them: in colour, grey, or as the emulator's colour numbers."""
         self._earlier = np.zeros(shape[1:], dtype=np.uint8)
         self._first_frame = np.zeros(n, dtype=np.int64)
@@ -118,7 +121,7 @@ class Games:
         everyone = np.arange(self.n)
         self.observer.forget(everyone)
         self._begin_episodes(everyone)
-        self._last_seen = self.observer.look(self.frames, 0)
+        self._last_seen = self.observer.look(self.frames, 0, games=everyone)
         return self._last_seen
 
     def step(self, actions: np.ndarray) -> Step:
@@ -127,7 +130,7 @@ class Games:
         if settings.launch_ball == "every_life":
             waiting = np.flatnonzero(self._waiting)
             if len(waiting):
-                self._waiting[waiting] = ~find_ball(one_channel(self.frames[waiting])).seen
+                self._waiting[waiting] = ~self.observer.ball_seen(self.frames, waiting)
         held = np.where(self._waiting, FIRE, actions)
         if settings.launch_ball == "on_reset":
             self._waiting[:] = False
@@ -153,22 +156,39 @@ class Games:
         self._save(np.flatnonzero(lost_life))
         dones = lost_life.copy() if settings.episodic_life else np.zeros(self.n, dtype=bool)
         dones[over] = True
-        seen = self.observer.look(self.frames, np.array(skips), actions)
-        # Where a game is over, the next one is on the screen already: what was seen last of it stays.
-        put(seen, over, self._last_seen, over)
-        ended = np.flatnonzero(dones)
-        for game in ended.tolist():
-            ends.setdefault(game, {"TimeLimit.truncated": False})["terminal_observation"] = one(seen, game)
+        for game in over:
+            ends[game]["terminal_observation"] = one(self._last_seen, game)
+        lost = np.flatnonzero(lost_life) if settings.episodic_life else np.zeros(0, dtype=int)
+        seen, at_the_end = self._look(np.array(over, dtype=int), lost, np.array(skips), actions)
+        for number, game in enumerate(lost.tolist()):
+            ends[game] = {"TimeLimit.truncated": False, "terminal_observation": one(at_the_end, number)}
         self._waiting[lost_life] = settings.launch_ball == "every_life"
-        if len(ended):
-            self.observer.forget(ended)
-            self._begin_episodes(ended)
-            put(seen, ended, self.observer.look(self.frames[ended], 0, games=ended))
+        self._begin_episodes(np.flatnonzero(dones))
         self._last_seen = seen
         rewards = np.sign(points) if settings.clip_reward else points
         lost_life[over] = [not (ends[game]["TimeLimit.truncated"] or complete[game]) for game in over]
         rewards = rewards + settings.lost_life_reward * lost_life
         return Step(seen, rewards.astype(np.float32), dones, self.lives, ends)
+
+    def _look(
+        self, over: np.ndarray, lost: np.ndarray, skips: np.ndarray, actions: np.ndarray
+    ) -> tuple[Observation, Observation]:
+        """What is seen now in all games, and what is seen at the end of the episodes that end with a `lost` life. In
+        those and in games that are `over` another episode begins, which knows nothing of what was before."""
+        everyone = np.arange(self.n + len(lost))
+        further = everyone[self.n :]
+        self._screens[further] = self.frames[lost]
+        begins = np.concatenate([over, further])
+        elapsed, done = (np.concatenate([part, part[lost]]) for part in (skips, actions))
+        elapsed[begins], done[begins] = 0, NO_ACTION
+        self.observer.forget(begins)
+        seen = self.observer.look(self._screens[: len(everyone)], elapsed, done, everyone)
+        if not len(lost):
+            return seen, seen
+        self.observer.go_on_as(lost, further)
+        at_the_end, now = part_of(seen, lost), part_of(seen, slice(self.n))
+        put(now, lost, seen, further)
+        return now, at_the_end
 
     def _draw_stickiness(self, game: int) -> float:
         """The probability that a frame of `game` repeats the action before; decides whether it is a randomized one."""
@@ -284,6 +304,13 @@ def one(observation: Observation, game: int) -> Any:
     if isinstance(observation, dict):
         return {name: part[game].copy() for name, part in observation.items()}
     return observation[game].copy()
+
+
+def part_of(observation: Observation, games: np.ndarray | slice) -> Observation:
+    """The observations of some games."""
+    if isinstance(observation, dict):
+        return {name: part[games] for name, part in observation.items()}
+    return observation[games]
 
 
 def put(

@@ -46,6 +46,8 @@ WHITE = 255
 NOOP, FIRE, RIGHT, LEFT = range(4)
 """Breakout's actions; FIRE launches the ball."""
 N_ACTIONS = 4
+NO_ACTION = -1
+"""What was done before the first look at an episode."""
 
 MARK_TOP, MARK_BOTTOM = 200, 205
 """Rows of the aimbot's mark: the first, and the one after the last."""
@@ -345,6 +347,8 @@ class Watcher:
         self._paddle_width = np.full(n, WIDE_PADDLE)
         self._shown = np.full((n, 3), -1)
         """Row and column of the ball and column of the paddle on the last screen."""
+        self.ball_seen = np.zeros(n, dtype=bool)
+        """Whether the ball was on the last screen."""
 
     def forget(self, games: np.ndarray) -> None:
         """Start anew in `games`, an array of indices."""
@@ -356,6 +360,13 @@ class Watcher:
             self._paddles.forget(games)
         if self._through is not None:
             self._through.forget(games)
+
+    def go_on_as(self, games: np.ndarray, others: np.ndarray) -> None:
+        """What was seen in `others`, from now on that counts as what was in `games`; arrays of indices."""
+        for remembered in (self, self._tracker, self._paddles, self._through):
+            for part in vars(remembered).values() if remembered is not None else ():
+                if isinstance(part, np.ndarray):  # all of them are `(n, ...)`
+                    part[games] = part[others]
 
     def look(
         self,
@@ -369,12 +380,13 @@ class Watcher:
         `games` are the indices of the games that `frames` shows, by default all; `actions` is what was done meanwhile.
         """
         games = np.arange(self.n) if games is None else games
+        elapsed = np.full(len(games), elapsed)
         bricks = find_bricks(frames)
         done = np.full(len(games), NOOP) if actions is None else actions
         turns = (done == RIGHT).astype(int) - (done == LEFT)
-        ball, paddle = self._instead_of_a_lost_screen(
-            find_ball(frames, bricks), find_paddle(frames), bricks, np.broadcast_to(elapsed, len(games)), turns, games
-        )
+        ball, paddle = find_ball(frames, bricks), find_paddle(frames)
+        self.ball_seen[games] = ball.seen
+        ball, paddle = self._instead_of_a_lost_screen(ball, paddle, bricks, elapsed, turns, games)
         flight = self._tracker.look(ball, elapsed, games)
         seen, column, right = paddle
         # Where it slides behind the right wall its width does not show.
@@ -408,8 +420,10 @@ class Watcher:
     ) -> tuple[Ball, Paddle]:
         """A ball that flies is never where it was before: then the screen is the one before, shown again. Returns where
         ball and paddle will be by now, in such games, and what is seen in all others."""
-        path, shown = self._tracker.path(games), np.stack([ball.row, ball.column, paddle.column], axis=1)
-        same = path.known & ball.seen & (elapsed > 0) & (shown == self._shown[games]).all(axis=1)
+        shown = np.empty((len(games), 3), dtype=int)
+        for number, place in enumerate((ball.row, ball.column, paddle.column)):
+            shown[:, number] = place
+        same = self._tracker.known[games] & ball.seen & (elapsed > 0) & (shown == self._shown[games]).all(axis=1)
         self._shown[games] = shown
         again = np.flatnonzero(same)
         if not len(again):
@@ -417,7 +431,8 @@ class Watcher:
         frames = np.minimum(elapsed[again], LONGEST_STEP)
         through = np.zeros(len(again), dtype=bool) if self._through is None else self._through.now(games[again])
         ball = Ball(*(part.copy() for part in ball))
-        for part, now in zip(ball, place_after(path.take(again), bricks[again], through, frames), strict=True):
+        now_at = place_after(self._tracker.path(games[again]), bricks[again], through, frames)
+        for part, now in zip(ball, now_at, strict=True):
             part[again] = now
         if self._paddles is not None:
             again = again[paddle.seen[again]]
@@ -440,7 +455,7 @@ class Watcher:
 
 def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
     """The vectors `(n, len(COORDINATES))` float32, longer by what else was asked for (`coordinates_of`).
-    `last_actions` is `(n,)`, -1 where there was none."""
+    `last_actions` is `(n,)`, NO_ACTION where there was none."""
     flight, landing = known.flight, known.landing
     vectors = np.zeros((len(known.bricks), len(COORDINATES)), dtype=np.float32)
     middle = known.paddle_column + known.paddle_width / 2
@@ -466,10 +481,11 @@ def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
     }
     for name, value in values.items():
         vectors[:, _AT[name]] = value
-    acted = np.flatnonzero(last_actions >= 0)
+    acted = np.flatnonzero(last_actions != NO_ACTION)
     vectors[acted, _AT["last_action_none"] + last_actions[acted]] = 1
     vectors[:, _AT["brick_red_0"] :] = known.bricks.reshape(len(vectors), BRICKS)
-    np.clip(vectors, _LOW, _HIGH, out=vectors)
+    measured = vectors[:, : _AT["last_action_none"]]  # what comes after them is 0 or 1
+    np.minimum(np.maximum(measured, _LOW, out=measured), _HIGH, out=measured)
     further = [
         *_bounces(known.bounces),
         *known.worths,
@@ -542,8 +558,10 @@ def _aim(known: Knowledge, aim: Aim) -> list[np.ndarray]:
     return entries
 
 
-_LOW = np.array([coordinate.low for coordinate in COORDINATES], dtype=np.float32)
-_HIGH = np.array([coordinate.high for coordinate in COORDINATES], dtype=np.float32)
+_LOW, _HIGH = (
+    np.array([getattr(entry, end) for entry in COORDINATES[: _AT["last_action_none"]]], dtype=np.float32)
+    for end in ("low", "high")
+)
 
 
 def coordinates_space(config: ObservationConfig | None = None) -> gym.spaces.Box:
@@ -574,7 +592,7 @@ class Observer:
     def __init__(self, config: ObservationConfig, n: int) -> None:
         self.config, self.n = config, n
         self._watcher = Watcher(n, config) if config.needs_flight else None
-        self._last_actions = np.full(n, -1)
+        self._last_actions = np.full(n, NO_ACTION)
         self.space = self._space()
 
     @staticmethod
@@ -607,7 +625,20 @@ class Observer:
         """A new game or life begins in `games`, an array of indices: what was seen and done before does not count."""
         if self._watcher is not None:
             self._watcher.forget(games)
-        self._last_actions[games] = -1
+        self._last_actions[games] = NO_ACTION
+
+    def go_on_as(self, games: np.ndarray, others: np.ndarray) -> None:
+        """What was seen and done in `others`, from now on that counts as what was in `games`; arrays of indices."""
+        if self._watcher is not None:
+            self._watcher.go_on_as(games, others)
+        self._last_actions[games] = self._last_actions[others]
+
+    def ball_seen(self, frames: np.ndarray, games: np.ndarray) -> np.ndarray:
+        """Whether the ball is on the screens of `games` that were looked at last, `(n,)`. `frames` is what was looked
+        at, of all games."""
+        if self._watcher is not None:
+            return self._watcher.ball_seen[games]
+        return find_ball(one_channel(frames[games])).seen
 
     def look(
         self,
@@ -618,8 +649,8 @@ class Observer:
     ) -> Observation:
         """What the agents of `games` (by default all) see of `frames`, uint8 `(n, 210, 160[, 3])`.
 
-        `elapsed` is how many frames of the emulator passed since the look before, `actions` what was done meanwhile.
-        The frames are not changed.
+        `elapsed` is how many frames of the emulator passed since the look before, `actions` what was done meanwhile
+        (NO_ACTION: nothing, an episode begins). The frames are not changed.
         """
         games = np.arange(self.n) if games is None else games
         if actions is not None:
