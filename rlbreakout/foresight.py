@@ -85,6 +85,17 @@ def foresee(path: Path, bricks: np.ndarray, through: np.ndarray) -> tuple[Path, 
     return now._replace(known=arrived), ahead
 
 
+def below_bricks(last: Path) -> Path:
+    """The last part of the way from where the balls are below all bricks."""
+    rows = rows_a_frame(last)
+    frames = np.ceil(np.maximum(BRICKS_BOTTOM - last.row, 0) / rows).astype(int)
+    return last._replace(
+        row=last.row + frames * rows,
+        half_column=half_columns_after(last, frames[:, None])[:, 0],
+        direction=turned_after(last, frames[:, None])[:, 0],
+    )
+
+
 def place_after(path: Path, bricks: np.ndarray, through: np.ndarray, frames: np.ndarray) -> Ball:
     """Where balls will be, `frames` `(n,)` from now, if they do not meet the paddle; not seen if they do, or if their
     `path` is not known. `bricks` and `through` as in `foresee`. At most one hit is reckoned with."""

@@ -16,7 +16,7 @@ from rlbreakout.aimbot import LONGEST_STEP, BallTracker, Flight, Landing
 from rlbreakout.bounces import Return, aims, returns
 from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
-from rlbreakout.foresight import ThroughTracker, foresee, landing_of, place_after
+from rlbreakout.foresight import ThroughTracker, below_bricks, foresee, landing_of, place_after
 from rlbreakout.paddle import Aim, PaddleTracker, Reach
 from rlbreakout.rounds import A_ROUND, worth_of
 from rlbreakout.screen import (
@@ -326,8 +326,9 @@ class Knowledge(NamedTuple):
     reach: Reach | None
     foreseen: tuple[Landing, Reach] | None
     """Where the balls come to the paddle at last, and whether it will be there; None if that was not asked for."""
-    aim: Aim | None
-    """With which half of the paddle the ball can be met; None if that was not asked for."""
+    aim: tuple[Aim, np.ndarray, np.ndarray] | None
+    """With which half of the paddle the ball can be met, and what it is worth to send it to the left and to the right;
+    None if that was not asked for."""
     quiet: np.ndarray | None
     """Frames since a brick was hit last; None if that was not asked for."""
 
@@ -403,13 +404,18 @@ class Watcher:
             rest = self._paddles.look(column, elapsed, turns, games)
             if self._reach:
                 reach = self._paddles.reach(path, landing.known & seen, width, games)
-            if self._aim:
-                aim = self._paddles.aim(path, landing.known & seen, width, games)
+            last, ahead = path._replace(known=landing.known), np.zeros(len(games), dtype=int)
             if self._through is not None:
                 last, ahead = foresee(path, bricks, self._through.look(path, bricks, games))
                 # The paddle touches it already, or it is too low.
                 last = last._replace(known=last.known & ~(path.down & (path.row >= BRICKS_BOTTOM) & ~landing.known))
                 foreseen = landing_of(last, ahead), self._paddles.reach(last, last.known & seen, width, games, ahead)
+            if self._aim:
+                sides = aims(below_bricks(last), bricks)
+                left, right = (
+                    worth_of(side, bricks) if self._rounds else side.from_below | side.from_above for side in sides
+                )
+                aim = self._paddles.aim(last, last.known & seen, width, games, ahead), left, right
         quiet = self._count(bricks, flight.seen, elapsed, games) if self._clock else None
         return Knowledge(
             flight, landing, bricks, seen, column, width, moved, bounces, worths, rest, reach, foreseen, aim, quiet
@@ -491,7 +497,7 @@ def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
         *known.worths,
         *(_reach(known, known.reach) if known.reach is not None else ()),
         *(_foresight(known, *known.foreseen) if known.foreseen is not None else ()),
-        *(_aim(known, known.aim) if known.aim is not None else ()),
+        *(_aim(*known.aim) if known.aim is not None else ()),
         *([np.minimum(known.quiet / frames, 1) for frames in CLOCK_FRAMES] if known.quiet is not None else ()),
     ]
     if not further:
@@ -544,10 +550,8 @@ def _foresight(known: Knowledge, landing: Landing, reach: Reach) -> list[np.ndar
     ]
 
 
-def _aim(known: Knowledge, aim: Aim) -> list[np.ndarray]:
+def _aim(aim: Aim, *worths: np.ndarray) -> list[np.ndarray]:
     """The entries of AIM."""
-    _, *sides = known.bounces
-    worths = known.worths[1:] or tuple(side.from_below | side.from_above for side in sides)
     entries: list[np.ndarray] = [aim.known]
     for action in range(len(REACHED_BY)):
         halves = aim.left[:, action], aim.right[:, action]

@@ -12,7 +12,15 @@ from typing import NamedTuple
 import numpy as np
 
 from rlbreakout.aimbot import HALF, LONGEST_STEP, Path, half_columns_after, rows_a_frame
-from rlbreakout.screen import BALL_HEIGHT, BALL_WIDTH, PADDLE_HEIGHT, PADDLE_LEFTMOST, PADDLE_RIGHTMOST, PADDLE_TOP
+from rlbreakout.screen import (
+    BALL_HEIGHT,
+    BALL_WIDTH,
+    PADDLE_HEIGHT,
+    PADDLE_LEFTMOST,
+    PADDLE_RIGHTMOST,
+    PADDLE_TOP,
+    WIDTH,
+)
 
 KNOB_A_FRAME = 5.6
 """Columns that the knob turns in a frame in which the joystick is held. Measured."""
@@ -20,6 +28,8 @@ KNOB_LEFTMOST, KNOB_RIGHTMOST = 5.0, 174.0
 """Columns between which it turns; beyond the paddle's own, more so on the right. Measured."""
 SLOWNESS = 0.5
 """Part of the way to the knob that is left after a frame."""
+LAG = 2 * KNOB_A_FRAME
+"""Columns that a paddle which goes on and on is behind the knob."""
 LATER = 0.2
 """Columns of mismatch that are accepted rather than to believe that an action came a frame later."""
 
@@ -131,45 +141,52 @@ class PaddleTracker:
         right = paddle + width[:, None] - ball.min(axis=1)[:, None]
         return Reach(falls, np.where(falls[:, None], left, 0.0), np.where(falls[:, None], right, 0.0))
 
-    def aim(self, path: Path, falls: np.ndarray, width: np.ndarray, games: np.ndarray) -> Aim:
+    def aim(
+        self, path: Path, falls: np.ndarray, width: np.ndarray, games: np.ndarray, ahead: np.ndarray | int = 0
+    ) -> Aim:
         """With which half of the paddle the ball that is on `path` can be met, where it `falls`, `(n,)` bool, and how
-        well. `width` is the paddle's, in columns.
+        well. `width` is the paddle's, in columns; `path` begins `ahead` frames from now.
 
-        Each of TURNS now is tried with all LAST_ACTIONS actions before the ball is there, each as long as the last one,
-        and no action in between: near the end they set the paddle finely, as it still glides then.
+        Each of TURNS now is tried with all LAST_ACTIONS actions before the ball is there, each as long as the last one:
+        near the end they set the paddle finely, as it still glides then. In between it goes to where it comes nearest
+        to the ball, straight or by one of the ends of the knob's way: its places are a few columns apart, and only an
+        end sets them elsewhere.
         """
         left, right = (np.zeros((len(games), len(TURNS))) for _ in range(2))
         which = np.flatnonzero(falls)
         if len(which):
-            middle = self._middles(path.take(which), width[which], games[which])
+            ahead = np.broadcast_to(ahead, len(games))[which]
+            middle = self._middles(path.take(which), width[which], games[which], ahead)
             half = width[which, None, None] / 2
             # Columns of the ball that the half covers, and by how much its middle is within that half.
             left[which] = np.minimum(half + BALL_WIDTH / 2 + middle, -middle).max(axis=2)
             right[which] = np.minimum(half + BALL_WIDTH / 2 - middle, middle).max(axis=2)
         return Aim(falls, left, right)
 
-    def _middles(self, path: Path, width: np.ndarray, games: np.ndarray) -> np.ndarray:
+    def _middles(self, path: Path, width: np.ndarray, games: np.ndarray, ahead: np.ndarray) -> np.ndarray:
         """For each of TURNS now and each way to go on, `(n, 3, ways)`: how many columns the ball's middle is right of
-        the paddle's when they meet."""
-        frames, held = _frames_to_meet(path).astype(int), self._held[games]
-        ball = half_columns_after(path, frames[:, None]) / HALF + BALL_WIDTH / 2
+        the paddle's when they meet; far away where there is no time for that way."""
+        falling, held = _frames_to_meet(path).astype(int), self._held[games]
+        frames = ahead + falling
+        target = half_columns_after(path, falling[:, None]) / HALF + BALL_WIDTH / 2 - width[:, None] / 2
         places, knobs = self._column[games][:, None], self._knob[games][:, None]
         steps = -(-frames // held)
-        begin = np.zeros(len(games), dtype=int)
-        for action in range(1 + LAST_ACTIONS):
-            if action == 1:  # wait
-                begin = np.maximum(steps - LAST_ACTIONS, 1) * held
-                left_over = SLOWNESS ** np.maximum(np.minimum(begin, frames) - held, 0)[:, None]
-                places = np.clip(knobs + left_over * (places - knobs), PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
-            turns = np.tile(TURNS, places.shape[1])
-            places, knobs = np.repeat(places, len(TURNS), axis=1), np.repeat(knobs, len(TURNS), axis=1)
-            lasts = np.clip(frames - begin, 0, held)
-            for frame in range(int(lasts.max())):
-                goes_on = (frame < lasts)[:, None]
-                moved, turned = _a_frame(places, knobs, turns)
-                places, knobs = np.where(goes_on, moved, places), np.where(goes_on, turned, knobs)
+        places, knobs = _held_each_way(places, knobs, np.clip(frames, 0, held))
+        # Meanwhile.
+        free = np.maximum(steps - 1 - LAST_ACTIONS, 0)[:, None]
+        stride = KNOB_A_FRAME * held[:, None]
+        routes = [_go(places, knobs, target, stride, free, held[:, None])]
+        for end in (KNOB_LEFTMOST, KNOB_RIGHTMOST):
+            there = np.ceil(np.abs(knobs - end) / stride)
+            at_end = np.full(knobs.shape, end)
+            routes.append(_go(at_end, at_end, target, stride, free - there, held[:, None]))
+        places, knobs, possible = (np.stack(part, axis=2).reshape(len(games), -1) for part in zip(*routes, strict=True))
+        begin = np.maximum(steps - LAST_ACTIONS, 1) * held
+        for _ in range(LAST_ACTIONS):
+            places, knobs = _held_each_way(places, knobs, np.clip(frames - begin, 0, held))
             begin = begin + held
-        return (ball - places - width[:, None] / 2).reshape(len(games), len(TURNS), -1)
+        middles = (target - places).reshape(len(games), len(TURNS) * len(routes), -1)
+        return np.where(possible[:, :, None], middles, WIDTH).reshape(len(games), len(TURNS), -1)
 
     def _after(self, frames: np.ndarray, turns: np.ndarray, held: np.ndarray, games: np.ndarray) -> np.ndarray:
         """Where the paddles are after `frames`, `(n,)`, for each of `turns`, `(n, k)`, which last for `held` frames,
@@ -181,6 +198,34 @@ class PaddleTracker:
             places = np.where((frame < frames)[:, None], moved, places)
             knobs = np.where((frame < held)[:, None], turned, knobs)
         return places
+
+
+def _held_each_way(places: np.ndarray, knobs: np.ndarray, lasts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where `(n, k)` paddles and knobs are when the joystick was held for `lasts` frames, `(n,)`, in each of TURNS:
+    `(n, 3 x k)`."""
+    turns = np.tile(TURNS, places.shape[1])
+    places, knobs = np.repeat(places, len(TURNS), axis=1), np.repeat(knobs, len(TURNS), axis=1)
+    for frame in range(int(lasts.max(initial=0))):
+        goes_on = (frame < lasts)[:, None]
+        moved, turned = _a_frame(places, knobs, turns)
+        places, knobs = np.where(goes_on, moved, places), np.where(goes_on, turned, knobs)
+    return places, knobs
+
+
+def _go(
+    places: np.ndarray, knobs: np.ndarray, target: np.ndarray, stride: np.ndarray, free: np.ndarray, held: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where paddles and knobs are that went as near to `target` as whole actions bring them, in the `free` actions that
+    they have, and whether there was time to begin with."""
+    actions = np.clip(np.rint((target - knobs) / stride), -np.maximum(free, 0), np.maximum(free, 0))
+    arrived = np.clip(knobs + actions * stride, KNOB_LEFTMOST, KNOB_RIGHTMOST)
+    lag = np.where(actions == 0, knobs - places, np.sign(actions) * LAG)
+    left_over = lag * SLOWNESS ** np.minimum(np.maximum(free - np.abs(actions), 0) * held, SETTLED)
+    return (
+        np.clip(arrived - left_over, PADDLE_LEFTMOST, PADDLE_RIGHTMOST),
+        arrived,
+        np.broadcast_to(free >= 0, arrived.shape),
+    )
 
 
 def _frames_to_meet(path: Path) -> np.ndarray:

@@ -11,8 +11,19 @@ from ale_py.roms import get_rom_path
 
 from rlbreakout.bench.aimbot import BALL_COLUMN_RAM, BALL_ROW_RAM
 from rlbreakout.config import ObservationConfig
-from rlbreakout.observation import COORDINATES, FIRE, HALVES, LEFT, NOOP, REACH, RIGHT, Observer, coordinates_of
-from rlbreakout.screen import WIDE_PADDLE, find_paddle
+from rlbreakout.observation import (
+    COORDINATES,
+    FIRE,
+    HALVES,
+    LEFT,
+    MOST_ROWS_A_FRAME,
+    NOOP,
+    REACH,
+    RIGHT,
+    Observer,
+    coordinates_of,
+)
+from rlbreakout.screen import WIDE_PADDLE, WIDTH, find_paddle
 
 CONFIG = ObservationConfig(kind="coordinates", reach=True, frame_stack=1)
 AT = {entry.name: index for index, entry in enumerate(coordinates_of(CONFIG))}
@@ -143,6 +154,49 @@ def test_it_is_told_rightly_to_which_sides_the_ball_can_still_be_sent() -> None:
     right = (margin > 0) == possible
     assert right[clear].mean() > 0.95, right[clear].mean()
     assert right.mean() > 0.88, right.mean()
+
+
+def test_who_follows_the_aim_sends_a_ball_that_is_still_on_its_way_to_the_side_that_is_wanted() -> None:
+    config = ObservationConfig(kind="coordinates", bounces=True, foresight=True, aim=True, frame_stack=1)
+    names = [entry.name for entry in coordinates_of(config)]
+    game, observer, random = Play(0.0), Observer(config, 1), np.random.default_rng(5)
+    possible: list[bool] = []
+    reached: list[bool] = []
+    wanted, action, fell, lives = "", FIRE, False, 5
+    places: list[float] = []  # where the ball was foreseen to come down
+    for _ in range(4_000):
+        game.act(action)
+        if game.ale.game_over():
+            game.ale.reset_game()
+            observer.forget(np.array([0]))
+        looked = observer.look(game.screen(), 4, np.array([action]))[0]  # type: ignore[index]
+        seen = dict(zip(names, looked.tolist(), strict=True))
+        lost, lives = game.ale.lives() < lives, game.ale.lives()
+        rises, falls = seen["ball_rows_a_frame"] < 0, seen["ball_rows_a_frame"] > 0
+        if wanted and ((fell and rises) or lost):
+            if np.ptp(places) <= 2:
+                reached.append(rises and (seen["ball_columns_a_frame"] < 0) == (wanted == "left"))
+            wanted = ""
+        fell = falls or (fell and not rises and not lost)
+        aimed, place = seen["aim_known"] == 1, seen["foreseen_column"] * WIDTH
+        margins = {
+            side: [seen[f"aim_{name}_{side}_half"] * HALVES for name in ("nothing", "right", "left")]
+            for side in ("left", "right")
+        }
+        fastest = seen["ball_rows_a_frame"] * MOST_ROWS_A_FRAME == -3.375
+        at_a_wall = not 25 <= place <= 130  # which turns it at once
+        if fastest and not wanted and not at_a_wall and aimed and seen["foreseen_frames"] > 0.5:
+            side = ("left", "right")[int(random.integers(2))]
+            possible.append(max(margins[side]) >= 2)
+            wanted, places = side if possible[-1] else "", []
+        if aimed and seen["foreseen_frames"] > 0:
+            places.append(place)
+        either = [max(pair) for pair in zip(*margins.values(), strict=True)]
+        best = int(np.argmax(margins[wanted] if wanted else either))
+        action = (NOOP, RIGHT, LEFT)[best] if aimed else NOOP if seen["ball_seen"] else FIRE
+    assert len(reached) > 20
+    assert np.mean(possible) > 0.7, np.mean(possible)
+    assert np.mean(reached) > 0.8, np.mean(reached)
 
 
 def sides_reached(game: Play, action: int) -> set[str]:

@@ -174,7 +174,8 @@ class ObservationConfig(Part):
     whether the paddle will be there (observation.FORESIGHT, after those)."""
     aim: bool = False
     """Look ahead to with which half of the paddle the ball can still be met after each thing that can be done now, and
-    whether it then hits a brick (observation.AIM, after those). Needs bounces."""
+    whether it then hits a brick (observation.AIM, after those); with foresight for balls that are still on their way,
+    too. Needs bounces."""
     clock: bool = False
     """Tell for how long no brick was hit (observation.CLOCK, after those), by which an endless round can be noticed."""
     frame_stack: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=16)] = 4
