@@ -143,12 +143,13 @@ def draw_pictures() -> list[Path]:
             {
                 text: curve(load(f"{run}.json")["curves"]["seed_0"]["rollout/ep_rew_mean"])
                 for text, run in (
+                    ("with aim, too: the champion", "6.4_champion"),
                     ("with foresight and rounds", "6.4_champion_foresight"),
-                    ("the champion", "6.4_champion"),
+                    ("one bounce ahead", "6.4_champion_before"),
                 )
             },
             RESULTS / "6.4_foresight.png",
-            title="Lesson 6.4: what it is worth to see a ball's way to its end (training games)",
+            title="Lesson 6.4: three agents, each looks further ahead (training games)",
         ),
     ]
 

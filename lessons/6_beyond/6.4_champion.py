@@ -4,7 +4,7 @@ You learn: what it takes to play Breakout on until the wall is gone, under stick
 as the worst table that you dare to make of it.
 Expect: a long training that you can stop and go on with, a gif, and a table of how it plays where things are not as in
 its training: other sticky actions, other frame skips, later starts, other colours, lost pictures.
-Time: 45 minutes on two cores for the training, and an hour for the table.
+Time: an hour and a half on one core for the training, and as long for the table (half, with two processes and --rows).
 """
 
 # %%

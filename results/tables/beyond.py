@@ -73,8 +73,9 @@ def champion() -> str:
     """Lesson 6.4: one agent, and everything that may be different from its training; and one with another seed."""
     rows = []
     results = load("6.4_champion.json")["results"]
-    second = load("6.4_champion_second.json")["results"]["as trained"]
-    for name, facts in [*results.items(), ("trained with seed 1, as trained", second)]:
+    second = load("6.4_champion_second.json")["results"]
+    other = {f"trained with seed 1, {name}": facts for name, facts in second.items()}
+    for name, facts in (results | other).items():
         shown = f"`{name}`" if name == facts["env_id"] else name
         walls = [reached(facts, points) for points in (WALL_POINTS, MOST_POINTS)]
         cells = [f"{facts['median']:.0f}", *walls, str(facts["stalled"])]
@@ -84,15 +85,15 @@ def champion() -> str:
 
 
 def foresight() -> str:
-    """Lesson 6.4: the champion, and an agent that sees further and was trained for longer."""
-    champion, further = (load(f"6.4_champion{name}.json")["results"] for name in ("", "_foresight"))
+    """Lesson 6.4: three agents, each of which looks further ahead than the one before."""
+    before, further, champion = (load(f"6.4_champion{name}.json")["results"] for name in ("_before", "_foresight", ""))
     rows = []
-    for name, facts in further.items():
-        pair = champion[name], facts
-        cells = [cell for r in pair for cell in (score_of(r), reached(r, MOST_POINTS), str(r["stalled"]))]
-        rows.append([name, str(facts["games"]), *cells])
-    head = ["what is different", "games", "the champion", "both walls", "stalled"]
-    return table([*head, "with foresight and rounds", "both walls", "stalled"], rows)
+    for name in further:
+        agents = [results[name] for results in (before, further, champion)]
+        cells = [f"{score_of(facts)}, {reached(facts, MOST_POINTS)}, {facts['stalled']}" for facts in agents]
+        rows.append([name, *cells])
+    head = ["what is different", "one bounce ahead", "with foresight and rounds", "with aim, too: the champion"]
+    return table(head, rows)
 
 
 def rows_of_lesson_6() -> list[list[str]]:
@@ -127,7 +128,7 @@ def rows_of_lesson_6() -> list[list[str]]:
             f"[6.4]({readme})",
             "the champion: the last bricks, under sticky actions",
             how_scored(data, data["score"]),
-            f"{trained:.0f} min",
+            f"{trained:.0f} min on one",
             gif("6.4_champion"),
         ],
     ]
