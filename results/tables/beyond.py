@@ -90,7 +90,10 @@ def foresight() -> str:
     rows = []
     for name in further:
         agents = [results[name] for results in (before, further, champion)]
-        cells = [f"{score_of(facts)}, {reached(facts, MOST_POINTS)}, {facts['stalled']}" for facts in agents]
+        cells = [
+            f"{score_of(facts)}, {reached(facts, MOST_POINTS)}, {facts['stalled'] / facts['games']:.0%}"
+            for facts in agents
+        ]
         rows.append([name, *cells])
     head = ["what is different", "one bounce ahead", "with foresight and rounds", "with aim, too: the champion"]
     return table(head, rows)
