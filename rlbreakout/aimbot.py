@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rlbreakout.compiled import compiled
 from rlbreakout.screen import BALL_HEIGHT, BALL_WIDTH, BRICKS_BOTTOM, HEIGHT, PADDLE_TOP, WIDTH, Ball, Paddle
 
 SPEEDS = ((2.0, 1.0), (2.0, 2.0), (1.5, 1.0), (1.0, 1.0), (1.0, 1.5), (2.0, 3.375), (0.5, 2.0), (1.5, 2.0))
@@ -35,6 +36,22 @@ _FLIGHTS = len(SPEEDS) * 2 * HALF
 _SAME_SPEED = np.append(15 << 4 * np.arange(len(SPEEDS)), 0)  # of a speed that is not known, -1, there is none
 _SAME_PATH = _SAME_SPEED[:, None] & np.array([0x33333333, 0xCCCCCCCC])
 _SAME_HALF = np.array([0x55555555, 0xAAAAAAAA])
+
+
+_NO_BALL = np.array(
+    (False, -1, -1, -1, 0, False, 0, False),
+    dtype=[
+        ("seen", bool),
+        ("row", np.int64),
+        ("column", np.int64),
+        ("speed", np.int64),  # index into SPEEDS, -1 if it is not known
+        ("direction", np.int64),
+        ("down", bool),
+        ("half", np.int64),  # half pixels by which the ball is right of its column
+        ("certain", bool),  # whether they are known: only a turn at a wall shows it
+    ],
+)
+"""What is remembered of a ball that was not seen yet."""
 
 
 class Flight(NamedTuple):
@@ -124,15 +141,6 @@ def _flights_by_rows() -> np.ndarray:
     return (fits * _SAME_SPEED[:-1]).sum(axis=-1)
 
 
-def _first_that_fits(flights: np.ndarray, *preferred: np.ndarray) -> np.ndarray:
-    """Of `(n,)` sets of flights, those that are in the first of the `preferred` sets that has any of them; else all."""
-    best = flights
-    for some in reversed(preferred):
-        both = flights & some
-        best = np.where(both != 0, both, best)
-    return best
-
-
 def rows_a_frame(path: Path) -> np.ndarray:
     """How fast the balls rise or fall, `(n,)`."""
     return _DOWN[path.speed]
@@ -161,21 +169,11 @@ class BallTracker:
 
     def __init__(self, n: int) -> None:
         self.n = n
-        self._seen = np.zeros(n, dtype=bool)
-        self._row, self._column = np.full(n, -1), np.full(n, -1)
-        self._speed = np.full(n, -1)
-        """Index into SPEEDS, -1 if it is not known."""
-        self._direction, self._down = np.zeros(n, dtype=int), np.zeros(n, dtype=bool)
-        self._half = np.zeros(n, dtype=int)
-        """Half pixels by which the ball is right of its column."""
-        self._certain = np.zeros(n, dtype=bool)
-        """Whether the half pixel is known: only a turn at a wall shows it."""
+        self._balls = np.full(n, _NO_BALL)
 
     def forget(self, games: np.ndarray) -> None:
         """Start anew in `games`, an array of indices: a ball of another life flies on no path of the one before."""
-        self._seen[games] = self._down[games] = self._certain[games] = False
-        self._row[games] = self._column[games] = self._speed[games] = -1
-        self._direction[games] = self._half[games] = 0
+        self._balls[games] = _NO_BALL
 
     def look(self, ball: Ball, frames: int | np.ndarray, games: np.ndarray | None = None) -> Flight:
         """Take in where the ball is now, `frames` (one number, or one for each game) after the look before.
@@ -183,80 +181,25 @@ class BallTracker:
         `games` are the indices of the games that `ball` is about; by default all.
         """
         games = np.arange(self.n) if games is None else games
-        columns, directions = _flights()
         elapsed = np.full(len(games), np.minimum(frames, LONGEST_STEP))
-        old_row, old_column, old_speed = self._row[games], self._column[games], self._speed[games]
-        old_direction, old_down, was_seen = self._direction[games], self._down[games], self._seen[games]
-        was_known = was_seen & (old_speed >= 0)
-
-        # The place it should have reached on the path that it was on.
-        begin = np.maximum(old_column, 0) * HALF
-        start = begin + self._half[games]
-        expected = columns[elapsed, start, old_speed, old_direction]
-        expected_rows = _DOWN[old_speed] * elapsed
-        on = directions[elapsed, start, old_speed, old_direction]
-        hidden = ~ball.seen & was_known & _is_hidden(expected // HALF)
-        row = np.where(hidden, np.rint(old_row + np.where(old_down, 1, -1) * expected_rows).astype(int), ball.row)
-        hidden &= (row > 0) & (row < PADDLE_TOP)
-        column = np.where(hidden, expected // HALF, ball.column)
-        seen = ball.seen | hidden
-        rows = row - old_row
-
-        # Of all flights that begin in either half of the first column: which of them end here?
-        fits = _flights_between()[elapsed, begin // HALF, column] & _flights_by_rows()[elapsed, np.abs(rows)]
-        # The path that it was on comes first, then its speed, then the rest; of those the half that was told before.
-        best = _first_that_fits(fits, _SAME_PATH[old_speed, old_direction], _SAME_SPEED[old_speed])
-        best = _first_that_fits(best, _SAME_HALF[self._half[games]])
-        flight = np.bitwise_count(np.maximum(best & -best, 1) - 1).astype(int)  # the lowest bit, 0 if there is none
-        new_speed, new_direction, new_half = flight // 4, flight // 2 % 2, flight % 2
-        found = (fits != 0) & was_seen & seen & (elapsed > 0) & (rows != 0)
-        begin += new_half
-        down = rows > 0
-        same = found & was_known & (new_speed == old_speed) & (new_direction == old_direction) & (down == old_down)
-
-        # Rising on its path to the side, but not as high as it should be: a brick has sent it back.
-        turned = was_known & seen & ~old_down & (expected // HALF == column) & (rows > 1 - expected_rows)
-        speed = np.where(turned, old_speed, new_speed)
-        direction = np.where(turned, on, directions[elapsed, begin, new_speed, new_direction])
-        half = np.where(turned, expected, columns[elapsed, begin, new_speed, new_direction]) % HALF
-        down |= turned
-        found |= turned
-        # Both halves fit, unless the ball turned at a wall meanwhile: then what was known before stays true.
-        both = (fits >> (flight - new_half)) & 3 == 3
-        certain = np.where(turned | both, was_known & self._certain[games], True)
-
-        # A ball that should have met the paddle, and is not where it would be without, has met it: it rises.
-        met_paddle = was_known & old_down & (old_row + expected_rows > PADDLE_TOP - BALL_HEIGHT)
-        found &= ~(met_paddle & down & ~same)
-
-        self._seen[games], self._row[games], self._column[games] = seen, row, column
-        self._speed[games] = np.where(found, speed, -1)
-        self._direction[games], self._half[games], self._down[games] = direction, half, down
-        self._certain[games] = found & certain
-        return Flight(
-            known=found,
-            row=np.where(seen, row, -1),
-            column=np.where(seen, column, -1),
-            seen=seen,
-            rows_a_frame=np.where(found, np.where(down, 1, -1) * _DOWN[speed], 0.0),
-            columns_a_frame=np.where(found, np.where(direction == 1, 1, -1) * _SIDEWAYS[speed] / HALF, 0.0),
-        )
+        columns, directions = _flights()
+        return _look(self._balls, ball, elapsed, games, columns, directions, _flights_between(), _flights_by_rows())
 
     @property
     def known(self) -> np.ndarray:
         """`(n,)` bool: whether the last look told on which flight the ball is."""
-        return self._seen & (self._speed >= 0)
+        return self._balls["seen"] & (self._balls["speed"] >= 0)
 
     def path(self, games: np.ndarray | None = None) -> Path:
         """On which flight the ball is, as far as the last look tells."""
-        games = np.arange(self.n) if games is None else games
+        balls = self._balls if games is None else self._balls[games]
         return Path(
-            known=self.known[games],
-            row=self._row[games],
-            half_column=np.maximum(self._column[games], 0) * HALF + self._half[games],
-            speed=self._speed[games],
-            direction=self._direction[games],
-            down=self._down[games],
+            known=balls["seen"] & (balls["speed"] >= 0),
+            row=balls["row"],
+            half_column=np.maximum(balls["column"], 0) * HALF + balls["half"],
+            speed=balls["speed"],
+            direction=balls["direction"],
+            down=balls["down"],
         )
 
     def landing(self, games: np.ndarray | None = None, paddle: Paddle | None = None) -> Landing:
@@ -265,22 +208,111 @@ class BallTracker:
         With `paddle` there is no landing for a ball that the paddle touches already: it will rise in the next frame.
         """
         games = np.arange(self.n) if games is None else games
-        row, speed = self._row[games], self._speed[games]
-        known = self._seen[games] & (speed >= 0) & self._down[games] & (row >= BRICKS_BOTTOM) & (row < PADDLE_TOP)
-        if paddle is not None:
-            column = self._column[games]
-            over_it = (column + BALL_WIDTH > paddle.column) & (column < paddle.right)
-            known &= ~(over_it & (row + BALL_HEIGHT > PADDLE_TOP))
-        frames = np.ceil((PADDLE_TOP - row) / _DOWN[speed]).astype(int)
-        frames = np.where(known, frames, 0)
-        start = np.maximum(self._column[games], 0) * HALF
-        first, second = (start + np.where(self._certain[games], self._half[games], half) for half in (0, 1))
-        columns, direction = _flights()[0], self._direction[games]
-        # The middle, where both halves are possible.
-        column = (columns[frames, first, speed, direction] + columns[frames, second, speed, direction]) // (2 * HALF)
-        return Landing(known, np.where(known, column, -1), np.where(known, frames, -1))
+        left, right = (np.full(len(games), -1),) * 2 if paddle is None else (paddle.column, paddle.right)
+        return _land(self._balls[games], left, right, _flights()[0])
 
 
-def _is_hidden(columns: np.ndarray) -> np.ndarray:
-    """Whether a ball at these columns is behind a side wall."""
-    return (columns < TURNS_AT_LEFT) | (columns > TURNS_AT_RIGHT)
+@compiled
+def _look(
+    balls: np.ndarray,
+    seen_now: Ball,
+    elapsed: np.ndarray,
+    games: np.ndarray,
+    columns: np.ndarray,
+    directions: np.ndarray,
+    flights_between: np.ndarray,
+    flights_by_rows: np.ndarray,
+) -> Flight:
+    """BallTracker.look, ball by ball. `elapsed` is `(n,)`, the tables are those that the functions above make."""
+    n = len(games)
+    known, seen = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
+    row, column = np.full(n, -1), np.full(n, -1)
+    rows_a_frame, columns_a_frame = np.zeros(n), np.zeros(n)
+    for i in range(n):
+        ball, frames = balls[games[i]], elapsed[i]
+        was_known = ball.seen and ball.speed >= 0
+        begin = max(ball.column, 0) * HALF
+
+        # The place it should have reached on the path that it was on.
+        expected, on, expected_rows = -1, 0, 0.0
+        if was_known:
+            expected = columns[frames, begin + ball.half, ball.speed, ball.direction]
+            on = directions[frames, begin + ball.half, ball.speed, ball.direction]
+            expected_rows = _DOWN[ball.speed] * frames
+        seen[i], new_row, new_column = seen_now.seen[i], seen_now.row[i], seen_now.column[i]
+        if not seen[i] and was_known and _is_hidden(expected // HALF):
+            hidden_row = round(ball.row + (expected_rows if ball.down else -expected_rows))
+            if 0 < hidden_row < PADDLE_TOP:
+                seen[i], new_row, new_column = True, hidden_row, expected // HALF
+        rows = new_row - ball.row
+
+        # Of all flights that begin in either half of the first column: which of them end here?
+        fits = flights_between[frames, begin // HALF, new_column] & flights_by_rows[frames, abs(rows)]
+        # The path that it was on comes first, then its speed, then the rest; of those the half that was told before.
+        best = fits
+        for preferred in (_SAME_SPEED[ball.speed], _SAME_PATH[ball.speed, ball.direction], _SAME_HALF[ball.half]):
+            both = best & preferred
+            best = both if both else best
+        flight = 0  # the first of them
+        while best and not best >> flight & 1:
+            flight += 1
+        speed, direction, half = flight // 4, flight // 2 % 2, flight % 2
+        known[i] = fits != 0 and ball.seen and seen[i] and frames > 0 and rows != 0
+        down = rows > 0
+        same = was_known and speed == ball.speed and direction == ball.direction and down == ball.down
+        both_fit = fits >> (flight - half) & 3 == 3
+        half, direction = (
+            columns[frames, begin + half, speed, direction] % HALF,
+            directions[frames, begin + half, speed, direction],
+        )
+
+        # Rising on its path to the side, but not as high as it should be: a brick has sent it back.
+        turned = was_known and seen[i] and not ball.down
+        turned = turned and expected // HALF == new_column and rows > 1 - expected_rows
+        if turned:
+            known[i], down, same = True, True, False
+            speed, direction, half = ball.speed, on, expected % HALF
+        # A ball that should have met the paddle, and is not where it would be without, has met it: it rises.
+        elif was_known and ball.down and ball.row + expected_rows > PADDLE_TOP - BALL_HEIGHT and down and not same:
+            known[i] = False
+
+        # Both halves fit, unless the ball turned at a wall meanwhile: then what was known before stays true.
+        certain = was_known and ball.certain if turned or both_fit else True
+        ball.seen, ball.row, ball.column = seen[i], new_row, new_column
+        ball.speed = speed if known[i] else -1
+        ball.direction, ball.half, ball.down, ball.certain = direction, half, down, known[i] and certain
+        if seen[i]:
+            row[i], column[i] = new_row, new_column
+        if known[i]:
+            rows_a_frame[i] = _DOWN[speed] if down else -_DOWN[speed]
+            columns_a_frame[i] = (1 if direction == 1 else -1) * _SIDEWAYS[speed] / HALF
+    return Flight(known, row, column, seen, rows_a_frame, columns_a_frame)
+
+
+@compiled
+def _land(balls: np.ndarray, paddle_left: np.ndarray, paddle_right: np.ndarray, columns: np.ndarray) -> Landing:
+    """BallTracker.landing, ball by ball; all arrays but the table `columns` are `(n,)`."""
+    n = len(balls)
+    known, column, frames = np.zeros(n, dtype=np.bool_), np.full(n, -1), np.full(n, -1)
+    for i in range(n):
+        ball = balls[i]
+        falls = ball.seen and ball.speed >= 0 and ball.down and BRICKS_BOTTOM <= ball.row < PADDLE_TOP
+        over_paddle = ball.column + BALL_WIDTH > paddle_left[i] and ball.column < paddle_right[i]
+        if not falls or (over_paddle and ball.row + BALL_HEIGHT > PADDLE_TOP):
+            continue
+        known[i], frames[i] = True, int(np.ceil((PADDLE_TOP - ball.row) / _DOWN[ball.speed]))
+        start = ball.column * HALF
+        first = start + ball.half if ball.certain else start
+        second = first if ball.certain else start + 1
+        landing = (
+            columns[frames[i], first, ball.speed, ball.direction]
+            + columns[frames[i], second, ball.speed, ball.direction]
+        )
+        column[i] = landing // (2 * HALF)  # the middle, where both halves are possible
+    return Landing(known, column, frames)
+
+
+@compiled
+def _is_hidden(column: int) -> bool:
+    """Whether a ball at this column is behind a side wall."""
+    return column < TURNS_AT_LEFT or column > TURNS_AT_RIGHT

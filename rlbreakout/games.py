@@ -223,8 +223,9 @@ class Games:
         before (Machado et al. 2018, https://arxiv.org/abs/1709.06009)."""
         before, sticky, late = self._held[game], self._stickiness[game], 0
         if sticky and action != before:
-            repeats = self._sticky_random[game].random(frames) < sticky
-            late = frames if repeats.all() else int(repeats.argmin())  # it goes on as before until one frame does not
+            drawn = self._sticky_random[game].random(frames).tolist()
+            while late < frames and drawn[late] < sticky:  # it goes on as before until one frame does not
+                late += 1
         if late < frames:
             self._held[game] = action
         return [before] * late + [action] * (frames - late)

@@ -14,6 +14,7 @@ import numpy as np
 
 from rlbreakout.aimbot import LONGEST_STEP, BallTracker, Flight, Landing
 from rlbreakout.bounces import Return, aims, returns
+from rlbreakout.compiled import compiled
 from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
 from rlbreakout.foresight import ThroughTracker, below_bricks, foresee, landing_of, place_after
@@ -200,6 +201,16 @@ def coordinates_of(config: ObservationConfig) -> tuple[Coordinate, ...]:
 
 
 _AT = {coordinate.name: index for index, coordinate in enumerate(COORDINATES)}
+_ENTRIES = len(COORDINATES)
+_BALL_SEEN, _BALL_ROW, _BALL_COLUMN = _AT["ball_seen"], _AT["ball_row"], _AT["ball_column"]
+_BALL_FLIGHT_KNOWN = _AT["ball_flight_known"]
+_BALL_ROWS_A_FRAME, _BALL_COLUMNS_A_FRAME = _AT["ball_rows_a_frame"], _AT["ball_columns_a_frame"]
+_BALL_FROM_PADDLE_NEAR = _AT["ball_from_paddle_near"]
+_LANDING_KNOWN, _LANDING_COLUMN, _LANDING_FRAMES = _AT["landing_known"], _AT["landing_column"], _AT["landing_frames"]
+_LANDING_FROM_PADDLE, _LANDING_FROM_PADDLE_NEAR = _AT["landing_from_paddle"], _AT["landing_from_paddle_near"]
+_PADDLE_COLUMN, _PADDLE_IS_WIDE = _AT["paddle_column"], _AT["paddle_is_wide"]
+_PADDLE_COLUMNS_A_FRAME = _AT["paddle_columns_a_frame"]
+_LAST_ACTION, _BRICKS = _AT["last_action_none"], _AT["brick_red_0"]
 
 
 # Pictures
@@ -389,13 +400,8 @@ class Watcher:
         self.ball_seen[games] = ball.seen
         ball, paddle = self._instead_of_a_lost_screen(ball, paddle, bricks, elapsed, turns, games)
         flight = self._tracker.look(ball, elapsed, games)
-        seen, column, right = paddle
-        # Where it slides behind the right wall its width does not show.
-        width = np.where(seen & (right < GAME_RIGHT), right - column, self._paddle_width[games])
-        width = np.where(width > NARROW_PADDLE, WIDE_PADDLE, NARROW_PADDLE)
-        before = self._paddle_column[games]
-        moved = np.where(seen & (before >= 0), column - before, 0) / np.maximum(elapsed, 1)
-        self._paddle_column[games], self._paddle_width[games] = column, width
+        seen, column, _ = paddle
+        width, moved = _look_at_paddles(paddle, elapsed, games, self._paddle_column, self._paddle_width)
         landing, path = self._tracker.landing(games, paddle), self._tracker.path(games)
         bounces = (returns(path, bricks), *aims(path, bricks)) if self._bounces else ()
         worths = tuple(worth_of(back, bricks) for back in bounces) if self._rounds else ()
@@ -426,12 +432,7 @@ class Watcher:
     ) -> tuple[Ball, Paddle]:
         """A ball that flies is never where it was before: then the screen is the one before, shown again. Returns where
         ball and paddle will be by now, in such games, and what is seen in all others."""
-        shown = np.empty((len(games), 3), dtype=int)
-        for number, place in enumerate((ball.row, ball.column, paddle.column)):
-            shown[:, number] = place
-        same = self._tracker.known[games] & ball.seen & (elapsed > 0) & (shown == self._shown[games]).all(axis=1)
-        self._shown[games] = shown
-        again = np.flatnonzero(same)
+        again = _shown_again(self._shown, ball, paddle.column, self._tracker.known, elapsed, games)
         if not len(again):
             return ball, paddle
         frames = np.minimum(elapsed[again], LONGEST_STEP)
@@ -459,39 +460,51 @@ class Watcher:
         return self._quiet[games]
 
 
+@compiled
+def _shown_again(
+    shown: np.ndarray, ball: Ball, paddle_column: np.ndarray, known: np.ndarray, elapsed: np.ndarray, games: np.ndarray
+) -> np.ndarray:
+    """In which games a ball whose flight is known is where it was; puts what is shown now into `shown`."""
+    again = np.zeros(len(games), dtype=np.bool_)
+    for i in range(len(games)):
+        before, now = shown[games[i]], (ball.row[i], ball.column[i], paddle_column[i])
+        same = before[0] == now[0] and before[1] == now[1] and before[2] == now[2]
+        again[i] = same and known[games[i]] and ball.seen[i] and elapsed[i] > 0
+        before[0], before[1], before[2] = now
+    return np.flatnonzero(again)
+
+
+@compiled
+def _look_at_paddles(
+    paddle: Paddle, elapsed: np.ndarray, games: np.ndarray, columns: np.ndarray, widths: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Their widths and their columns a frame; puts columns and widths into those of all games."""
+    now, moved = np.empty(len(games), dtype=np.int64), np.zeros(len(games))
+    for i in range(len(games)):
+        game, width = games[i], paddle.right[i] - paddle.column[i]
+        # Where it slides behind the right wall its width does not show.
+        if not paddle.seen[i] or paddle.right[i] >= GAME_RIGHT:
+            width = widths[game]
+        now[i] = WIDE_PADDLE if width > NARROW_PADDLE else NARROW_PADDLE
+        if paddle.seen[i] and columns[game] >= 0:
+            moved[i] = (paddle.column[i] - columns[game]) / max(elapsed[i], 1)
+        columns[game], widths[game] = paddle.column[i], now[i]
+    return now, moved
+
+
 def coordinates(known: Knowledge, last_actions: np.ndarray) -> np.ndarray:
     """The vectors `(n, len(COORDINATES))` float32, longer by what else was asked for (`coordinates_of`).
     `last_actions` is `(n,)`, NO_ACTION where there was none."""
-    flight, landing = known.flight, known.landing
-    vectors = np.zeros((len(known.bricks), len(COORDINATES)), dtype=np.float32)
-    middle = known.paddle_column + known.paddle_width / 2
-    ball_offset = flight.column + BALL_WIDTH / 2 - middle
-    landing_offset = landing.column + BALL_WIDTH / 2 - middle
-    aimed = landing.known & known.paddle_seen
-    values: dict[str, np.ndarray] = {
-        "ball_seen": flight.seen,
-        "ball_row": np.where(flight.seen, (flight.row - GAME_TOP) / (PADDLE_TOP - GAME_TOP), 0),
-        "ball_column": np.where(flight.seen, flight.column / WIDTH, 0),
-        "ball_flight_known": flight.known,
-        "ball_rows_a_frame": flight.rows_a_frame / MOST_ROWS_A_FRAME,
-        "ball_columns_a_frame": flight.columns_a_frame / MOST_COLUMNS_A_FRAME,
-        "ball_from_paddle_near": np.where(flight.seen & known.paddle_seen, ball_offset / NEAR, 0),
-        "landing_known": landing.known,
-        "landing_column": np.where(landing.known, landing.column / WIDTH, 0),
-        "landing_frames": np.where(landing.known, landing.frames / FRAMES_TO_LAND, 0),
-        "landing_from_paddle": np.where(aimed, landing_offset / WIDTH, 0),
-        "landing_from_paddle_near": np.where(aimed, landing_offset / NEAR, 0),
-        "paddle_column": np.where(known.paddle_seen, middle / WIDTH, 0),
-        "paddle_is_wide": known.paddle_width == WIDE_PADDLE,
-        "paddle_columns_a_frame": known.paddle_columns_a_frame / PADDLE_COLUMNS_A_FRAME,
-    }
-    for name, value in values.items():
-        vectors[:, _AT[name]] = value
-    acted = np.flatnonzero(last_actions != NO_ACTION)
-    vectors[acted, _AT["last_action_none"] + last_actions[acted]] = 1
-    vectors[:, _AT["brick_red_0"] :] = known.bricks.reshape(len(vectors), BRICKS)
-    measured = vectors[:, : _AT["last_action_none"]]  # what comes after them is 0 or 1
-    np.minimum(np.maximum(measured, _LOW, out=measured), _HIGH, out=measured)
+    vectors = _coordinates(
+        known.flight,
+        known.landing,
+        known.bricks,
+        known.paddle_seen,
+        known.paddle_column,
+        known.paddle_width,
+        known.paddle_columns_a_frame,
+        last_actions,
+    )
     further = [
         *_bounces(known.bounces),
         *known.worths,
@@ -562,10 +575,54 @@ def _aim(aim: Aim, *worths: np.ndarray) -> list[np.ndarray]:
     return entries
 
 
-_LOW, _HIGH = (
-    np.array([getattr(entry, end) for entry in COORDINATES[: _AT["last_action_none"]]], dtype=np.float32)
-    for end in ("low", "high")
-)
+@compiled
+def _coordinates(
+    flight: Flight,
+    landing: Landing,
+    bricks: np.ndarray,
+    paddle_seen: np.ndarray,
+    paddle_column: np.ndarray,
+    paddle_width: np.ndarray,
+    paddle_columns_a_frame: np.ndarray,
+    last_actions: np.ndarray,
+) -> np.ndarray:
+    """The entries of COORDINATES, `(n, len(COORDINATES))` float32."""
+    vectors = np.zeros((len(bricks), _ENTRIES), dtype=np.float32)
+    for n in range(len(bricks)):
+        vector, middle = vectors[n], paddle_column[n] + paddle_width[n] / 2
+        if flight.seen[n]:
+            vector[_BALL_SEEN] = 1
+            vector[_BALL_ROW] = _within(0, (flight.row[n] - GAME_TOP) / (PADDLE_TOP - GAME_TOP))
+            vector[_BALL_COLUMN] = _within(0, flight.column[n] / WIDTH)
+            if paddle_seen[n]:
+                offset = flight.column[n] + BALL_WIDTH / 2 - middle
+                vector[_BALL_FROM_PADDLE_NEAR] = _within(-1, offset / NEAR)
+        vector[_BALL_FLIGHT_KNOWN] = flight.known[n]
+        vector[_BALL_ROWS_A_FRAME] = _within(-1, flight.rows_a_frame[n] / MOST_ROWS_A_FRAME)
+        vector[_BALL_COLUMNS_A_FRAME] = _within(-1, flight.columns_a_frame[n] / MOST_COLUMNS_A_FRAME)
+        if landing.known[n]:
+            vector[_LANDING_KNOWN] = 1
+            vector[_LANDING_COLUMN] = _within(0, landing.column[n] / WIDTH)
+            vector[_LANDING_FRAMES] = _within(0, landing.frames[n] / FRAMES_TO_LAND)
+            if paddle_seen[n]:
+                offset = landing.column[n] + BALL_WIDTH / 2 - middle
+                vector[_LANDING_FROM_PADDLE] = _within(-1, offset / WIDTH)
+                vector[_LANDING_FROM_PADDLE_NEAR] = _within(-1, offset / NEAR)
+        if paddle_seen[n]:
+            vector[_PADDLE_COLUMN] = _within(0, middle / WIDTH)
+        vector[_PADDLE_IS_WIDE] = paddle_width[n] == WIDE_PADDLE
+        vector[_PADDLE_COLUMNS_A_FRAME] = _within(-1, paddle_columns_a_frame[n] / PADDLE_COLUMNS_A_FRAME)
+        if last_actions[n] != NO_ACTION:
+            vector[_LAST_ACTION + last_actions[n]] = 1
+        for row in range(len(bricks[n])):
+            for brick in range(BRICKS_IN_A_ROW):
+                vector[_BRICKS + BRICKS_IN_A_ROW * row + brick] = bricks[n, row, brick]
+    return vectors
+
+
+@compiled
+def _within(low: float, value: float) -> float:
+    return min(max(value, low), 1)
 
 
 def coordinates_space(config: ObservationConfig | None = None) -> gym.spaces.Box:

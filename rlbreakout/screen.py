@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rlbreakout.compiled import compiled
+
 HEIGHT, WIDTH = 210, 160
 
 GAME_TOP, GAME_BOTTOM = 32, 206
@@ -63,20 +65,17 @@ BALL_HEIGHT, BALL_WIDTH = 4, 2
 BALL_LEFTMOST, BALL_RIGHTMOST = 6, 152
 """Range of the ball's first column. At both ends a side wall hides it, one pixel further in it hides half of it."""
 
-# Rows are looked at word by word, a word being 8 pixels; a brick is exactly one word wide.
-_FULL = np.uint64(0x0101010101010101)
-_ROWS_OUTSIDE_BRICKS = np.array(
-    [GAME_TOP, *range(35, BRICKS_TOP, 4), *range(BRICKS_BOTTOM, PADDLE_TOP, 4), PADDLE_TOP - 1]
+_ROWS_LOOKED_AT = np.array(
+    [
+        GAME_TOP,
+        *range(35, BRICKS_TOP, 4),
+        *range(BRICKS_BOTTOM, PADDLE_TOP, 4),
+        PADDLE_TOP - 1,
+        *range(BRICKS_TOP, BRICKS_BOTTOM, 2),
+    ]
 )
-_ROWS_LOOKED_AT = np.concatenate([_ROWS_OUTSIDE_BRICKS, np.arange(BRICKS_TOP, BRICKS_BOTTOM, 2)])
-_AROUND = (np.arange(1 - BALL_HEIGHT, BALL_HEIGHT)[:, None] * WIDTH + np.arange(-1, 2)).ravel()
-"""Seven rows and three columns around a pixel, as distances in a picture that is one long row."""
-_BRICKS_PIXELS = np.full((HEIGHT, WIDTH), BRICKS)
-_BRICKS_PIXELS[BRICKS_TOP:BRICKS_BOTTOM, GAME_LEFT:GAME_RIGHT] = (
-    np.arange(BRICKS).reshape(len(BRICK_ROWS), -1).repeat(BRICK_HEIGHT, axis=0).repeat(BRICK_WIDTH, axis=1)
-)
-_BRICK_AT = _BRICKS_PIXELS.ravel()
-"""The brick to which each pixel of that row belongs, counted from the top left."""
+"""The ball is four rows tall, so every fourth row shows a part of it; among bricks, where it may be half hidden, every
+second. Those among bricks come last."""
 
 
 class Ball(NamedTuple):
@@ -112,8 +111,9 @@ def find_bricks(frames: np.ndarray) -> np.ndarray:
 
     The first pixel row of a brick tells: bricks vanish whole, and the ball is too narrow to look like one.
     """
-    first = _brick_words(_words(frames))[:, :, 0]
-    return (first != 0) & ((first & np.uint64(0xFF)) * _FULL == first)
+    bricks = np.empty((len(frames), len(BRICK_ROWS), BRICKS_IN_A_ROW), dtype=bool)
+    _find_bricks(np.ascontiguousarray(frames), bricks)
+    return bricks
 
 
 def find_ball(frames: np.ndarray, bricks: np.ndarray | None = None) -> Ball:
@@ -124,75 +124,112 @@ def find_ball(frames: np.ndarray, bricks: np.ndarray | None = None) -> Ball:
     `bricks` spares finding them again.
     """
     frames = np.ascontiguousarray(frames)
+    places = np.empty((2, len(frames)), dtype=np.int64)
     bricks = find_bricks(frames) if bricks is None else bricks
-    each = np.arange(len(frames))
-
-    # The ball is four rows tall, so looking at every fourth row (among bricks, where it may be half hidden, at every
-    # second) finds a part of it, several times faster than looking at all.
-    words = _words(frames)
-    outside = words.take(_ROWS_OUTSIDE_BRICKS, axis=1)[:, :, 1:-1] != 0
-    among = (_brick_words(words)[:, :, ::2] != 0) & ~bricks[:, :, None, :]
-    outside, among = outside.reshape(len(frames), -1), among.reshape(len(frames), -1)
-    found = outside.argmax(axis=1)
-    seen_outside = outside[each, found]
-    found = np.where(seen_outside, found, outside.shape[1] + (first := among.argmax(axis=1)))
-    seen = seen_outside | among[each, first]
-    row, word = _ROWS_LOOKED_AT[found // BRICKS_IN_A_ROW], found % BRICKS_IN_A_ROW + 1
-    lit = words[each, row, word].view(np.uint8).reshape(len(frames), -1) != 0
-    column = word * BRICK_WIDTH + lit.argmax(axis=1)
-    # What is lit around it, seven rows and three columns, without whole bricks; `top` counts in these rows.
-    around = (row * WIDTH + column)[:, None] + _AROUND
-    lit = frames.reshape(len(frames), -1)[each[:, None], around] != 0
-    covering = np.zeros((len(frames), BRICKS + 1), dtype=bool)
-    covering[:, :BRICKS] = bricks.reshape(len(frames), -1)
-    is_ball = (lit & ~covering[each[:, None], _BRICK_AT[around]]).reshape(-1, 7, 3)
-    lit = lit.reshape(-1, 7, 3)
-    middle = is_ball[:, :, 1]
-    up = middle[:, 2].astype(int)  # rows of it above the one that was found
-    up += up & middle[:, 1]
-    up += (up == 2) & middle[:, 0]
-    top = BALL_HEIGHT - 1 - up
-    down = middle[:, 4].astype(int)
-    down += down & middle[:, 5]
-    down += (down == 2) & middle[:, 6]
-    # Half hidden at its left, by the wall or by a brick.
-    hidden = ~is_ball[each, top, 2] & lit[each, top, 0]
-    # Half hidden above, by a brick: count from its lowest row.
-    row = row - up
-    height = up + 1 + down
-    near_bricks = (row > BRICKS_TOP) & (row <= BRICKS_BOTTOM)
-    covered = (height < BALL_HEIGHT) & near_bricks & (frames[each, row - 1, column] != 0)
-    row = row - np.where(covered, BALL_HEIGHT - height, 0)
-    row = row + (row < BRICKS_BOTTOM)  # from there up it is drawn one row higher than it flies
-    return Ball(seen, np.where(seen, row, -1), np.where(seen, column - hidden, -1))
+    _find_balls(frames, frames.view(np.uint64), bricks, places)
+    row, column = places
+    return Ball(row >= 0, row, column)
 
 
 def find_paddle(frames: np.ndarray) -> Paddle:
     """The paddle in `(n, 210, 160)` frames, also while the ball falls past it."""
-    rows = frames[:, PADDLE_TOP : PADDLE_TOP + PADDLE_HEIGHT, GAME_LEFT:GAME_RIGHT]
-    # All four rows, because the ball may reach into some of them.
-    lit = (rows[:, 0] != 0) & (rows[:, 1] != 0) & (rows[:, 2] != 0) & (rows[:, 3] != 0)
-    seen = lit.any(axis=1)
-    left = lit.argmax(axis=1)
-    right = lit.shape[1] - lit[:, ::-1].argmax(axis=1)
-    for n in np.flatnonzero(seen & (right - left > WIDE_PADDLE)):  # the ball is in all four rows
-        left[n], right[n] = _longest_run(lit[n])
-    return Paddle(seen, np.where(seen, left + GAME_LEFT, -1), np.where(seen, right + GAME_LEFT, -1))
+    places = np.empty((2, len(frames)), dtype=np.int64)
+    _find_paddles(np.ascontiguousarray(frames), places)
+    column, right = places
+    return Paddle(column >= 0, column, right)
 
 
-def _words(frames: np.ndarray) -> np.ndarray:
-    """The frames as machine words of 8 pixels, `(n, 210, 20)`."""
-    return np.ascontiguousarray(frames).view(np.uint64)
+# What follows is compiled when it is called first. Pixel by pixel, it is many times faster than NumPy on whole frames.
 
 
-def _brick_words(words: np.ndarray) -> np.ndarray:
-    """The bricks' words, `(n, brick row, pixel row in it, brick)`."""
-    shape = len(words), len(BRICK_ROWS), BRICK_HEIGHT, BRICKS_IN_A_ROW
-    return words[:, BRICKS_TOP:BRICKS_BOTTOM, 1:-1].reshape(shape)
+@compiled
+def _find_bricks(frames: np.ndarray, bricks: np.ndarray) -> None:
+    for n in range(len(frames)):
+        for row in range(bricks.shape[1]):
+            pixels = frames[n, BRICKS_TOP + BRICK_HEIGHT * row]
+            for brick in range(BRICKS_IN_A_ROW):
+                left = BRICKS_LEFT + BRICK_WIDTH * brick
+                whole = pixels[left] != 0
+                for column in range(left + 1, left + BRICK_WIDTH):
+                    whole &= pixels[column] == pixels[left]
+                bricks[n, row, brick] = whole
 
 
-def _longest_run(lit: np.ndarray) -> tuple[int, int]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], lit, [False])).astype(np.int8)))
-    starts, ends = edges[::2], edges[1::2]
-    longest = int((ends - starts).argmax())
-    return int(starts[longest]), int(min(ends[longest], starts[longest] + WIDE_PADDLE))
+@compiled
+def _find_balls(frames: np.ndarray, words: np.ndarray, bricks: np.ndarray, places: np.ndarray) -> None:
+    """Rows and columns, -1 where no ball is seen, into `places`, `(2, n)`. `words` are the frames as words of 8 pixels,
+    `(n, 210, 20)`; a brick is exactly one word wide."""
+    for n in range(len(frames)):
+        places[:, n] = _find_ball(frames[n], words[n], bricks[n])
+
+
+@compiled
+def _find_ball(frame: np.ndarray, words: np.ndarray, bricks: np.ndarray) -> tuple[int, int]:
+    row, word = _first_of_ball(words, bricks)
+    if row < 0:
+        return -1, -1
+    column = BRICK_WIDTH * word
+    while frame[row, column] == 0:
+        column += 1
+    top = lowest = row
+    while row - top < BALL_HEIGHT - 1 and _is_ball(frame, bricks, top - 1, column):
+        top -= 1
+    while lowest - row < BALL_HEIGHT - 1 and _is_ball(frame, bricks, lowest + 1, column):
+        lowest += 1
+    # Half hidden at its left, by the wall or by a brick.
+    hidden = not _is_ball(frame, bricks, top, column + 1) and frame[top, column - 1] != 0
+    # Half hidden above, by a brick: count from its lowest row.
+    height = lowest - top + 1
+    if height < BALL_HEIGHT and BRICKS_TOP < top <= BRICKS_BOTTOM and frame[top - 1, column] != 0:
+        top -= BALL_HEIGHT - height
+    if top < BRICKS_BOTTOM:  # from there up it is drawn one row higher than it flies
+        top += 1
+    return top, column - 1 if hidden else column
+
+
+@compiled
+def _first_of_ball(words: np.ndarray, bricks: np.ndarray) -> tuple[int, int]:
+    """Row and word of the ball: the first in the rows that are looked at; -1, -1 if there is none."""
+    for row in _ROWS_LOOKED_AT:
+        among_bricks = BRICKS_TOP <= row < BRICKS_BOTTOM
+        for brick in range(BRICKS_IN_A_ROW):
+            if words[row, brick + 1] and not (among_bricks and bricks[(row - BRICKS_TOP) // BRICK_HEIGHT, brick]):
+                return row, brick + 1
+    return -1, -1
+
+
+@compiled
+def _is_ball(frame: np.ndarray, bricks: np.ndarray, row: int, column: int) -> bool:
+    """Whether what is lit there is not a whole brick."""
+    if frame[row, column] == 0:
+        return False
+    if row < BRICKS_TOP or row >= BRICKS_BOTTOM or column < GAME_LEFT or column >= GAME_RIGHT:
+        return True
+    return not bricks[(row - BRICKS_TOP) // BRICK_HEIGHT, (column - GAME_LEFT) // BRICK_WIDTH]
+
+
+@compiled
+def _find_paddles(frames: np.ndarray, places: np.ndarray) -> None:
+    """First columns, and those after the last, -1 where no paddle is seen, into `places`, `(2, n)`."""
+    for n in range(len(frames)):
+        places[:, n] = _find_paddle(frames[n])
+
+
+@compiled
+def _find_paddle(frame: np.ndarray) -> tuple[int, int]:
+    first, end, run, longest, longest_end = -1, -1, 0, 0, 0
+    for column in range(GAME_LEFT, GAME_RIGHT):
+        lit = True
+        # All four rows, because the ball may reach into some of them.
+        for row in range(PADDLE_TOP, PADDLE_TOP + PADDLE_HEIGHT):
+            lit &= frame[row, column] != 0
+        if not lit:
+            run = 0
+            continue
+        first, end, run = first if first >= 0 else column, column + 1, run + 1
+        if run > longest:
+            longest, longest_end = run, end
+    if end - first > WIDE_PADDLE:  # the ball is in all four rows
+        first = longest_end - longest
+        end = min(longest_end, first + WIDE_PADDLE)
+    return first, end

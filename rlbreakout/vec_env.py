@@ -1,6 +1,6 @@
 """Many games of Breakout at once, at the emulator's own speed.
 
-The games are played on all cores, and what the agents see is made there, of many screens at once, in NumPy.
+The games are played on all cores, and what the agents see is made there, of many screens at once.
 Stable-Baselines3 sees a VecEnv of its own.
 """
 
