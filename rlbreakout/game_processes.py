@@ -3,6 +3,9 @@
 A process is started as a command, not forked and not through `multiprocessing`, so that the scripts that use it need no
 `if __name__ == "__main__"`. What is long (actions, observations, rewards) passes through memory that both share, what
 is short through pipes. It ends when its pipe is closed, also because the process that started it is dead.
+
+A step of many games lasts milliseconds, and to be woken from a read takes a good part of one: so before it sleeps, a
+process watches for a while how many messages were written to it.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -31,6 +35,8 @@ from rlbreakout.observation import Observation
 
 ALIGNED = 64
 """Bytes; every array begins at a multiple of it."""
+WATCHED = 0.002
+"""Seconds for which a process watches for a message before it sleeps until there is one."""
 LENGTH = struct.Struct("<Q")
 """A message is its length and as many bytes of pickle. Both ends are this program."""
 START = "import sys; sys.path[:] = {path!r}; from rlbreakout.game_processes import serve; serve({file!r})"
@@ -137,6 +143,7 @@ class GameProcess:
         return self._arrays["observation"]
 
     def _ask(self, message: Any) -> None:
+        self._arrays["asked"][0] += 1
         try:
             assert self._process.stdin is not None
             _write(self._process.stdin, message)
@@ -145,6 +152,8 @@ class GameProcess:
 
     def _answer(self) -> Any:
         assert self._process.stdout is not None
+        asked, answered = self._arrays["asked"], self._arrays["answered"]
+        _watch(lambda: answered[0] == asked[0])
         try:
             kind, content = _read(self._process.stdout)
         except EOFError:
@@ -161,12 +170,21 @@ def _arrays(space: gym.Space, n: int) -> dict[str, tuple[tuple[int, ...], Any]]:
     parts = {f"observation {name}": part for name, part in space.items()} if isinstance(space, gym.spaces.Dict) else {}
     observations = parts or {"observation": space}
     return {
+        "asked": ((1,), np.int64),  # how many messages were written to the process
+        "answered": ((1,), np.int64),  # and to how many of them it has written the answer
         "actions": ((n,), np.int64),
         "rewards": ((n,), np.float32),
         "dones": ((n,), np.bool_),
         "lives": ((n,), np.int64),
         **{name: ((n, *part.shape), part.dtype) for name, part in observations.items()},  # type: ignore[misc]
     }
+
+
+def _watch(there: Callable[[], bool]) -> None:
+    """Return when the message is `there`, or after WATCHED seconds."""
+    until = time.perf_counter() + WATCHED
+    while not there() and time.perf_counter() < until:
+        pass
 
 
 def _write(file: IO[bytes], message: Any) -> None:
@@ -188,10 +206,10 @@ def serve(file: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what is printed is no answer
-    server = _Server(Path(file))
+    server = _Server(Path(file), output)
     while True:
         try:
-            message = _read(sys.stdin.buffer)
+            message = server.listen()
         except EOFError:
             return
         try:
@@ -199,7 +217,7 @@ def serve(file: str) -> None:
         except Exception:
             answer = "failed", traceback.format_exc()
         try:
-            _write(output, answer)
+            server.tell(answer)
         except BrokenPipeError:
             return
 
@@ -208,8 +226,21 @@ class _Server:
     _games: Games
     _arrays: SharedArrays
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, output: IO[bytes]) -> None:
+        self._file, self._output = file, output
+        self._made = False
+
+    def listen(self) -> Any:
+        """The next message. Raises EOFError when there will be none."""
+        if self._made:
+            asked, answered = self._arrays["asked"], self._arrays["answered"]
+            _watch(lambda: asked[0] > answered[0])
+        return _read(sys.stdin.buffer)
+
+    def tell(self, answer: tuple[str, Any]) -> None:
+        if self._made:
+            self._arrays["answered"][0] += 1
+        _write(self._output, answer)
 
     def answer(self, message: Any) -> Any:
         if message == "step":
@@ -223,6 +254,7 @@ class _Server:
             config, n = rest
             self._games = Games(parse_config(config), n)
             self._arrays = SharedArrays(self._file, _arrays(self._games.space, n))
+            self._made = True
             return None
         if what == "reset":
             self._put(self._games.reset(rest[0]))

@@ -208,13 +208,13 @@ class Games:
 
     def _play(self, game: int, action: int, skip: int) -> float:
         """Hold `action` for `skip` frames and put the last screen into `frames`, or the brighter of the last two."""
-        emulator, points = self._emulators[game], 0.0
+        emulator, points, pool = self._emulators[game], 0.0, self._pool and skip > 1
         for number, executed in enumerate(self._executed(game, action, skip), 1):
             points += emulator.act(self._actions[executed])  # 0, and nothing happens, when the game is over
-            if self._pool and number == skip - 1:
+            if pool and number == skip - 1:
                 self._show(emulator, self._earlier)
         self._show(emulator, self.frames[game])
-        if self._pool:
+        if pool:
             np.maximum(self.frames[game], self._earlier, out=self.frames[game])
         return points
 

@@ -105,3 +105,15 @@ def test_a_game_that_begins_in_a_saved_state_goes_on_with_the_action_of_that_sta
     games.starts.saves["late"] = []
     games._begin(0)
     assert games._executed(0, RIGHT, 3) == [NOOP] * 3
+
+
+def test_a_step_of_one_frame_shows_that_frame_alone() -> None:
+    games = Games(config(frame_skip=1, longest_frame_skip=2, max_pool=True), 3)
+    games.reset([0, 1, 2])
+    alike = 0
+    for _ in range(100):
+        games.step(np.array([RIGHT, LEFT, FIRE]))
+        alike += sum(
+            np.array_equal(shown, screen(at)) for shown, at in zip(games.frames, games._emulators, strict=True)
+        )
+    assert alike > 120  # half of the steps; of two frames the brighter pixels are shown

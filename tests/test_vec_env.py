@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from stable_baselines3.common.monitor import Monitor
 from rlbreakout.config import OBSERVATION_KINDS, Config, RandomizeConfig, load_config, parse_config
 from rlbreakout.envs import make_env, make_vec_env
 from rlbreakout.errors import GamesLost, UserError
-from rlbreakout.game_processes import GameProcess
+from rlbreakout.game_processes import WATCHED, GameProcess
 from rlbreakout.games import Games
 from rlbreakout.models import trained_steps
 from rlbreakout.observation import COORDINATES, NOOP
@@ -225,6 +226,20 @@ def test_what_was_observed_stays_as_it_was() -> None:
     assert all(np.array_equal(part, copy) for part, copy in zip(shown, copies, strict=True))
     assert not np.array_equal(shown[9], shown[-3])
     env.close()
+
+
+def test_a_process_sleeps_when_it_is_asked_for_nothing_and_wakes_for_the_next_step() -> None:
+    alone, together = (BreakoutVecEnv(config(n_envs=4), seed=0, processes=processes) for processes in (1, 2))
+    alone.reset()
+    together.reset()
+    for pause in (0, WATCHED / 2, WATCHED * 3, 1):
+        other = psutil.Process(together.process_ids[0])
+        before = sum(other.cpu_times()[:2])
+        time.sleep(pause)
+        assert sum(other.cpu_times()[:2]) - before < 0.1
+        assert same(alone.step(np.ones(4, dtype=int))[0], together.step(np.ones(4, dtype=int))[0])
+    alone.close()
+    together.close()
 
 
 def test_a_process_that_plays_games_and_is_gone_is_told_of() -> None:
