@@ -209,7 +209,7 @@ class BallTracker:
         """
         games = np.arange(self.n) if games is None else games
         left, right = (np.full(len(games), -1),) * 2 if paddle is None else (paddle.column, paddle.right)
-        return _land(self._balls[games], left, right, _flights()[0])
+        return _land(self._balls, games, left, right, _flights()[0])
 
 
 @compiled
@@ -290,12 +290,14 @@ def _look(
 
 
 @compiled
-def _land(balls: np.ndarray, paddle_left: np.ndarray, paddle_right: np.ndarray, columns: np.ndarray) -> Landing:
-    """BallTracker.landing, ball by ball; all arrays but the table `columns` are `(n,)`."""
-    n = len(balls)
+def _land(
+    balls: np.ndarray, games: np.ndarray, paddle_left: np.ndarray, paddle_right: np.ndarray, columns: np.ndarray
+) -> Landing:
+    """BallTracker.landing, ball by ball; all arrays but `balls`, of all games, and the table `columns` are `(n,)`."""
+    n = len(games)
     known, column, frames = np.zeros(n, dtype=np.bool_), np.full(n, -1), np.full(n, -1)
     for i in range(n):
-        ball = balls[i]
+        ball = balls[games[i]]
         falls = ball.seen and ball.speed >= 0 and ball.down and BRICKS_BOTTOM <= ball.row < PADDLE_TOP
         over_paddle = ball.column + BALL_WIDTH > paddle_left[i] and ball.column < paddle_right[i]
         if not falls or (over_paddle and ball.row + BALL_HEIGHT > PADDLE_TOP):

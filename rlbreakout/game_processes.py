@@ -5,7 +5,7 @@ A process is started as a command, not forked and not through `multiprocessing`,
 is short through pipes. It ends when its pipe is closed, also because the process that started it is dead.
 
 A step of many games lasts milliseconds, and to be woken from a read takes a good part of one: so before it sleeps, a
-process watches for a while how many messages were written to it.
+process watches for a while how many messages were written to it. They are counted when they are there to be read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from rlbreakout.observation import Observation
 
 ALIGNED = 64
 """Bytes; every array begins at a multiple of it."""
-WATCHED = 0.002
+WATCHED = 0.01
 """Seconds for which a process watches for a message before it sleeps until there is one."""
 LENGTH = struct.Struct("<Q")
 """A message is its length and as many bytes of pickle. Both ends are this program."""
@@ -143,12 +143,12 @@ class GameProcess:
         return self._arrays["observation"]
 
     def _ask(self, message: Any) -> None:
-        self._arrays["asked"][0] += 1
         try:
             assert self._process.stdin is not None
             _write(self._process.stdin, message)
         except BrokenPipeError:
             self._lost()
+        self._arrays["asked"][0] += 1
 
     def _answer(self) -> Any:
         assert self._process.stdout is not None
@@ -238,9 +238,9 @@ class _Server:
         return _read(sys.stdin.buffer)
 
     def tell(self, answer: tuple[str, Any]) -> None:
+        _write(self._output, answer)
         if self._made:
             self._arrays["answered"][0] += 1
-        _write(self._output, answer)
 
     def answer(self, message: Any) -> Any:
         if message == "step":

@@ -136,14 +136,16 @@ class Games:
             self._waiting[:] = False
         lives_before = self.lives.copy()
         skips = self._frame_skips()
-        played = zip(held.tolist(), skips, strict=True)
-        points = np.array([self._play(game, action, skip) for game, (action, skip) in enumerate(played)], dtype=float)
+        points, finished = np.zeros(self.n), np.zeros(self.n, dtype=bool)
+        for game, (action, skip) in enumerate(zip(held.tolist(), skips, strict=True)):
+            points[game] = self._play(game, action, skip)
+            finished[game] = self._emulators[game].game_over()
         self.scores += points
         complete = self.scores >= MOST_POINTS  # no brick will come any more
-        self._without_points = np.where(points > 0, 0, self._without_points + 1)
+        self._without_points += 1
+        self._without_points[points > 0] = 0
         stalled = self._without_points >= (settings.stalled_after or np.inf)
-        at_once = complete | stalled
-        over = [game for game, emulator in enumerate(self._emulators) if emulator.game_over() or at_once[game]]
+        over = np.flatnonzero(finished | complete | stalled).tolist()
         ends: dict[int, dict[str, Any]] = {}
         for game in over:
             ends[game] = self._end(game)
@@ -286,6 +288,8 @@ class Games:
 
     def _save(self, lost_life: np.ndarray) -> None:
         """Keep states to begin with later."""
+        if not self.starts.used:
+            return
         for game in lost_life.tolist():
             self.starts.life_lost(game, self._random[game])
         if not self.starts.due():

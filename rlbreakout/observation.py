@@ -402,7 +402,9 @@ class Watcher:
         flight = self._tracker.look(ball, elapsed, games)
         seen, column, _ = paddle
         width, moved = _look_at_paddles(paddle, elapsed, games, self._paddle_column, self._paddle_width)
-        landing, path = self._tracker.landing(games, paddle), self._tracker.path(games)
+        landing = self._tracker.landing(games, paddle)
+        if self._bounces or self._paddles is not None:  # nothing else needs it
+            path = self._tracker.path(games)
         bounces = (returns(path, bricks), *aims(path, bricks)) if self._bounces else ()
         worths = tuple(worth_of(back, bricks) for back in bounces) if self._rounds else ()
         rest, reach, foreseen, aim = column, None, None, None

@@ -109,9 +109,12 @@ class BreakoutVecEnv(VecEnv):
             part.begin_step(actions[games])
 
     def step_wait(self) -> VecEnvStepReturn:
-        steps = [part.end_step() for part in self._parts]
-        infos: list[dict[str, Any]] = [{"lives": lives} for step in steps for lives in step.lives.tolist()]
-        for step, games in zip(steps, self._slices, strict=True):
+        steps: list[Step] = []
+        infos: list[dict[str, Any]] = []
+        for part, games in zip(self._parts, self._slices, strict=True):
+            step = part.end_step()
+            steps.append(step)
+            infos += [{"lives": lives} for lives in step.lives.tolist()]
             for number, end in sorted(step.ends.items()):
                 infos[games.start + number].update(end)
                 if "episode" in end:
