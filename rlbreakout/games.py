@@ -17,7 +17,7 @@ from ale_py.roms import get_rom_path
 
 from rlbreakout.config import BREAKOUT_IDS, Config
 from rlbreakout.observation import FIRE, NO_ACTION, NOOP, Observation, Observer, one_channel
-from rlbreakout.screen import HEIGHT, MOST_POINTS, WIDTH, find_ball, find_bricks
+from rlbreakout.screen import HEIGHT, MOST_POINTS, WIDTH, Finds, Found
 from rlbreakout.starts import FRESH, Save, Starts
 
 MOST_FRAMES = 108_000
@@ -52,7 +52,7 @@ class Games:
         # n games there is place for that many more.
         self.observer = Observer(config.observation, 2 * n)
         colour, grey = Observer.needs_colour(config.observation), Observer.needs_grey(config.observation)
-        self._shown = "getScreenRGB" if colour else "getScreenGrayscale" if grey else "getScreen"
+        self._drawn_by = "getScreenRGB" if colour else "getScreenGrayscale" if grey else "getScreen"
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         settings = config.env
         self._emulators = [ale_py.ALEInterface() for _ in range(n)]
@@ -77,11 +77,12 @@ class Games:
             longest = max(longest, config.randomize.longest_frame_skip)
         self._pool = settings.max_pool and longest > 1
         self._loaded = False
-        shape = (2 * n, HEIGHT, WIDTH, 3) if colour else (2 * n, HEIGHT, WIDTH)
-        self._screens = np.zeros(shape, dtype=np.uint8)
-        self.frames = self._screens[:n]
-        """The screens as the observation needs them: in colour, grey, or as the emulator's colour numbers."""
-        self._earlier = np.zeros(shape[1:], dtype=np.uint8)
+        # Coordinates need no pictures: then all screens are drawn into one, and only what is found on them is kept.
+        self._finds = Finds(2 * n) if config.observation.kind == "coordinates" else None
+        shape = (HEIGHT, WIDTH, 3) if colour else (HEIGHT, WIDTH)
+        self._screens = np.zeros((2 * n if self._finds is None else 1, *shape), dtype=np.uint8)
+        """As the observation needs them: in colour, grey, or as the emulator's colour numbers."""
+        self._earlier = np.zeros(shape, dtype=np.uint8)
         self._first_frame = np.zeros(n, dtype=np.int64)
         """Of each game, counted by its emulator."""
         self._waiting = np.zeros(n, dtype=bool)
@@ -121,7 +122,7 @@ class Games:
         everyone = np.arange(self.n)
         self.observer.forget(everyone)
         self._begin_episodes(everyone)
-        self._last_seen = self.observer.look(self.frames, 0, games=everyone)
+        self._last_seen = self.observer.look(self._shown_now(self.n), 0, games=everyone)
         return self._last_seen
 
     def step(self, actions: np.ndarray) -> Step:
@@ -130,7 +131,7 @@ class Games:
         if settings.launch_ball == "every_life":
             waiting = np.flatnonzero(self._waiting)
             if len(waiting):
-                self._waiting[waiting] = ~self.observer.ball_seen(self.frames, waiting)
+                self._waiting[waiting] = ~self.observer.ball_seen(self._screens, waiting)
         held = np.where(self._waiting, FIRE, actions)
         if settings.launch_ball == "on_reset":
             self._waiting[:] = False
@@ -179,12 +180,15 @@ class Games:
         those and in games that are `over` another episode begins, which knows nothing of what was before."""
         everyone = np.arange(self.n + len(lost))
         further = everyone[self.n :]
-        self._screens[further] = self.frames[lost]
+        if self._finds is None:
+            self._screens[further] = self._screens[lost]
+        else:
+            self._finds.copy(lost, further)
         begins = np.concatenate([over, further])
         elapsed, done = (np.concatenate([part, part[lost]]) for part in (skips, actions))
         elapsed[begins], done[begins] = 0, NO_ACTION
         self.observer.forget(begins)
-        seen = self.observer.look(self._screens[: len(everyone)], elapsed, done, everyone)
+        seen = self.observer.look(self._shown_now(len(everyone)), elapsed, done, everyone)
         if not len(lost):
             return seen, seen
         self.observer.go_on_as(lost, further)
@@ -209,15 +213,13 @@ class Games:
         return [int(random.integers(shortest, longest + 1)) for random in self._random]
 
     def _play(self, game: int, action: int, skip: int) -> float:
-        """Hold `action` for `skip` frames and put the last screen into `frames`, or the brighter of the last two."""
+        """Hold `action` for `skip` frames and show the last screen, or the brighter of the last two."""
         emulator, points, pool = self._emulators[game], 0.0, self._pool and skip > 1
         for number, executed in enumerate(self._executed(game, action, skip), 1):
             points += emulator.act(self._actions[executed])  # 0, and nothing happens, when the game is over
             if pool and number == skip - 1:
-                self._show(emulator, self._earlier)
-        self._show(emulator, self.frames[game])
-        if pool:
-            np.maximum(self.frames[game], self._earlier, out=self.frames[game])
+                self._draw(emulator, self._earlier)
+        self._show(game, self._earlier if pool else None)
         return points
 
     def _executed(self, game: int, action: int, frames: int) -> list[int]:
@@ -232,8 +234,21 @@ class Games:
             self._held[game] = action
         return [before] * late + [action] * (frames - late)
 
-    def _show(self, emulator: Any, screen: np.ndarray) -> None:
-        getattr(emulator, self._shown)(screen)
+    def _show(self, game: int, earlier: np.ndarray | None = None) -> None:
+        """Take the screen of `game` as it is now for what is seen next, or the brighter of it and an `earlier` one."""
+        screen = self._screens[game if self._finds is None else 0]
+        self._draw(self._emulators[game], screen)
+        if earlier is not None:
+            np.maximum(screen, earlier, out=screen)
+        if self._finds is not None:
+            self._finds.look(game, screen)
+
+    def _draw(self, emulator: Any, screen: np.ndarray) -> None:
+        getattr(emulator, self._drawn_by)(screen)
+
+    def _shown_now(self, n: int) -> np.ndarray | Found:
+        """What is shown in the first n games, for the observer."""
+        return self._screens[:n] if self._finds is None else self._finds.of_first(n)
 
     def _begin(self, game: int) -> None:
         """A new game: from the start, with 0 to `noop_max` frames of no action, or from a saved state."""
@@ -251,7 +266,7 @@ class Games:
             emulator.restoreState(save.emulator)
             self._held[game] = save.action
             self._play(game, NOOP, 1)  # a restored state has no screen before it
-        self._show(emulator, self.frames[game])
+        self._show(game)
         self.lives[game] = emulator.lives()
         self.scores[game] = 0 if save is None else save.score
         self._without_points[game] = 0
@@ -294,11 +309,13 @@ class Games:
             self.starts.life_lost(game, self._random[game])
         if not self.starts.due():
             return
-        in_play = np.flatnonzero(find_ball(one_channel(self.frames)).seen)
-        bricks = find_bricks(one_channel(self.frames[in_play])).sum(axis=(1, 2))
-        for game, left in zip(in_play.tolist(), bricks.tolist(), strict=True):
+        found = self._shown_now(self.n)
+        if isinstance(found, np.ndarray):
+            found = Found.on(one_channel(found))
+        left_in = found.bricks.sum(axis=(1, 2)).tolist()
+        for game in np.flatnonzero(found.ball.seen).tolist():
             save = Save(self._emulators[game].cloneState(), float(self.scores[game]), self._held[game])
-            self.starts.keep(game, save, left, self._random[game])
+            self.starts.keep(game, save, left_in[game], self._random[game])
 
     def _begin_episodes(self, games: np.ndarray) -> None:
         self._waiting[games] = self.config.env.launch_ball != "never"

@@ -36,10 +36,9 @@ from rlbreakout.screen import (
     WIDE_PADDLE,
     WIDTH,
     Ball,
+    Found,
     Paddle,
     find_ball,
-    find_bricks,
-    find_paddle,
     to_grey,
 )
 
@@ -382,21 +381,20 @@ class Watcher:
 
     def look(
         self,
-        frames: np.ndarray,
+        found: Found,
         elapsed: int | np.ndarray,
         games: np.ndarray | None = None,
         actions: np.ndarray | None = None,
     ) -> Knowledge:
-        """Take in grey frames `(n, 210, 160)`, `elapsed` frames of the emulator after the look before.
+        """Take in what is on n screens, `elapsed` frames of the emulator after the look before.
 
-        `games` are the indices of the games that `frames` shows, by default all; `actions` is what was done meanwhile.
+        `games` are the indices of the games that they show, by default all; `actions` is what was done meanwhile.
         """
         games = np.arange(self.n) if games is None else games
         elapsed = np.full(len(games), elapsed)
-        bricks = find_bricks(frames)
+        bricks, ball, paddle = found
         done = np.full(len(games), NOOP) if actions is None else actions
         turns = (done == RIGHT).astype(int) - (done == LEFT)
-        ball, paddle = find_ball(frames, bricks), find_paddle(frames)
         self.ball_seen[games] = ball.seen
         ball, paddle = self._instead_of_a_lost_screen(ball, paddle, bricks, elapsed, turns, games)
         flight = self._tracker.look(ball, elapsed, games)
@@ -705,12 +703,13 @@ class Observer:
 
     def look(
         self,
-        frames: np.ndarray,
+        frames: np.ndarray | Found,
         elapsed: int | np.ndarray,
         actions: np.ndarray | None = None,
         games: np.ndarray | None = None,
     ) -> Observation:
-        """What the agents of `games` (by default all) see of `frames`, uint8 `(n, 210, 160[, 3])`.
+        """What the agents of `games` (by default all) see of `frames`, uint8 `(n, 210, 160[, 3])`; of coordinates, what
+        was found on them will do.
 
         `elapsed` is how many frames of the emulator passed since the look before, `actions` what was done meanwhile
         (NO_ACTION: nothing, an episode begins). The frames are not changed.
@@ -720,10 +719,12 @@ class Observer:
             self._last_actions[games] = actions
         known = None
         if self._watcher is not None:
-            known = self._watcher.look(one_channel(frames), elapsed, games, actions)
+            found = frames if isinstance(frames, Found) else Found.on(one_channel(frames))
+            known = self._watcher.look(found, elapsed, games, actions)
         if self.config.kind == "coordinates":
             assert known is not None
             return coordinates(known, self._last_actions[games])
+        assert isinstance(frames, np.ndarray), "a picture is made of screens"
         picture = self._picture(frames, known)
         if self.config.kind == "both":
             assert known is not None

@@ -52,11 +52,14 @@ class Starts:
 
     def __init__(self, config: StartsConfig, n: int) -> None:
         self.config = config
-        self.used = any(share > 0 for share in config.shares.values())
-        """Whether any game begins in a saved state."""
         self.saves: dict[str, list[Save]] = {kind: [] for kind in config.shares}
         self._games = [self._new(FRESH, 0.0) for _ in range(n)]
         self._steps = 0
+
+    @property
+    def used(self) -> bool:
+        """Whether any game begins in a saved state."""
+        return any(share > 0 for share in self.config.shares.values())
 
     def _new(self, kind: str, score: float) -> _Game:
         # As many as are needed to have one that is `failure_steps` old.
@@ -89,7 +92,7 @@ class Starts:
     def due(self) -> bool:
         """Whether states are to be kept after this step. Call it once a step."""
         self._steps += 1
-        return self._steps % SAVE_EVERY == 0
+        return self.used and self._steps % SAVE_EVERY == 0
 
     def keep(self, game: int, save: Save, bricks: int, random: np.random.Generator) -> None:
         """Remember a state of `game`, in which so many bricks are left and a ball is in play."""

@@ -33,7 +33,7 @@ from rlbreakout.observation import (
     trim,
 )
 from rlbreakout.observation import half as max_pooled
-from rlbreakout.screen import HEIGHT, MOST_POINTS, WIDTH
+from rlbreakout.screen import HEIGHT, MOST_POINTS, WIDTH, Found
 
 BALL_ROW_RAM = 101
 """RAM address of the ball's row, 0 while no ball is in play (Anand et al. 2019, https://arxiv.org/abs/1906.08226)."""
@@ -340,7 +340,7 @@ class _Watching(gym.Wrapper):
 
     def _show(self, observation: np.ndarray, elapsed: int) -> Any:
         frames = observation.reshape(1, HEIGHT, WIDTH, -1)
-        known = self._watcher.look(one_channel(frames), elapsed)
+        known = self._watcher.look(Found.on(one_channel(frames)), elapsed)
         return self.observation(observation, known)
 
     def observation(self, observation: np.ndarray, known: Knowledge) -> Any:

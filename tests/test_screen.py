@@ -14,6 +14,8 @@ from rlbreakout.screen import (
     BRICKS_TOP,
     GAME_RIGHT,
     PADDLE_TOP,
+    Finds,
+    Found,
     find_ball,
     find_bricks,
     find_paddle,
@@ -105,6 +107,23 @@ def test_bricks_vanish_one_by_one(played) -> None:
     frame[0, row.top : row.top + BRICK_HEIGHT, 8 + 8 * 5 : 8 + 8 * 6] = 0
     missing = np.argwhere(~find_bricks(frame)[0])
     assert missing.tolist() == [[3, 5]]
+
+
+def flat(found: Found) -> list[np.ndarray]:
+    return [found.bricks, *found.ball, *found.paddle]
+
+
+def test_on_screens_that_come_one_by_one_the_same_is_found(played) -> None:
+    frames = played[0][::100]
+    finds = Finds(len(frames) + 2)
+    for game in reversed(range(len(frames))):
+        finds.look(game, frames[game])
+    together = Found.on(frames)
+    for one_by_one, at_once in zip(flat(finds.of_first(len(frames))), flat(together), strict=True):
+        assert np.array_equal(one_by_one, at_once) and len(at_once) == len(frames)
+    finds.copy(np.array([7, 3]), np.array([len(frames), len(frames) + 1]))
+    for copied, of in zip(flat(finds.of_first(len(frames) + 2)), flat(together), strict=True):
+        assert np.array_equal(copied[-2:], of[[7, 3]])
 
 
 def test_the_ram_addresses_are_those_of_this_game() -> None:
