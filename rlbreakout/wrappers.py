@@ -6,6 +6,7 @@ observation.py, called with a batch of one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
@@ -459,19 +460,34 @@ def _only(observation: Observation) -> Any:
     return observation[0]
 
 
-def _inside(env: gym.Env, kind: type[Any]) -> Any:
-    """The wrapper of this kind that is nearest to the outside of `env`, or None."""
+def _inside(env: gym.Env, kind: type[Any] | tuple[type[Any], ...]) -> Any:
+    """The wrapper of this kind, or of one of these, that is nearest to the outside of `env`, or None."""
+    return next((layer for layer in _layers(env) if isinstance(layer, kind)), None)
+
+
+def _layers(env: gym.Env) -> Iterator[gym.Wrapper]:
+    """The wrappers around `env`, from the outside in."""
     while isinstance(env, gym.Wrapper):
-        if isinstance(env, kind):
-            return env
+        yield env
         env = env.env
-    return None
+
+
+def _shown(space: gym.Space) -> str:
+    """A space in a few words on one line: a Box of numbers writes out every bound of its own."""
+    if isinstance(space, gym.spaces.Box):
+        return f"Box of {space.dtype} {space.shape}"
+    if isinstance(space, gym.spaces.Dict):
+        return f"Dict of {', '.join(space)}"
+    return type(space).__name__
 
 
 def _picture_shape(env: gym.Env, who: str) -> tuple[int, ...]:
     space = env.observation_space
     if not isinstance(space, gym.spaces.Box) or space.dtype != np.uint8 or len(space.shape) not in (2, 3):
-        raise UserError(f"{who} needs pictures, uint8 (height, width[, channels]), not {space}")
+        numbers = _inside(env, (CoordinatesObservation, ConfiguredObservation))
+        inner = "" if numbers is None else type(numbers).__name__
+        first = f"; it must come before (inside of) {inner}" if inner not in ("", who) else ""
+        raise UserError(f"{who} needs pictures, uint8 (height, width[, channels]), not {_shown(space)}{first}")
     if len(space.shape) == 3 and space.shape[2] not in (1, 3):
         raise UserError(
             f"{who} needs 1 or 3 channels, not a picture of shape {space.shape}; stack frames outside of it"

@@ -11,13 +11,14 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.atari_wrappers import MaxAndSkipEnv, WarpFrame
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
-from rlbreakout.config import EnvConfig
+from rlbreakout.config import EnvConfig, ObservationConfig
 from rlbreakout.envs import make_emulator, register
 from rlbreakout.errors import UserError
 from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
 from rlbreakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICK_WIDTH, BRICKS_IN_A_ROW, BRICKS_LEFT
 from rlbreakout.wrappers import (
     AimbotObservation,
+    ConfiguredObservation,
     CoordinatesObservation,
     DroppedScreens,
     IdleFrames,
@@ -291,7 +292,17 @@ MISTAKES = {
         lambda env: MonoObservation(AimbotObservation(env, counters=True), "mono_1dim"),
     "MonoObservation mode '3col' needs a screen in colour":
         lambda env: MonoObservation(MonoObservation(env, "grey_1dim"), "3col"),
-    "AimbotObservation needs pictures, uint8": lambda env: AimbotObservation(CoordinatesObservation(env)),
+    "AimbotObservation needs pictures, uint8 (height, width[, channels]), not Box of float32 (127,); "
+    "it must come before (inside of) CoordinatesObservation":
+        lambda env: AimbotObservation(CoordinatesObservation(env)),
+    "TrimObservation needs pictures, uint8 (height, width[, channels]), not Dict of coordinates, image; "
+    "it must come before (inside of) CoordinatesObservation":
+        lambda env: TrimObservation(CoordinatesObservation(env, image=True)),
+    "MonoObservation needs pictures, uint8 (height, width[, channels]), not Box of float32 (127,); "
+    "it must come before (inside of) ConfiguredObservation":
+        lambda env: MonoObservation(ConfiguredObservation(env, ObservationConfig(kind="coordinates"))),
+    "CoordinatesObservation needs pictures, uint8 (height, width[, channels]), not Box of float32 (127,)":
+        lambda env: CoordinatesObservation(CoordinatesObservation(env)),
     "stack frames outside of it": lambda env: MonoObservation(
         gym.wrappers.TransformObservation(
             env, lambda screen: np.concatenate([screen, screen], 2), gym.spaces.Box(0, 255, (210, 160, 6), np.uint8)
@@ -302,8 +313,9 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("message", "mistake"), MISTAKES.items(), ids=[text[:40] for text in MISTAKES])
 def test_a_mistake_is_told_at_construction(message: str, mistake: Any) -> None:
-    with pytest.raises(UserError, match=re.escape(message)):
+    with pytest.raises(UserError, match=re.escape(message)) as told:
         mistake(screen_env())
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("wrapper", [TrimObservation, AimbotObservation, CoordinatesObservation])
