@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlbreakout.aimbot import HALF, SPEEDS, Path, half_columns_after, rows_a_frame
-from rlbreakout.screen import (
+from rlbreakout.breakout.screen import (
     BALL_HEIGHT,
     BRICK_HEIGHT,
     BRICK_ROWS,

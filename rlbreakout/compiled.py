@@ -1,19 +1,49 @@
-"""Loops over pixels and games that Numba compiles, because NumPy on whole screens takes many times as long."""
+"""Loops over pixels and games that Numba compiles, because NumPy takes many times as long for them."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from numba import njit
+from numba.core import event
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compiled(function: F) -> F:
-    """Compile `function` when it is called first, which takes a second or more, and keep the result for the next
-    program, where there is a folder to keep it in. Beyond the end of an array it raises IndexError, as NumPy does."""
+    """Compile `function` on first use and keep the result for the next program, where a folder can be written.
+
+    Compiled code checks no bounds unless the environment variable NUMBA_BOUNDSCHECK is 1. An array that is not
+    contiguous compiles a second, slower version: make it contiguous before you pass it.
+    """
     try:
-        return cast(F, njit(cache=True, boundscheck=True)(function))
-    except RuntimeError:  # neither the package's folder nor the user's can be written to
-        return cast(F, njit(boundscheck=True)(function))
+        return cast(F, njit(cache=True)(function))
+    except RuntimeError:  # neither the package's folder nor the user's cache can be written
+        _Announcement.kept = False
+        return cast(F, njit(function))
+
+
+class _Announcement(event.Listener):
+    """Says once, on standard error, that code is being compiled: it takes seconds in which nothing else happens."""
+
+    kept = True
+    said = False
+
+    def on_start(self, _: event.Event) -> None:
+        if _Announcement.said:
+            return
+        _Announcement.said = True
+        until = (
+            "once for this machine"
+            if self.kept
+            else "again in every program, because no folder for the result can be written (NUMBA_CACHE_DIR names one)"
+        )
+        print(f"rlbreakout: compiling the game, {until}; this takes up to a minute", file=sys.stderr, flush=True)
+
+    def on_end(self, _: event.Event) -> None:
+        pass
+
+
+event.register("numba:compile", _Announcement())

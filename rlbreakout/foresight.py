@@ -11,7 +11,7 @@ import numpy as np
 
 from rlbreakout.aimbot import HALF, Landing, Path, half_columns_after, rows_a_frame, turned_after
 from rlbreakout.bounces import MEETS_PADDLE, first_of, in_the_way, way_of
-from rlbreakout.screen import BRICKS, BRICKS_BOTTOM, PADDLE_TOP, Ball
+from rlbreakout.breakout.screen import BRICKS, BRICKS_BOTTOM, PADDLE_TOP, Ball
 
 MOST_HITS = 12
 """So many bricks a ball is followed through."""

@@ -17,7 +17,7 @@ from ale_py.roms import get_rom_path
 
 from rlbreakout.config import BREAKOUT_IDS, Config
 from rlbreakout.observation import FIRE, NO_ACTION, NOOP, Observation, Observer, one_channel
-from rlbreakout.screen import HEIGHT, MOST_POINTS, WIDTH, Finds, Found
+from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH, Finds, Found
 from rlbreakout.starts import FRESH, Save, Starts
 
 MOST_FRAMES = 108_000

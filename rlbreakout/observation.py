@@ -20,7 +20,7 @@ from rlbreakout.errors import UserError
 from rlbreakout.foresight import ThroughTracker, below_bricks, foresee, landing_of, place_after
 from rlbreakout.paddle import Aim, PaddleTracker, Reach
 from rlbreakout.rounds import A_ROUND, worth_of
-from rlbreakout.screen import (
+from rlbreakout.breakout.screen import (
     BALL_WIDTH,
     BRICK_ROWS,
     BRICKS,

@@ -13,7 +13,7 @@ import numpy as np
 
 from rlbreakout.aimbot import HALF, TURNS_AT_LEFT, TURNS_AT_RIGHT, Path, half_columns_after
 from rlbreakout.bounces import FASTEST, LEFT_SIDE, MEETS_PADDLE, RIGHT_SIDE, Return, follow, round_of
-from rlbreakout.screen import BRICKS, WIDTH
+from rlbreakout.breakout.screen import BRICKS, WIDTH
 
 FEW_BRICKS = 40
 """With more of them there is always one to hit, and nothing is looked up."""

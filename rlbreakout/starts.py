@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlbreakout.config import StartsConfig
-from rlbreakout.screen import WALL_POINTS
+from rlbreakout.breakout.screen import WALL_POINTS
 
 SAVE_EVERY = 5
 """Agent steps between two states that are kept of a game that is played."""

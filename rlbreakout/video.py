@@ -23,7 +23,7 @@ from rlbreakout.evaluate import separate_randomness
 from rlbreakout.files import whole
 from rlbreakout.models import Agent
 from rlbreakout.observation import draw_coordinates
-from rlbreakout.screen import HEIGHT
+from rlbreakout.breakout.screen import HEIGHT
 
 FRAMES_PER_SECOND = 60
 """Of the emulator, in game time."""

@@ -34,7 +34,7 @@ from rlbreakout.observation import (
     trim,
 )
 from rlbreakout.observation import half as max_pooled
-from rlbreakout.screen import HEIGHT, MOST_POINTS, WIDTH, Found
+from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH, Found
 
 BALL_ROW_RAM = 101
 """RAM address of the ball's row, 0 while no ball is in play (Anand et al. 2019, https://arxiv.org/abs/1906.08226)."""

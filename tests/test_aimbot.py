@@ -5,7 +5,7 @@ import pytest
 
 from rlbreakout.aimbot import SPEEDS, BallTracker
 from rlbreakout.bench.aimbot import play
-from rlbreakout.screen import PADDLE_TOP, Ball
+from rlbreakout.breakout.screen import PADDLE_TOP, Ball
 
 
 def look(tracker: BallTracker, row: int, column: int, frames: int = 4):

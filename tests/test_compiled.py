@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlbreakout.compiled import compiled
-from rlbreakout.screen import find_ball, find_bricks, find_paddle
+from rlbreakout.breakout.screen import find_ball, find_bricks, find_paddle
 
 
 def test_what_numba_cannot_keep_is_compiled_all_the_same() -> None:

@@ -22,7 +22,7 @@ from rlbreakout.evaluate import (
 )
 from rlbreakout.models import Player, RandomPlayer, load_agent
 from rlbreakout.observation import COORDINATES, LEFT, NOOP, RIGHT
-from rlbreakout.screen import MOST_POINTS, WIDTH
+from rlbreakout.breakout.screen import MOST_POINTS, WIDTH
 from rlbreakout.wrappers import STALLED_AFTER, CompleteGame
 from tests.conftest import rlbreakout
 

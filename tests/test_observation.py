@@ -25,7 +25,7 @@ from rlbreakout.observation import (
     mono,
     trim,
 )
-from rlbreakout.screen import WIDTH
+from rlbreakout.breakout.screen import WIDTH
 
 NAMES = [coordinate.name for coordinate in COORDINATES]
 

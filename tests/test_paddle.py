@@ -23,7 +23,7 @@ from rlbreakout.observation import (
     Observer,
     coordinates_of,
 )
-from rlbreakout.screen import WIDE_PADDLE, WIDTH, find_paddle
+from rlbreakout.breakout.screen import WIDE_PADDLE, WIDTH, find_paddle
 
 CONFIG = ObservationConfig(kind="coordinates", reach=True, frame_stack=1)
 AT = {entry.name: index for index, entry in enumerate(coordinates_of(CONFIG))}

@@ -5,7 +5,7 @@ import pytest
 
 from rlbreakout.bench.aimbot import PADDLE_OFFSET, PADDLE_RAM, Game
 from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
-from rlbreakout.screen import (
+from rlbreakout.breakout.screen import (
     BALL_LEFTMOST,
     BALL_RIGHTMOST,
     BRICK_HEIGHT,

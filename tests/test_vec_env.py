@@ -20,7 +20,7 @@ from rlbreakout.games import Games
 from rlbreakout.models import trained_steps
 from rlbreakout.observation import COORDINATES, NOOP
 from rlbreakout.plots import read_games, read_monitor_file
-from rlbreakout.screen import MOST_POINTS
+from rlbreakout.breakout.screen import MOST_POINTS
 from rlbreakout.train import train
 from rlbreakout.vec_env import BreakoutVecEnv
 from tests.conftest import ONE_THREAD, ROOT

@@ -7,7 +7,7 @@ from PIL import Image
 
 from rlbreakout.errors import UserError
 from rlbreakout.models import load_agent
-from rlbreakout.screen import HEIGHT, WIDTH
+from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.video import CAPTION_HEIGHT, ENLARGED, GAP, Recording, parse_grid, record, side_by_side, write_video
 from tests.conftest import rlbreakout
 

@@ -15,7 +15,7 @@ from rlbreakout.config import EnvConfig, ObservationConfig
 from rlbreakout.envs import make_emulator, register
 from rlbreakout.errors import UserError
 from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
-from rlbreakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICK_WIDTH, BRICKS_IN_A_ROW, BRICKS_LEFT
+from rlbreakout.breakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICK_WIDTH, BRICKS_IN_A_ROW, BRICKS_LEFT
 from rlbreakout.wrappers import (
     AimbotObservation,
     ConfiguredObservation,

@@ -16,7 +16,7 @@ import numpy as np
 
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.models import load_agent
-from rlbreakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICKS_LEFT
+from rlbreakout.breakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICKS_LEFT
 from rlbreakout.video import record, write_video
 
 

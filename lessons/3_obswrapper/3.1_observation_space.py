@@ -18,7 +18,7 @@ from stable_baselines3.common.atari_wrappers import AtariWrapper
 
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.models import load_agent
-from rlbreakout.screen import BALL_HEIGHT, BALL_WIDTH, BRICKS_BOTTOM, find_ball
+from rlbreakout.breakout.screen import BALL_HEIGHT, BALL_WIDTH, BRICKS_BOTTOM, find_ball
 from rlbreakout.video import record, write_video
 
 ENLARGED = 16

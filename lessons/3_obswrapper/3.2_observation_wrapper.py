@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from rlbreakout.lesson import finish, read_options, run_folder
-from rlbreakout.screen import HEIGHT, find_ball, find_paddle
+from rlbreakout.breakout.screen import HEIGHT, find_ball, find_paddle
 from rlbreakout.video import Recording, write_video
 from rlbreakout.wrappers import AimbotObservation, LaunchBall, MonoObservation, TrimObservation
 

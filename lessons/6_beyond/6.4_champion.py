@@ -19,7 +19,7 @@ from rlbreakout.evaluate import Evaluation, evaluate_once
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
 from rlbreakout.models import load_agent
 from rlbreakout.plots import draw_curves, find_scalar
-from rlbreakout.screen import MOST_POINTS, WALL_POINTS
+from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
 from rlbreakout.train import train_or_take
 from rlbreakout.video import record, write_video
 

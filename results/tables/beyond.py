@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from results.tables.common import gif, how_scored, load, pooled, score_of, scored, table
-from rlbreakout.screen import MOST_POINTS, WALL_POINTS
+from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
 
 BEGIN = {
     "fresh": "all at the start",

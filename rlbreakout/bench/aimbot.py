@@ -14,7 +14,7 @@ from ale_py.roms import get_rom_path
 
 from rlbreakout.aimbot import SPEEDS, BallTracker, Flight, Landing
 from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
-from rlbreakout.screen import (
+from rlbreakout.breakout.screen import (
     BRICKS_BOTTOM,
     GAME_RIGHT,
     NARROW_PADDLE,

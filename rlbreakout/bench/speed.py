@@ -42,7 +42,7 @@ from rlbreakout.files import write_whole
 from rlbreakout.memory import keep_freed_memory, megabytes_of_children
 from rlbreakout.models import build_algorithm
 from rlbreakout.runs import check_output_file
-from rlbreakout.screen import HEIGHT, WIDTH
+from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.vec_env import cores
 
 T = TypeVar("T")

@@ -26,7 +26,7 @@ from rlbreakout.config.search import NOT_SEARCHABLE, SEARCHABLE, TuningConfig
 from rlbreakout.config.value import ValueConfig
 from rlbreakout.errors import UserError
 from rlbreakout.schedules import parse_schedule
-from rlbreakout.screen import BRICKS
+from rlbreakout.breakout.screen import BRICKS
 
 COMBINATIONS_TRIED = 256
 """Of the other searched values, before a value counts as never allowed."""

@@ -1,0 +1,1 @@
+"""The game itself, knowing nothing of learning: its rules, its screen, the emulator, and looking ahead in it."""

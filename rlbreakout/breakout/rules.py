@@ -1,0 +1,470 @@
+"""The rules of Breakout: the state of a game, the four actions, and what one frame does.
+
+This is the game as ale-py 0.12 plays it, mode 0, difficulty 0: the same state in every frame, also where the original
+is odd. The rules were found by experiment, by reading and changing the console's memory and watching what follows.
+`rlbreakout bench` compares them with the emulator.
+
+    states = new_games(1_000)                            # 1,000 games just after reset
+    points = play(states, actions, frames=4)             # each game holds its action for 4 frames
+    states["score"], states["ball_x"], states["bricks"]  # what the games look like now
+
+The ball's speed depends on how often the paddle has met it, and it flies steeply after a hit near the paddle's middle.
+It breaks one brick at a time: after a brick it has to meet the paddle or the upper wall before it can break another.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rlbreakout.breakout.screen import (
+    BALL_HEIGHT,
+    BALL_WIDTH,
+    BRICK_HEIGHT,
+    BRICK_ROWS,
+    BRICK_WIDTH,
+    BRICKS_IN_A_ROW,
+    BRICKS_LEFT,
+    BRICKS_TOP,
+    NARROW_PADDLE,
+    PADDLE_HEIGHT,
+    PADDLE_LEFTMOST,
+    PADDLE_RIGHTMOST,
+    PADDLE_TOP,
+    WALL_POINTS,
+    WIDE_PADDLE,
+)
+from rlbreakout.compiled import compiled
+from rlbreakout.errors import UserError
+
+NONE, FIRE, RIGHT, LEFT = range(4)
+"""The actions. FIRE launches the ball; RIGHT and LEFT turn the knob of the paddle controller."""
+N_ACTIONS = 4
+
+LIVES = 5
+LAST_FRAME = 65_536
+"""The clock has 16 bits. When it runs over, after 18 minutes, the console starts its demonstration and never comes
+back, so the game ends there."""
+
+PIXEL, PIXEL_BITS = 256, 8
+"""The console counts the ball's place in 1/256 pixels: `place >> PIXEL_BITS` is the pixel."""
+
+STATE = np.dtype(
+    [
+        ("clock", np.int32),
+        ("lives", np.int32),
+        ("score", np.int32),
+        ("shown_lives", np.int32),
+        ("shown_score", np.int32),
+        ("building", np.int32),
+        ("ball_x", np.int32),
+        ("ball_y", np.int32),
+        ("ball_vx", np.int32),
+        ("ball_vy", np.int32),
+        ("hits", np.int32),
+        ("paddle", np.int32),
+        ("reading", np.int32),
+        ("knob", np.int32),
+        ("steep", np.bool_),
+        ("met", np.bool_),
+        ("broke", np.bool_),
+        ("narrow", np.bool_),
+        ("bricks", np.uint8, (len(BRICK_ROWS), BRICKS_IN_A_ROW)),
+    ]
+)
+"""The state of a game. An array of n games has this dtype and shape `(n,)`.
+
+| field                  | unit                | meaning                                                               |
+|------------------------|---------------------|-----------------------------------------------------------------------|
+| clock                  | frames              | since reset; the game is over at LAST_FRAME                           |
+| lives, score           | lives, points       | the game is over without a life                                       |
+| shown_lives, _score    | lives, points       | what the screen shows, one frame late                                 |
+| building               | frames              | for which a wall is still being built: nothing touches anything       |
+| ball_x                 | 1/256 column        | of the screen, of the ball's left edge                                |
+| ball_y                 | 1/256 line          | of its upper edge, see `row_of_line`; below PIXEL: no ball is in play |
+| ball_vx, ball_vy       | 1/256 pixel a frame | positive to the right, positive downwards                             |
+| hits                   | 0 to 12, or 16      | how often the paddle met the ball; 16 after a brick of the upper rows |
+| steep                  | bool                | the ball flies at the steep variant of its speed                      |
+| met                    | bool                | the ball cannot meet the paddle until it did something else           |
+| broke                  | bool                | the ball cannot break a brick until it did something else             |
+| narrow                 | bool                | the paddle is 12 columns wide, not 16                                 |
+| paddle                 | column              | of the screen, of the paddle's left edge                              |
+| reading                | 0 to 184            | what the game last read from the knob; large is left                  |
+| knob                   | ohms                | resistance of the knob in the emulator; large is left                 |
+| bricks                 | (6, 18) uint8       | 1: the brick stands, 0: it is gone; rows from the top                 |
+"""
+
+# The knob. A press changes the resistance by a fixed amount, and the game measures it by counting the lines of the
+# screen that a capacitor takes to charge. The ends of its way are no multiple of a press away from its start: it can
+# rest at 101 different places, each of which is read as one number. Measured, all of them.
+KNOB_START, KNOB_STEP = 408_823, 23_000
+KNOB_LEAST, KNOB_MOST = 27_450, 790_196
+# fmt: off
+READINGS = np.array([
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 12, 16, 18, 18, 22, 24, 24, 26, 28, 30, 32, 34, 34, 38, 40, 40, 44, 46, 46, 48, 50,
+    52, 54, 56, 58, 60, 62, 64, 66, 68, 68, 72, 74, 74, 76, 80, 80, 82, 84, 86, 88, 90, 92, 94, 96, 98, 100, 102, 104,
+    106, 108, 108, 112, 114, 114, 116, 120, 120, 122, 126, 126, 128, 130, 132, 134, 136, 138, 140, 142, 144, 146, 148,
+    150, 152, 154, 154, 158, 160, 160, 164, 166, 166, 168, 172, 172, 174, 178, 178, 180, 182, 184,
+], dtype=np.int32)
+# fmt: on
+"""What the game reads at each place of the knob, from the least resistance to the most."""
+MOST_READING = 188
+"""The paddle follows `MOST_READING - reading`: it goes half of the way there in every frame."""
+
+# The ball.
+NO_BALL = 0
+TWICE_DRAWN = 0x54
+"""The line below the wall, which the screen shows twice."""
+LAUNCH_LINE = 0x70
+LAUNCH_COLUMNS = np.array([15, 79, 79, 143], dtype=np.int32)
+LAUNCH_DIRECTIONS = np.array([1, -1, 1, -1], dtype=np.int32)
+"""Where the ball appears, and to which side it flies, depends on the last two bits of the clock."""
+LOST_LINE = 0xD0
+
+SPEEDS = np.array(
+    [
+        [[1.5, 1.0], [1.0, 1.5]],
+        [[1.5, 2.0], [0.5, 2.0]],
+        [[2.0, 1.0], [2.0, 1.0]],
+        [[2.0, 2.0], [2.0, 2.0]],
+        [[2.0, 3.375], [2.0, 3.375]],
+    ]
+)
+"""`[hits // 4, steep]`: columns and rows a frame. Every fourth hit changes the speed, up to the twelfth; a brick of the
+upper three rows brings the last of them at once."""
+_SPEEDS = (SPEEDS * PIXEL).astype(np.int32)
+HITS_A_CLASS, MOST_HITS, HITS_AFTER_UPPER_ROWS = 4, 12, 16
+UPPER_ROWS = 3
+
+# The walls. A line counts as reached where the console's collision registers tell so.
+UPPER_WALL_LINE = 0x18
+LEFT_WALL, RIGHT_WALL = 7, 151
+"""A ball at or beyond one of these columns is turned back."""
+SIDE_WALLS_END = 0xBA
+"""On this line, the last of the side walls, a ball is turned only where it touches the block at their foot."""
+LEFT_FOOT, RIGHT_FOOT = (-1, 7), (159, 162)
+
+# The paddle's middle decides: the ball leaves to the side of the half that it met.
+FLAT_FROM = 5
+"""Columns from the middle at which the ball leaves flatly; nearer it leaves steeply."""
+OFF_CENTRE = 4
+"""A ball that meets the very middle is moved so many columns back, as if it had met the left half."""
+
+# The wall of bricks. The console finds the brick from the ball's place, one line and in the first row one column off
+# from where the ball is drawn, so that the ball can break the neighbour of the brick that it touches.
+BRICK_LINE, FIRST_ROW_SHIFT = 0x32, 1
+WALL_END = BRICK_LINE + BRICK_HEIGHT * len(BRICK_ROWS)
+"""The line below which no brick can break."""
+_POINTS = np.array([row.points for row in BRICK_ROWS], dtype=np.int32)
+FRAMES_TO_BUILD = 37
+"""After reset. The second wall takes one frame."""
+
+
+def new_games(n: int) -> np.ndarray:
+    """`n` games as they are just after reset: `(n,)` of dtype STATE. Every reset is the same."""
+    states = np.zeros(n, dtype=STATE)
+    states["lives"] = states["shown_lives"] = LIVES
+    states["building"] = FRAMES_TO_BUILD
+    states["bricks"] = 1
+    states["ball_x"] = -49 * PIXEL  # column 0 of the console
+    states["paddle"] = 99
+    states["knob"], states["reading"] = KNOB_START, reading_of(KNOB_START)
+    return states
+
+
+def play(states: np.ndarray, actions: np.ndarray, frames: int | np.ndarray = 1) -> np.ndarray:
+    """Play every game on, in place, and return the points that it made, `(n,)` int64.
+
+    states: `(n,)` of dtype STATE. actions: `(n,)` whole numbers, 0 none, 1 fire, 2 right, 3 left, as the console
+    executes them (sticky actions are drawn elsewhere). frames: for how many frames the action is held, one number or
+    `(n,)`. A finished game stays as it is and makes no points.
+
+    Raises UserError for another dtype or shape, an action outside of 0..3, or a state that no game can have.
+    """
+    whole = check_states(states)
+    n = len(whole)
+    held = _whole_numbers(actions, n, "actions", 0, N_ACTIONS - 1)
+    for_frames = _whole_numbers(frames, n, "frames", 0, LAST_FRAME)
+    points = np.zeros(n, dtype=np.int64)
+    wrong = _play(whole, held, for_frames, points)
+    if wrong >= 0:
+        raise UserError(_why_wrong(whole, held, for_frames, wrong))
+    if whole is not states:
+        states[...] = whole
+    return points
+
+
+def check_states(states: np.ndarray) -> np.ndarray:
+    """`states` if it is a contiguous `(n,)` array of dtype STATE, or a contiguous copy. Raises UserError if it is not
+    an array of states."""
+    if not isinstance(states, np.ndarray) or states.dtype != STATE or states.ndim != 1:
+        what = f"{states.dtype} {states.shape}" if isinstance(states, np.ndarray) else type(states).__name__
+        raise UserError(f"states is {what}; allowed: an array (n,) of dtype STATE, such as new_games(n)")
+    return np.ascontiguousarray(states)
+
+
+def _whole_numbers(values: Any, n: int, name: str, low: int, high: int) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu" or array.shape not in ((), (n,)) or (name == "actions" and array.shape == ()):
+        shapes = f"({n},)" if name == "actions" else f"() or ({n},)"
+        raise UserError(f"{name} is {array.dtype} {array.shape}; allowed: whole numbers of shape {shapes}")
+    return np.ascontiguousarray(np.broadcast_to(array, (n,)), dtype=np.int64)
+
+
+def _why_wrong(states: np.ndarray, actions: np.ndarray, frames: np.ndarray, game: int) -> str:
+    """What `_play` found wrong with a game."""
+    if not 0 <= actions[game] < N_ACTIONS:
+        return f"actions[{game}] is {actions[game]}; allowed: 0 none, 1 fire, 2 right, 3 left"
+    if not 0 <= frames[game] <= LAST_FRAME:
+        return f"frames[{game}] is {frames[game]}; allowed: 0 to {LAST_FRAME}"
+    return f"states[{game}] is no state of a game: {impossible(states[game])}"
+
+
+def impossible(state: Any) -> str:
+    """Why no game can have this state (a record of dtype STATE), with what is allowed; empty if one can."""
+    ranges = {
+        "clock": (0, LAST_FRAME),
+        "lives": (0, LIVES),
+        "score": (0, 999),
+        "building": (0, FRAMES_TO_BUILD),
+        "ball_x": (-128 * PIXEL, 255 * PIXEL),
+        "ball_y": (0, 256 * PIXEL - 1),
+        "ball_vx": (-16 * PIXEL, 16 * PIXEL),
+        "ball_vy": (-16 * PIXEL, 16 * PIXEL),
+        "hits": (0, HITS_AFTER_UPPER_ROWS),
+        "paddle": (PADDLE_LEFTMOST, PADDLE_RIGHTMOST),
+        "reading": (0, READINGS.max()),
+        "knob": (KNOB_LEAST, KNOB_MOST),
+    }
+    for name, (low, high) in ranges.items():
+        if not low <= state[name] <= high:
+            return f"{name} is {state[name]}; allowed: {low} to {high}"
+    if state["lives"] == 0 and state["ball_y"] >= PIXEL:
+        return "no life is left, but a ball is in play; allowed: ball_y below 256"
+    return ""
+
+
+@compiled
+def _play(states: np.ndarray, actions: np.ndarray, frames: np.ndarray, points: np.ndarray) -> int:
+    """As `play`, into `points`. Returns the number of the first game that cannot be played, -1 if there is none; then
+    nothing was played."""
+    for game in range(len(states)):
+        if not (0 <= actions[game] < N_ACTIONS and 0 <= frames[game] <= LAST_FRAME and _is_possible(states[game])):
+            return game
+    for game in range(len(states)):
+        points[game] = hold(states[game], actions[game], frames[game])
+    return -1
+
+
+@compiled
+def _is_possible(game: Any) -> bool:
+    """As `impossible` says."""
+    return (
+        0 <= game.clock <= LAST_FRAME
+        and 0 <= game.lives <= LIVES
+        and 0 <= game.score <= 999
+        and 0 <= game.building <= FRAMES_TO_BUILD
+        and -128 * PIXEL <= game.ball_x <= 255 * PIXEL
+        and 0 <= game.ball_y < 256 * PIXEL
+        and -16 * PIXEL <= game.ball_vx <= 16 * PIXEL
+        and -16 * PIXEL <= game.ball_vy <= 16 * PIXEL
+        and 0 <= game.hits <= HITS_AFTER_UPPER_ROWS
+        and PADDLE_LEFTMOST <= game.paddle <= PADDLE_RIGHTMOST
+        and 0 <= game.reading <= MOST_READING
+        and KNOB_LEAST <= game.knob <= KNOB_MOST
+        and (game.lives > 0 or game.ball_y < PIXEL)
+    )
+
+
+# One game. `game` is an element of an array of states, and is changed in place.
+
+
+@compiled
+def hold(game: Any, action: int, frames: int) -> int:
+    """Play `frames` frames with the same action, or to the end of the game. Returns the points."""
+    points = 0
+    for _ in range(frames):
+        if is_over(game):
+            break
+        points += one_frame(game, action)
+    return points
+
+
+@compiled
+def is_over(game: Any) -> bool:
+    """Whether the last life is lost, or the clock has run over."""
+    return game.lives == 0 or game.clock >= LAST_FRAME
+
+
+@compiled
+def one_frame(game: Any, action: int) -> int:
+    """Play one frame and return its points. What touched in the last picture has its effect, then all things move."""
+    points = 0
+    game.shown_lives, game.shown_score = game.lives, game.score
+    game.clock += 1
+    if game.clock == LAST_FRAME:
+        _lose_ball(game)
+        return 0
+    if game.ball_y < PIXEL:
+        if action == FIRE:
+            _launch(game)
+    elif game.ball_y >= LOST_LINE * PIXEL:
+        game.lives -= 1
+        _lose_ball(game)
+        if game.lives == 0:
+            game.clock = 0
+    if game.building > 0:
+        game.building -= 1
+        game.bricks[:] = 1
+    elif game.ball_y >= PIXEL:
+        _meet_paddle(game)
+        _meet_upper_wall(game)
+        points = _meet_bricks(game)
+        _meet_side_walls(game)
+    # The paddle follows the knob as it was read one frame ago.
+    paddle = (game.paddle + MOST_READING - game.reading) >> 1
+    game.paddle = min(max(paddle, PADDLE_LEFTMOST), PADDLE_RIGHTMOST)
+    game.ball_x += game.ball_vx
+    game.ball_y += game.ball_vy
+    _turn_knob(game, action)
+    return points
+
+
+@compiled
+def _launch(game: Any) -> None:
+    """The ball appears below the wall and falls. Fractions of a pixel are those of the ball before."""
+    place = game.clock & 3
+    game.ball_x = LAUNCH_COLUMNS[place] * PIXEL + game.ball_x % PIXEL
+    game.ball_y = LAUNCH_LINE * PIXEL + game.ball_y % PIXEL
+    game.ball_vx, game.ball_vy = LAUNCH_DIRECTIONS[place] * PIXEL, PIXEL
+
+
+@compiled
+def _lose_ball(game: Any) -> None:
+    """The column, the fractions and `steep` are forgotten by nobody."""
+    game.ball_y = NO_BALL + game.ball_y % PIXEL
+    game.ball_vx = game.ball_vy = 0
+    game.hits = 0
+    game.met = game.broke = game.narrow = False
+
+
+@compiled
+def _meet_paddle(game: Any) -> None:
+    row = row_of_line(game.ball_y >> PIXEL_BITS)
+    if game.met or not PADDLE_TOP - BALL_HEIGHT < row < PADDLE_TOP + PADDLE_HEIGHT:
+        return
+    column, width = game.ball_x >> PIXEL_BITS, width_of(game)
+    if not game.paddle - BALL_WIDTH < column < game.paddle + width:
+        return
+    left_of_middle = (game.paddle + width // 2) - (column + BALL_WIDTH // 2) - 1
+    if left_of_middle == 0:
+        game.ball_x += OFF_CENTRE * PIXEL if game.ball_vx < 0 else -OFF_CENTRE * PIXEL
+        left_of_middle = 1
+    game.steep = abs(left_of_middle) < FLAT_FROM
+    if game.hits < MOST_HITS:
+        game.hits += 1
+    game.met, game.broke = True, False
+    _turn_back(game)
+    if (game.ball_vx < 0) != (left_of_middle > 0):
+        game.ball_vx = -game.ball_vx
+    if game.score == WALL_POINTS:
+        game.building = 1
+
+
+@compiled
+def _meet_upper_wall(game: Any) -> None:
+    if game.ball_y >> PIXEL_BITS <= UPPER_WALL_LINE:
+        game.narrow = True
+        game.met = game.broke = False
+        game.ball_vy = -game.ball_vy
+
+
+@compiled
+def _meet_bricks(game: Any) -> int:
+    if game.broke or game.ball_y >= WALL_END * PIXEL:
+        return 0
+    line, column = game.ball_y >> PIXEL_BITS, game.ball_x >> PIXEL_BITS
+    if not _touches_a_brick(game.bricks, row_of_line(line), column):
+        return 0
+    row = max(line - BRICK_LINE, 0) // BRICK_HEIGHT
+    shift = FIRST_ROW_SHIFT if row == 0 else 0
+    brick = min(max((column - BRICKS_LEFT - shift) // BRICK_WIDTH, 0), BRICKS_IN_A_ROW - 1)
+    if not game.bricks[row, brick]:
+        return 0
+    game.bricks[row, brick] = 0
+    game.met, game.broke = False, True
+    if row < UPPER_ROWS:
+        game.hits, game.steep = HITS_AFTER_UPPER_ROWS, False
+    _turn_back(game)
+    game.score += _POINTS[row]
+    return _POINTS[row]
+
+
+@compiled
+def _touches_a_brick(bricks: np.ndarray, top: int, left: int) -> bool:
+    """Whether the pixels of a ball at this row and column of the screen are among those of a brick."""
+    for row in range(len(BRICK_ROWS)):
+        first = BRICKS_TOP + BRICK_HEIGHT * row
+        if first - BALL_HEIGHT < top < first + BRICK_HEIGHT:
+            for column in (left, left + BALL_WIDTH - 1):
+                brick = (column - BRICKS_LEFT) // BRICK_WIDTH
+                if 0 <= brick < BRICKS_IN_A_ROW and bricks[row, brick]:
+                    return True
+    return False
+
+
+@compiled
+def _turn_back(game: Any) -> None:
+    """Turn the ball up or down, at the speed of its hits."""
+    across, along = _SPEEDS[game.hits // HITS_A_CLASS, 1 if game.steep else 0]
+    game.ball_vx = -across if game.ball_vx < 0 else across
+    game.ball_vy = along if game.ball_vy < 0 else -along
+
+
+@compiled
+def _meet_side_walls(game: Any) -> None:
+    line, column = game.ball_y >> PIXEL_BITS, game.ball_x >> PIXEL_BITS
+    if line < SIDE_WALLS_END:
+        left, right = column <= LEFT_WALL, column >= RIGHT_WALL
+    elif line == SIDE_WALLS_END:
+        left = LEFT_FOOT[0] <= column <= LEFT_FOOT[1]
+        right = RIGHT_FOOT[0] <= column <= RIGHT_FOOT[1]
+    else:
+        return
+    if (left and game.ball_vx < 0) or (right and game.ball_vx > 0):
+        game.ball_vx = -game.ball_vx
+
+
+@compiled
+def _turn_knob(game: Any, action: int) -> None:
+    if action == RIGHT:
+        game.knob = max(game.knob - KNOB_STEP, KNOB_LEAST)
+    elif action == LEFT:
+        game.knob = min(game.knob + KNOB_STEP, KNOB_MOST)
+    else:
+        return
+    game.reading = reading_of(game.knob)
+
+
+@compiled
+def reading_of(knob: int) -> int:
+    """What the game reads at this resistance, one of the 101 that can be reached.
+
+    They lie on three ladders of KNOB_STEP, from its start and from either end, so each span of KNOB_STEP has three.
+    """
+    span, rest = knob // KNOB_STEP, knob % KNOB_STEP
+    ladder = (1 if rest > KNOB_LEAST % KNOB_STEP else 0) + (1 if rest > KNOB_MOST % KNOB_STEP else 0)
+    return READINGS[min(max(3 * (span - KNOB_LEAST // KNOB_STEP) + ladder, 0), len(READINGS) - 1)]
+
+
+@compiled
+def width_of(game: Any) -> int:
+    """Columns of the paddle."""
+    return NARROW_PADDLE if game.narrow else WIDE_PADDLE
+
+
+@compiled
+def row_of_line(line: int) -> int:
+    """The row of the screen at which a line of the console's picture is first drawn."""
+    return line + 8 if line <= TWICE_DRAWN else line + 9
