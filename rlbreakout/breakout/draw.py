@@ -1,0 +1,193 @@
+"""The screen of a game, pixel by pixel as the emulator draws it.
+
+    screens = draw(states)        # (n, 210, 160) uint8, the emulator's colour numbers (`ale.getScreen()`)
+    screens = draw_grey(states)   # (n, 210, 160) uint8 (`ale.getScreenGrayscale()`)
+    screens = draw_rgb(states)    # (n, 210, 160, 3) uint8 (`ale.getScreenRGB()`)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rlbreakout.breakout.rules import (
+    LAST_FRAME,
+    PIXEL_BITS,
+    SIDE_WALLS_END,
+    TWICE_DRAWN,
+    UPPER_WALL_LINE,
+    check_states,
+    row_of_line,
+    width_of,
+)
+from rlbreakout.breakout.screen import (
+    BALL_HEIGHT,
+    BALL_WIDTH,
+    BRICK_HEIGHT,
+    BRICK_ROWS,
+    BRICK_WIDTH,
+    BRICKS_BOTTOM,
+    BRICKS_IN_A_ROW,
+    BRICKS_LEFT,
+    BRICKS_TOP,
+    GAME_LEFT,
+    GAME_RIGHT,
+    GAME_TOP,
+    HEIGHT,
+    PADDLE_HEIGHT,
+    PADDLE_TOP,
+    WIDTH,
+)
+from rlbreakout.compiled import compiled
+
+WALL_COLOUR, PADDLE_COLOUR = 6, 70
+BRICK_COLOURS = np.array([70, 54, 38, 22, 198, 134], dtype=np.uint8)
+LEFT_FOOT_COLOUR, RIGHT_FOOT_COLOUR = 182, 70
+"""Of the blocks at the foot of the side walls."""
+
+COLOURS = {
+    0: (0, (0, 0, 0)),
+    6: (142, (142, 142, 142)),
+    22: (148, (162, 162, 42)),
+    38: (131, (180, 122, 48)),
+    54: (129, (198, 108, 58)),
+    70: (110, (200, 72, 72)),
+    134: (85, (66, 72, 200)),
+    182: (127, (66, 158, 130)),
+    198: (124, (72, 160, 72)),
+}
+"""The emulator's colour numbers that Breakout uses, with their grey and their red, green and blue. Measured."""
+GREY, RGB = np.zeros(256, dtype=np.uint8), np.zeros((256, 3), dtype=np.uint8)
+for _number, (_grey, _rgb) in COLOURS.items():
+    GREY[_number], RGB[_number] = _grey, _rgb
+
+UPPER_WALL_TOP, FEET_TOP = 17, 189
+LEFT_FOOT_BOTTOM, RIGHT_FOOT_BOTTOM = 196, 195
+
+# The score board: digits of 3 x 5 blocks.
+DIGITS_TOP, BLOCK_HEIGHT, BLOCK_WIDTH = 5, 2, 4
+DIGIT_WIDTH, DIGIT_HEIGHT = 3, 5
+HUNDREDS, TENS, ONES, LIVES_DIGIT = 36, 52, 68, 100
+"""Columns."""
+PLAYER = 136
+"""Column of the player's number, which is always 1."""
+_DIGITS = np.array(
+    [
+        [int(block) for block in digit]
+        for digit in (
+            "111101101101111",
+            "010010010010010",
+            "111001111100111",
+            "111001011001111",
+            "101101111001001",
+            "111100111001111",
+            "100100111101111",
+            "111001001001001",
+            "111101111101111",
+            "111101111001001",
+        )
+    ],
+    dtype=np.uint8,
+).reshape(10, DIGIT_HEIGHT, DIGIT_WIDTH)
+
+LAST_LINE_RIGHT = np.array([56, 46])
+"""By the parity of the ball's line: on the lowest line that is drawn, the ball is seen left of this column only."""
+
+
+def _stage() -> np.ndarray:
+    """`(210, 160)`: all that never changes, and the whole wall of bricks."""
+    screen = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    screen[UPPER_WALL_TOP:GAME_TOP] = WALL_COLOUR
+    screen[GAME_TOP:FEET_TOP, :GAME_LEFT] = screen[GAME_TOP:FEET_TOP, GAME_RIGHT:] = WALL_COLOUR
+    screen[FEET_TOP:LEFT_FOOT_BOTTOM, :GAME_LEFT] = LEFT_FOOT_COLOUR
+    screen[FEET_TOP:RIGHT_FOOT_BOTTOM, GAME_RIGHT:] = RIGHT_FOOT_COLOUR
+    screen[DIGITS_TOP : DIGITS_TOP + BLOCK_HEIGHT * DIGIT_HEIGHT, PLAYER : PLAYER + BLOCK_WIDTH] = WALL_COLOUR
+    wall = BRICK_COLOURS.repeat(BRICK_HEIGHT)[:, None]
+    screen[BRICKS_TOP:BRICKS_BOTTOM, BRICKS_LEFT : BRICKS_LEFT + BRICK_WIDTH * BRICKS_IN_A_ROW] = wall
+    return screen
+
+
+_STAGE = _stage().view(np.uint64)
+"""As words of 8 pixels, `(210, 20)`. A brick is as wide as a word."""
+
+
+def draw(states: np.ndarray) -> np.ndarray:
+    """The screens of games, `(n, 210, 160)` uint8, as the emulator's colour numbers. `states` is `(n,)` of dtype STATE.
+
+    Raises UserError for another dtype or shape.
+    """
+    states = check_states(states)
+    screens = np.empty((len(states), HEIGHT, WIDTH), dtype=np.uint8)
+    draw_into(states, screens)
+    return screens
+
+
+def draw_grey(states: np.ndarray) -> np.ndarray:
+    """The screens of games in grey, `(n, 210, 160)` uint8."""
+    return GREY[draw(states)]
+
+
+def draw_rgb(states: np.ndarray) -> np.ndarray:
+    """The screens of games in red, green and blue, `(n, 210, 160, 3)` uint8."""
+    return RGB[draw(states)]
+
+
+@compiled
+def draw_into(states: np.ndarray, screens: np.ndarray) -> None:
+    """Draw n games into `(n, 210, 160)` uint8."""
+    for game in range(len(states)):
+        draw_one(states[game], screens[game])
+
+
+@compiled
+def draw_one(game: Any, screen: np.ndarray) -> None:
+    """Draw one game into `(210, 160)` uint8, all of it."""
+    words = screen.view(np.uint64)
+    for row in range(HEIGHT):
+        for word in range(WIDTH // BRICK_WIDTH):
+            words[row, word] = _STAGE[row, word]
+    if game.clock < LAST_FRAME:  # after it, the demonstration shows the last two digits only
+        _draw_digit(screen, game.shown_score // 100 % 10, HUNDREDS)
+        _draw_digit(screen, game.shown_lives, LIVES_DIGIT)
+    _draw_digit(screen, game.shown_score // 10 % 10, TENS)
+    _draw_digit(screen, game.shown_score % 10, ONES)
+    for row in range(len(BRICK_ROWS)):
+        for brick in range(BRICKS_IN_A_ROW):
+            if not game.bricks[row, brick]:
+                for line in range(BRICK_HEIGHT):
+                    words[BRICKS_TOP + BRICK_HEIGHT * row + line, BRICKS_LEFT // BRICK_WIDTH + brick] = 0
+    for row in range(PADDLE_TOP, PADDLE_TOP + PADDLE_HEIGHT):
+        for column in range(game.paddle, min(game.paddle + width_of(game), WIDTH - 1)):
+            screen[row, column] = PADDLE_COLOUR
+    _draw_ball(screen, game.ball_x >> PIXEL_BITS, game.ball_y >> PIXEL_BITS)
+
+
+@compiled
+def _draw_ball(screen: np.ndarray, left: int, line: int) -> None:
+    for drawn in range(max(line, UPPER_WALL_LINE), min(line + BALL_HEIGHT, SIDE_WALLS_END + 1)):
+        row, right = row_of_line(drawn), GAME_RIGHT
+        if drawn == SIDE_WALLS_END:
+            right = LAST_LINE_RIGHT[line % 2]
+        for column in range(max(left, GAME_LEFT), min(left + BALL_WIDTH, right)):
+            screen[row, column] = _colour_at(row)
+            if drawn == TWICE_DRAWN:
+                screen[row + 1, column] = _colour_at(row + 1)
+
+
+@compiled
+def _colour_at(row: int) -> int:
+    """The colour of the ball: that of the wall or of the row of bricks that it passes, below them the paddle's."""
+    if row < BRICKS_TOP:
+        return WALL_COLOUR
+    return BRICK_COLOURS[(row - BRICKS_TOP) // BRICK_HEIGHT] if row < BRICKS_BOTTOM else PADDLE_COLOUR
+
+
+@compiled
+def _draw_digit(screen: np.ndarray, digit: int, left: int) -> None:
+    for row in range(DIGIT_HEIGHT):
+        for column in range(DIGIT_WIDTH):
+            if _DIGITS[digit, row, column]:
+                for y in range(DIGITS_TOP + BLOCK_HEIGHT * row, DIGITS_TOP + BLOCK_HEIGHT * (row + 1)):
+                    for x in range(left + BLOCK_WIDTH * column, left + BLOCK_WIDTH * (column + 1)):
+                        screen[y, x] = WALL_COLOUR
