@@ -95,7 +95,7 @@ def test_a_greedy_agent_that_bounces_the_ball_for_ever_is_counted_not_waited_for
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Half a game without a point is enough here to be called stalled: a real one takes 5,000 agent steps.
-    monkeypatch.setattr("rlbreakout.envs.STALLED_AFTER", 15)
+    monkeypatch.setattr("rlbreakout.envs.make.STALLED_AFTER", 15)
     result = evaluate(load_agent("random"), games=4)
     assert result.stalled == 4 and result.games == 4
 
@@ -202,7 +202,7 @@ def test_an_agent_that_clears_both_walls_is_done_and_has_not_stalled(monkeypatch
 
 def test_there_is_a_second_wall_and_no_third(monkeypatch: pytest.MonkeyPatch) -> None:
     # What is left of the first wall is hit; then a new one comes, of which some bricks are hit before it stalls.
-    monkeypatch.setattr("rlbreakout.envs.STALLED_AFTER", 1500)
+    monkeypatch.setattr("rlbreakout.envs.make.STALLED_AFTER", 1500)
     score, _, _ = play_to_the_end(Follower(), monkeypatch, points=429, bricks=True)
     assert score > 440
     monkeypatch.setattr(CompleteGame, "step", lambda self, action: self.env.step(action))

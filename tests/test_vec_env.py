@@ -424,7 +424,7 @@ def test_a_game_that_ends_while_an_action_is_held_begins_anew_with_its_first_pic
 
 
 def test_a_held_step_counts_as_one_towards_a_stalled_game(monkeypatch) -> None:
-    monkeypatch.setattr("rlbreakout.envs.STALLED_AFTER", 3)
+    monkeypatch.setattr("rlbreakout.envs.make.STALLED_AFTER", 3)
     env = make_vec_env(held_config(frame_stack=3, frames_between=4), evaluation=True, n_envs=1, seed=0)
     env.reset()
     done, steps = False, 0

@@ -319,16 +319,40 @@ def one_frame(game: Any, action: int) -> int:
         game.bricks[:] = 1
     elif game.ball_y >= PIXEL:
         _meet_paddle(game)
-        _meet_upper_wall(game)
-        points = _meet_bricks(game)
-        _meet_side_walls(game)
-    # The paddle follows the knob as it was read one frame ago.
-    paddle = (game.paddle + MOST_READING - game.reading) >> 1
-    game.paddle = min(max(paddle, PADDLE_LEFTMOST), PADDLE_RIGHTMOST)
+        points = _meet_walls(game)
+    game.paddle = next_paddle(game.paddle, game.reading)
+    _move_ball(game)
+    if action == RIGHT or action == LEFT:
+        game.knob = next_knob(game.knob, action)
+        game.reading = reading_of(game.knob)
+    return points
+
+
+@compiled
+def fly(game: Any) -> int:
+    """Play one frame of a ball in play as if there were no paddle, to look ahead. Returns its points."""
+    points = 0
+    if game.building > 0:
+        game.building -= 1
+        game.bricks[:] = 1
+    else:
+        points = _meet_walls(game)
+    _move_ball(game)
+    return points
+
+
+@compiled
+def _meet_walls(game: Any) -> int:
+    _meet_upper_wall(game)
+    points = _meet_bricks(game)
+    _meet_side_walls(game)
+    return points
+
+
+@compiled
+def _move_ball(game: Any) -> None:
     game.ball_x += game.ball_vx
     game.ball_y += game.ball_vy
-    _turn_knob(game, action)
-    return points
 
 
 @compiled
@@ -357,7 +381,13 @@ def _meet_paddle(game: Any) -> None:
     column, width = game.ball_x >> PIXEL_BITS, width_of(game)
     if not game.paddle - BALL_WIDTH < column < game.paddle + width:
         return
-    left_of_middle = (game.paddle + width // 2) - (column + BALL_WIDTH // 2) - 1
+    bounce(game, (game.paddle + width // 2) - (column + BALL_WIDTH // 2) - 1)
+
+
+@compiled
+def bounce(game: Any, left_of_middle: int) -> None:
+    """Send the ball up from the paddle. `left_of_middle`: by how many columns it meets the paddle left of its middle;
+    below 0 it meets the right half."""
     if left_of_middle == 0:
         game.ball_x += OFF_CENTRE * PIXEL if game.ball_vx < 0 else -OFF_CENTRE * PIXEL
         left_of_middle = 1
@@ -437,14 +467,15 @@ def _meet_side_walls(game: Any) -> None:
 
 
 @compiled
-def _turn_knob(game: Any, action: int) -> None:
-    if action == RIGHT:
-        game.knob = max(game.knob - KNOB_STEP, KNOB_LEAST)
-    elif action == LEFT:
-        game.knob = min(game.knob + KNOB_STEP, KNOB_MOST)
-    else:
-        return
-    game.reading = reading_of(game.knob)
+def next_paddle(paddle: int, reading: int) -> int:
+    """The paddle's column one frame later: it goes half of the way to where the knob was read one frame ago."""
+    return min(max((paddle + MOST_READING - reading) >> 1, PADDLE_LEFTMOST), PADDLE_RIGHTMOST)
+
+
+@compiled
+def next_knob(knob: int, action: int) -> int:
+    """The knob's resistance after one frame of RIGHT or LEFT."""
+    return max(knob - KNOB_STEP, KNOB_LEAST) if action == RIGHT else min(knob + KNOB_STEP, KNOB_MOST)
 
 
 @compiled
