@@ -7,25 +7,28 @@ from the paddle's middle they met: four ways cover it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rlbreakout.breakout.rules import (
     BRICK_ROWS,
     LEFT,
+    NONE,
     PADDLE_LEFTMOST,
     PADDLE_RIGHTMOST,
     PIXEL,
     PIXEL_BITS,
     RIGHT,
     SPEEDS,
+    STATE,
     bounce,
     fly,
     next_knob,
     next_paddle,
     reading_of,
     row_of_line,
+    width_of,
 )
 from rlbreakout.breakout.screen import BALL_HEIGHT, BRICKS_IN_A_ROW, PADDLE_HEIGHT, PADDLE_TOP
 from rlbreakout.compiled import compiled
@@ -246,3 +249,83 @@ def _columns_inside(paddle: int, column: int, width: int, half: int) -> int:
     if half == 0:
         return min(left_of_middle, width // 2 - left_of_middle, MOST_COLUMNS)
     return min(-left_of_middle, width // 2 + 2 + left_of_middle, MOST_COLUMNS)
+
+
+# All of it, for many games.
+
+
+class Outlook(NamedTuple):
+    """What lies ahead of n games. `look_ahead` fills it."""
+
+    frames: np.ndarray
+    """`(n,)` int64, frames until the ball comes down; -1 if that is not known, or no ball is in play."""
+    down: np.ndarray
+    """`(n,)` of dtype STATE, the game when the ball has come down, as if there were no paddle."""
+    flight: np.ndarray
+    """`(n, 3)` int64: bricks that break before, frames until the first of them (-1: none does), and their points."""
+    ways: np.ndarray
+    """`(n, 4)` of dtype WAY, what each of WAYS leads to."""
+    worth: np.ndarray
+    """`(n, 2)` float64, what it is worth to send the ball to the left and to the right, in discounted bricks."""
+    margins: np.ndarray
+    """`(n, 3, 2)` float64: if the agent step that begins now is no action, RIGHT or LEFT, by how many columns the left
+    and the right half of the paddle can still meet the ball."""
+    scratch: np.ndarray
+    """`(4,)` of dtype STATE, to work in."""
+
+
+ACTIONS_TRIED = np.array([NONE, RIGHT, LEFT])
+HELD = 4
+"""Frames for which they are held."""
+
+
+def outlook(n: int) -> Outlook:
+    """An Outlook on n games, empty. It remembers what the ways lead to as long as the ball is on the same flight."""
+    return Outlook(
+        frames=np.full(n, -1),
+        down=np.zeros(n, dtype=STATE),
+        flight=np.zeros((n, 3), dtype=np.int64),
+        ways=np.zeros((n, len(WAYS)), dtype=WAY),
+        worth=np.zeros((n, 2)),
+        margins=np.zeros((n, len(ACTIONS_TRIED), 2)),
+        scratch=np.zeros(BOUNCES_WITH_FEW + 1, dtype=STATE),
+    )
+
+
+@compiled
+def look_ahead(states: np.ndarray, games: np.ndarray, ahead: Outlook) -> None:
+    """Fill `ahead` at the indices `games` with what lies ahead of the `(k,)` states of these games."""
+    work = np.empty(1, dtype=STATE)
+    for number in range(len(games)):
+        game, i = states[number], games[number]
+        work[0] = game
+        ahead.frames[i] = come_down(work[0], ahead.flight[i])
+        if ahead.frames[i] < 0:
+            continue
+        if not _same_future(work[0], ahead.down[i]):
+            ahead.down[i] = work[0]
+            try_ways(work[0], ahead.scratch, ahead.ways[i], ahead.worth[i])
+        column, width = work[0].ball_x >> PIXEL_BITS, width_of(work[0])
+        for action in range(len(ACTIONS_TRIED)):
+            margins(game, ACTIONS_TRIED[action], HELD, ahead.frames[i], column, width, ahead.margins[i, action])
+
+
+@compiled
+def _same_future(one: Any, other: Any) -> bool:
+    """Whether the ball and the bricks of two games that have come down are the same."""
+    if (
+        one.ball_x != other.ball_x
+        or one.ball_y != other.ball_y
+        or one.ball_vx != other.ball_vx
+        or one.ball_vy != other.ball_vy
+        or one.score != other.score
+        or one.hits != other.hits
+        or one.steep != other.steep
+        or one.building != other.building
+    ):
+        return False
+    for row in range(len(BRICK_ROWS)):
+        for brick in range(BRICKS_IN_A_ROW):
+            if one.bricks[row, brick] != other.bricks[row, brick]:
+                return False
+    return True

@@ -1,0 +1,55 @@
+"""Coordinates in blocks: each is one file with its named entries and one function from states to numbers.
+
+`observation.blocks: [now, arrival, choices, clock]` in a config names them; their entries stand in that order in one
+vector. To add a block, add its file and its name to `BLOCK_NAMES` in config/schema.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+
+import gymnasium as gym
+import numpy as np
+
+from rlbreakout.breakout.ahead import look_ahead, outlook
+from rlbreakout.breakout.rules import check_states
+from rlbreakout.observation.blocks.entry import Entry
+
+
+class Blocks:
+    """The named blocks of n games.
+
+    >>> blocks = Blocks(["now", "arrival"], n=1_000)
+    >>> blocks.look(states)                    # (1000, k) float32
+    >>> [entry.name for entry in blocks.entries]
+    """
+
+    def __init__(self, names: Sequence[str], n: int) -> None:
+        self._modules: list[ModuleType] = [import_module(f"{__name__}.{name}") for name in names]
+        self.entries: tuple[Entry, ...] = tuple(entry for module in self._modules for entry in module.ENTRIES)
+        """Name, unit and range of each number."""
+        low, high = (np.array([getattr(entry, end) for entry in self.entries], np.float32) for end in ("low", "high"))
+        self.space = gym.spaces.Box(low, high, dtype=np.float32)
+        """Of one game: `(k,)` float32."""
+        self._all = np.arange(n)
+        self._outlook = outlook(n)
+        self._looks_ahead = any(module.LOOKS_AHEAD for module in self._modules)
+
+    def look(self, states: np.ndarray, games: np.ndarray | None = None) -> np.ndarray:
+        """`(m, k)` float32 from `(m,)` states. `games` are the indices of the games that they are of, by default all;
+        they decide nothing but where what was computed is kept for the next call."""
+        states = check_states(states)
+        games = self._all if games is None else games
+        if self._looks_ahead:
+            look_ahead(states, games, self._outlook)
+        values = np.zeros((len(states), len(self.entries)), dtype=np.float32)
+        first = 0
+        for module in self._modules:
+            module.fill(states, games, self._outlook, values[:, first:])
+            first += len(module.ENTRIES)
+        return values
+
+
+__all__ = ["Blocks", "Entry"]
