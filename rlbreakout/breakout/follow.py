@@ -1,0 +1,785 @@
+"""The exact state of a game, inferred from its screens and the actions that were sent to it.
+
+A screen shows neither the speed of the ball nor the place of the knob, and with sticky actions nobody knows which
+action the emulator executed. A `Follower` keeps every state that the game can be in. After each step it plays all of
+them on by the rules, in every way that sticky actions and the frame skip allow, and drops those that would show
+another screen. Usually one is left. It reads no memory of the console.
+
+    follower = Follower(n=8)
+    follower.begin(screens)                  # the first screens of 8 games
+    follower.look(screens, actions)          # after each step: the new screens, and the actions that were sent
+    follower.states["ball_x"]                # the most probable state of each game
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rlbreakout.breakout.draw import (
+    BLOCK_HEIGHT,
+    BLOCK_WIDTH,
+    DIGIT_HEIGHT,
+    DIGIT_WIDTH,
+    DIGITS_TOP,
+    HUNDREDS,
+    LAST_LINE_RIGHT,
+    LIVES_DIGIT,
+    ONES,
+    TENS,
+    draw,
+)
+from rlbreakout.breakout.rules import (
+    FRAMES_TO_BUILD,
+    KNOB_LEAST,
+    KNOB_MOST,
+    KNOB_START,
+    KNOB_STEP,
+    LAST_FRAME,
+    MOST_HITS,
+    MOST_READING,
+    N_ACTIONS,
+    NONE,
+    PIXEL,
+    PIXEL_BITS,
+    SIDE_WALLS_END,
+    SPEEDS,
+    STATE,
+    TWICE_DRAWN,
+    UPPER_WALL_LINE,
+    is_over,
+    new_games,
+    one_frame,
+    play,
+    reading_of,
+    row_of_line,
+    width_of,
+)
+from rlbreakout.breakout.screen import (
+    BALL_HEIGHT,
+    BALL_WIDTH,
+    BRICK_HEIGHT,
+    BRICK_ROWS,
+    BRICK_WIDTH,
+    BRICKS_BOTTOM,
+    BRICKS_IN_A_ROW,
+    BRICKS_LEFT,
+    BRICKS_TOP,
+    GAME_LEFT,
+    GAME_RIGHT,
+    GAME_TOP,
+    HEIGHT,
+    PADDLE_HEIGHT,
+    PADDLE_LEFTMOST,
+    PADDLE_RIGHTMOST,
+    PADDLE_TOP,
+    WALL_POINTS,
+    WIDTH,
+)
+from rlbreakout.compiled import compiled
+from rlbreakout.errors import UserError
+
+MOST_FRAMES = 6
+"""The longest frame skip that is considered."""
+MOST_NO_OPS = 100
+"""A game's first screen may come after so many frames without an action."""
+MOST_STATES = 128
+"""How many possible states of a game are kept, the most probable ones."""
+MOST_GUESSES = 2_048
+"""The same, while a game is picked up in the middle."""
+_LOOKS_WITH_GUESSES = 24
+_POOL = 4_096
+_LEAST_PROBABILITY = 1e-10
+
+# What is learned about the environment, as it goes along.
+_LIKELY_SKIP = 0.01
+"""Less likely frame skips are tried only if the others explain nothing."""
+_SKIP_MEMORY = 0.99
+_RATE = 0.02
+_STICKY_RANGE, _REPEATED_RANGE = (0.02, 0.7), (0.003, 0.3)
+
+# A possible state, with what it stands for. It begins with the bytes of a STATE, so that the rules can play it.
+_MEMBER = np.dtype([*STATE.descr, ("executed", np.int64), ("weight", np.float64)])
+_WORDS = _MEMBER.itemsize // 8
+
+# What is known about a game, beside its possible states.
+_KNOWN = np.dtype(
+    [
+        ("size", np.int64),  # possible states
+        ("searching", np.bool_),  # the ball's flight is not known yet, only the paddle is followed
+        ("looks", np.int64),  # since the search began or ended
+        ("clock_unknown", np.bool_),
+        ("restarts", np.int64),
+        ("sticky", np.float64),  # estimate of the repeat_action_probability
+        ("repeated", np.float64),  # estimate of how often a screen is shown twice
+        ("skips", np.float64, (MOST_FRAMES + 1,)),  # for each number of frames, how often it explained a step
+        ("shape", np.uint64),  # of the last screen
+        ("ball_row", np.int64),  # on the last screen, -1 if it was not in the open
+        ("ball_column", np.int64),
+    ]
+)
+
+# What is seen on a screen.
+_SEEN = np.dtype(
+    [
+        ("bricks", np.uint8, (len(BRICK_ROWS), BRICKS_IN_A_ROW)),
+        ("standing", np.int64),  # bricks
+        ("lit", np.int64),  # pixels of the game area
+        ("full", np.int64, (WIDTH + 1,)),  # columns left of this one that are lit in all rows of the paddle
+        ("score", np.int64),  # -1 where it cannot be read
+        ("lives", np.int64),
+        ("shape", np.uint64),  # a hash of all of it
+        ("ball_row", np.int64),  # -1 if the ball is not in the open
+        ("ball_column", np.int64),
+    ]
+)
+
+_GAME_BOTTOM = 196
+"""The row below the lowest one that shows the ball."""
+_BRICK_PIXELS = BRICK_HEIGHT * BRICK_WIDTH
+_BRICK_POINTS = np.array([row.points for row in BRICK_ROWS])
+_OPEN_TOP = 94
+"""Below the wall of bricks, and below the line that is drawn twice."""
+
+_NOTHING, _PADDLE, _ALL = range(3)
+"""What must be as it is on the screen."""
+
+
+def _key() -> np.ndarray:
+    """The bits by which two possible states differ, as words. The clock counts only to 4, and what the screen shows
+    of score and lives not at all."""
+    key = np.zeros(1, dtype=_MEMBER)
+    key.view(np.uint8)[:] = 0xFF
+    key["clock"] = 3
+    key["shown_lives"] = key["shown_score"] = 0
+    key["weight"] = 0
+    return key.view(np.uint64)
+
+
+_KEY = _key()
+
+
+def _as_members(states: np.ndarray) -> np.ndarray:
+    members = np.zeros(len(states), dtype=_MEMBER)
+    for name in STATE.names or ():
+        members[name] = states[name]
+    members["executed"] = NONE
+    return members
+
+
+def _openings() -> np.ndarray:
+    """What a new game can be at its first screen. After the wall is built only the clock's last two bits go on."""
+    found = []
+    for frames in range(FRAMES_TO_BUILD + 4):
+        states = new_games(1)
+        play(states, np.array([NONE]), frames)
+        opening = _as_members(states)
+        alike = 1 if frames < FRAMES_TO_BUILD else len(range(frames, MOST_NO_OPS + 1, 4))
+        # Half of the games are taken to begin without a frame.
+        opening["weight"] = 0.5 * alike / (MOST_NO_OPS + 1) + (0.5 if frames == 0 else 0.0)
+        found.append(opening)
+    return np.concatenate(found)
+
+
+_OPENINGS = _openings()
+_KNOBS = np.unique(
+    [
+        knob
+        for start in (KNOB_START, KNOB_LEAST, KNOB_MOST)
+        for knob in range(start - 50 * KNOB_STEP, start + 50 * KNOB_STEP, KNOB_STEP)
+        if KNOB_LEAST <= knob <= KNOB_MOST
+    ]
+)
+"""The 101 places of the knob."""
+
+
+def _flights() -> np.ndarray:
+    """`(n, 4)`: how a ball can fly; columns and rows in 1/256 pixels a frame, its hits, and whether it is steep."""
+    found = [(PIXEL, PIXEL, 0, steep) for steep in (0, 1)]
+    for hits in (*range(1, MOST_HITS + 1), 16):
+        for steep in (0, 1):
+            across, along = SPEEDS[hits // 4, steep] * PIXEL
+            found.append((int(across), int(along), hits, steep))
+    return np.array(found, dtype=np.int64)
+
+
+_FLIGHTS = _flights()
+_FRACTIONS_X, _FRACTIONS_Y = np.arange(0, PIXEL, 128), np.arange(0, PIXEL, 32)
+"""Those that the speeds can lead to."""
+
+
+def _digit_patterns() -> np.ndarray:
+    """`(10,)`: the 15 blocks of each digit as bits."""
+    states = new_games(10)
+    states["shown_lives"] = np.arange(10)
+    rows = DIGITS_TOP + BLOCK_HEIGHT * np.arange(DIGIT_HEIGHT)[:, None]
+    blocks = draw(states)[:, rows, LIVES_DIGIT + BLOCK_WIDTH * np.arange(DIGIT_WIDTH)] > 0
+    return (blocks.reshape(10, -1) << np.arange(DIGIT_HEIGHT * DIGIT_WIDTH)).sum(axis=1)
+
+
+_DIGIT_PATTERNS = _digit_patterns()
+
+
+class Follower:
+    """The states of n games, inferred from screens and actions.
+
+    It needs to know neither the `repeat_action_probability` nor the frame skip (1 to 6 frames, fixed or random): it
+    learns them. Colours do not matter, only that the background is 0 and all else is not. A screen may be shown twice
+    while the game goes on. If the screens fit no state that is thought possible, the follower starts again from what
+    it sees: it first watches the paddle, then the flight of the ball, which takes a second or two of game time. It does
+    the same when the first screen is not that of a new game.
+
+    A state is known up to multiples of 4 frames of its clock, on which nothing depends but the end after 65,536 frames.
+    """
+
+    def __init__(self, n: int = 1) -> None:
+        """n: how many games. Raises UserError if it is below 1."""
+        if n < 1:
+            raise UserError(f"n is {n}; allowed: 1 or more games")
+        self.n = n
+        self.states = new_games(n)
+        """`(n,)` of dtype STATE: the most probable state of each game. While its size is 0 the speed of the ball is 0,
+        and its place is that on the last screen, if it was in the open there. Changes with the next look."""
+        self.executed = np.zeros(n, dtype=np.int64)
+        """`(n,)`: the action that each game executed in its last frame, if it is in its most probable state."""
+        self._known = np.zeros(n, dtype=_KNOWN)
+        self._known["sticky"], self._known["repeated"] = 0.25, 0.02
+        self._known["skips"][:, 1:] = 1 / MOST_FRAMES
+        self._members = np.empty((n, MOST_GUESSES), dtype=_MEMBER)
+        pool = np.empty(_POOL, dtype=_MEMBER)
+        self._scratch = (
+            np.zeros(1, dtype=_SEEN),
+            np.empty(2, dtype=_MEMBER),
+            pool,
+            pool.view(np.uint64).reshape(_POOL, _WORDS),
+            np.empty(2 * _POOL, dtype=np.int16),
+            np.empty(MOST_FRAMES + 4),
+        )
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """`(n,)` int64: how many states each game can be in; 1: its state is exact, 0: it is being searched for."""
+        return np.where(self._known["searching"], 0, self._known["size"])
+
+    @property
+    def certain(self) -> np.ndarray:
+        """`(n,)` bool: the state is the only possible one."""
+        return self.sizes == 1
+
+    @property
+    def restarts(self) -> np.ndarray:
+        """`(n,)` int64: how often no possible state was left, since the follower was made."""
+        return self._known["restarts"].copy()
+
+    def possible(self, game: int) -> tuple[np.ndarray, np.ndarray]:
+        """All states that game number `game` can be in, `(k,)` of dtype STATE, the most probable first, and their
+        probabilities, `(k,)` float64. k is `sizes[game]`."""
+        members = self._members[game, : self.sizes[game]]
+        data = np.ascontiguousarray(members).view(np.uint8).reshape(len(members), _MEMBER.itemsize)
+        states = np.ascontiguousarray(data[:, : STATE.itemsize]).view(STATE).reshape(len(members))
+        return states, members["weight"].copy()
+
+    def begin(self, screens: np.ndarray, games: Sequence[int] | np.ndarray | None = None) -> None:
+        """New games have begun, and these are their first screens, after reset and up to 100 frames without an action.
+
+        screens: `(k, 210, 160)` or `(k, 210, 160, 3)` uint8. games: the numbers of the k games; None: all of them.
+        A screen from the middle of a game is allowed, too. Raises UserError for other shapes or numbers.
+        """
+        numbers = self._numbers(games)
+        shapes = _shapes(screens, len(numbers))
+        _begin(shapes, numbers, self._known, self._members, self._view(self.states), self.executed, *self._scratch)
+
+    def look(
+        self,
+        screens: np.ndarray,
+        sent: np.ndarray | Sequence[int] | Sequence[Sequence[int]],
+        games: Sequence[int] | np.ndarray | None = None,
+    ) -> None:
+        """Take in the next screens of games.
+
+        screens: `(k, 210, 160)` or `(k, 210, 160, 3)` uint8. sent: for each of the k games the action that was sent to
+        it since its last screen (0 none, 1 fire, 2 right, 3 left), or all of them in order, each held for 1 to 6
+        frames. games: the numbers of the k games; None: all of them. Raises UserError for other shapes or numbers.
+        """
+        numbers = self._numbers(games)
+        shapes = _shapes(screens, len(numbers))
+        actions, ends = _actions(sent, len(numbers))
+        states = self._view(self.states)
+        _look(shapes, actions, ends, numbers, self._known, self._members, states, self.executed, *self._scratch)
+
+    def _view(self, states: np.ndarray) -> np.ndarray:
+        return states.view(np.uint8).reshape(self.n, STATE.itemsize)
+
+    def _numbers(self, games: Sequence[int] | np.ndarray | None) -> np.ndarray:
+        if games is None:
+            return np.arange(self.n)
+        numbers = np.ascontiguousarray(games, dtype=np.int64).reshape(-1)
+        if len(numbers) and not (numbers.min() >= 0 and numbers.max() < self.n):
+            raise UserError(f"games is {numbers.tolist()}; allowed: numbers from 0 to {self.n - 1}")
+        return numbers
+
+
+def _shapes(screens: np.ndarray, k: int) -> np.ndarray:
+    """`(k, 210, 160)` uint8 in which all that is lit is above 0."""
+    screens = np.asarray(screens)
+    if screens.dtype != np.uint8 or screens.shape not in ((k, HEIGHT, WIDTH), (k, HEIGHT, WIDTH, 3)):
+        raise UserError(
+            f"screens is {screens.dtype} {screens.shape}; allowed: uint8 ({k}, 210, 160) or ({k}, 210, 160, 3)"
+        )
+    if screens.ndim == 4:
+        return screens[..., 0] | screens[..., 1] | screens[..., 2]
+    return np.ascontiguousarray(screens)
+
+
+def _actions(sent: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """All actions in a row, and for each game where its own end."""
+    if len(sent) != k:
+        raise UserError(f"sent has {len(sent)} entries; allowed: {k}, one for each game")
+    lists = [np.atleast_1d(np.asarray(actions)) for actions in sent]
+    together = np.concatenate(lists) if k else np.zeros(0, dtype=np.int64)
+    if len(together) and (together.dtype.kind not in "iu" or together.min() < 0 or together.max() >= N_ACTIONS):
+        raise UserError(f"sent is {together.tolist()}; allowed: 0 none, 1 fire, 2 right, 3 left")
+    return together.astype(np.int64), np.cumsum([len(actions) for actions in lists], dtype=np.int64)
+
+
+# What follows is compiled. `seen`: what is on the screen. `known` and `members`: of one game.
+
+
+@compiled
+def _begin(screens, games, known, members, states, executed, seen, played, pool, words, slots, tally):
+    for i in range(len(games)):
+        game = games[i]
+        screen, now, mine, about = screens[i], seen[0], members[game], known[game]
+        _see(screen, now)
+        about.searching = about.clock_unknown = False
+        about.looks = about.size = 0
+        for opening in range(len(_OPENINGS)):
+            if _fits(_OPENINGS[opening], screen, now):
+                mine[about.size] = _OPENINGS[opening]
+                about.size += 1
+        if about.size == 0:
+            _search(about, mine, now, played)
+        _report(about, mine, now, states[game], executed, game)
+
+
+@compiled
+def _look(screens, actions, ends, games, known, members, states, executed, seen, played, pool, words, slots, tally):
+    first = 0
+    for i in range(len(games)):
+        game = games[i]
+        if ends[i] > first:
+            _see(screens[i], seen[0])
+            _follow(
+                actions[first : ends[i]],
+                known[game],
+                members[game],
+                screens[i],
+                seen[0],
+                played,
+                pool,
+                words,
+                slots,
+                tally,
+            )
+            _report(known[game], members[game], seen[0], states[game], executed, game)
+        first = ends[i]
+
+
+@compiled
+def _follow(actions, known, members, screen, seen, played, pool, words, slots, tally):
+    """One game, by one screen and all actions before it."""
+    most = (
+        MOST_GUESSES if known.searching or (known.looks < _LOOKS_WITH_GUESSES and known.clock_unknown) else MOST_STATES
+    )
+    known.looks += 1
+    for action in actions[:-1]:
+        n = _play_on(action, known, members, screen, seen, _NOTHING, _LIKELY_SKIP, played, pool, words, slots, tally)
+        known.size = _keep(members, pool, n, most)
+    compare = _PADDLE if known.searching else _ALL
+    action = actions[-1]
+    n = _play_on(action, known, members, screen, seen, compare, _LIKELY_SKIP, played, pool, words, slots, tally)
+    if n == 0:
+        n = _play_on(action, known, members, screen, seen, compare, 0.0, played, pool, words, slots, tally)
+    if n > 0:
+        _learn(known, seen, tally)
+        known.size = _keep(members, pool, n, most)
+        if known.searching:
+            _find_flight(known, members, pool, screen, seen)
+    elif known.searching or members[0].lives > 0:
+        if not known.searching:
+            known.restarts += 1
+        _search(known, members, seen, played)
+    if known.clock_unknown and not known.searching and 4 * known.size <= MOST_STATES:
+        _split_clock(known, members)
+
+
+@compiled
+def _play_on(action, known, members, screen, seen, compare, least, played, pool, words, slots, tally):
+    """Play all members on for one action, into the pool; returns how many possible states there are now.
+
+    The emulator first repeats the last executed action for some frames, maybe none, then it executes the one that was
+    sent. All numbers of frames at least as likely as `least` are tried.
+    """
+    slots[:] = -1
+    tally[:] = 0
+    total, longest = known.skips.sum(), 0
+    for frames in range(1, MOST_FRAMES + 1):
+        if known.skips[frames] > least * total:
+            longest = frames
+    seen_twice = known.repeated if compare != _NOTHING and seen.shape == known.shape else 0.0
+    stuck, switched = played[0:1], played[1:2]
+    n = 0
+    for member in range(known.size):
+        stuck[0] = members[member]
+        probability = members[member].weight
+        same = members[member].executed == action
+        for repeats in range(longest + 1):
+            if repeats > 0:
+                if not is_over(stuck[0]):
+                    one_frame(stuck[0], stuck[0].executed)
+                skip = known.skips[repeats] / total
+                if skip > least:
+                    weight = _worth(stuck[0], screen, seen, compare, seen_twice) * probability * skip
+                    if weight > 0:
+                        n = _add(stuck[0], weight, pool, words, slots, n, compare)
+                        tally[repeats] += weight
+                        if not same:
+                            tally[-3] += repeats * weight
+                            tally[-2] += repeats * weight
+            if same:
+                continue
+            switched[0] = stuck[0]
+            switched[0].executed = action
+            for frames in range(repeats + 1, longest + 1):
+                if not is_over(switched[0]):
+                    one_frame(switched[0], action)
+                skip = known.skips[frames] / total
+                if skip > least:
+                    weight = _worth(switched[0], screen, seen, compare, seen_twice)
+                    weight *= probability * skip * (1 - known.sticky)
+                    if weight > 0:
+                        n = _add(switched[0], weight, pool, words, slots, n, compare)
+                        tally[frames] += weight
+                        tally[-3] += repeats * weight
+                        tally[-2] += (repeats + 1) * weight
+            probability *= known.sticky
+    return n
+
+
+@compiled
+def _worth(game, screen, seen, compare, seen_twice):
+    """How well a state explains the screen: 1 if it shows it, `seen_twice` if not, because the screen may be an old
+    one."""
+    if compare == _NOTHING:
+        return 1.0
+    fits = _paddle_fits(game, seen) if compare == _PADDLE else _fits(game, screen, seen)
+    return 1.0 if fits else seen_twice
+
+
+@compiled
+def _add(game, weight, pool, words, slots, n, compare):
+    """Add a state to the pool of n, or its weight to that of the same state; returns how many there are now."""
+    if n == len(pool):
+        return n
+    pool[n] = game
+    pool[n].weight = weight
+    if compare == _PADDLE:
+        _forget_ball(pool[n])
+    hashed = np.uint64(0)
+    for word in range(_WORDS):
+        hashed = (hashed ^ (words[n, word] & _KEY[word])) * np.uint64(0x9E3779B97F4A7C15)
+        hashed ^= hashed >> np.uint64(29)
+    slot = np.int64(hashed & np.uint64(len(slots) - 1))
+    while slots[slot] >= 0:
+        other = slots[slot]
+        same = True
+        for word in range(_WORDS):
+            if (words[n, word] ^ words[other, word]) & _KEY[word]:
+                same = False
+                break
+        if same:
+            pool[other].weight += weight
+            return n
+        slot = (slot + 1) % len(slots)
+    slots[slot] = n
+    return n + 1
+
+
+@compiled
+def _keep(members, pool, n, most):
+    """Keep the most probable of n states in the pool; returns how many."""
+    if n == 1:
+        members[0] = pool[0]
+        members[0].weight = 1.0
+        return 1
+    weights = np.empty(n)
+    for i in range(n):
+        weights[i] = -pool[i].weight
+    order = np.argsort(weights)
+    size, total = 0, 0.0
+    for i in order[:most]:
+        if weights[i] > _LEAST_PROBABILITY * weights[order[0]]:
+            break
+        members[size] = pool[i]
+        total -= weights[i]
+        size += 1
+    for i in range(size):
+        members[i].weight /= total
+    return size
+
+
+@compiled
+def _learn(known, seen, tally):
+    """What explained this step tells about the frame skip, sticky actions, and screens that are shown twice."""
+    total = 0.0
+    for frames in range(1, MOST_FRAMES + 1):
+        total += tally[frames]
+    for frames in range(1, MOST_FRAMES + 1):
+        known.skips[frames] = _SKIP_MEMORY * known.skips[frames] + tally[frames] / total
+    known.sticky += _RATE * (tally[-3] - known.sticky * tally[-2]) / total
+    known.sticky = min(max(known.sticky, _STICKY_RANGE[0]), _STICKY_RANGE[1])
+    repeated = min(known.repeated / total, 1.0) if seen.shape == known.shape else 0.0
+    known.repeated += _RATE * (repeated - known.repeated)
+    known.repeated = min(max(known.repeated, _REPEATED_RANGE[0]), _REPEATED_RANGE[1])
+
+
+# Screens.
+
+_ONES = np.uint64(0x0101010101010101)
+_LOW_BITS, _HIGH_BIT = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(7)
+_BYTE, _LAST_BYTE = np.uint64(0xFF), np.uint64(56)
+_PRIME = np.uint64(0x100000001B3)
+
+
+@compiled
+def _see(screen, seen):
+    """Take in a screen, `(210, 160)`."""
+    words = screen.view(np.uint64)
+    shape, lit, in_the_open, first_row, first_column = np.uint64(0), np.uint64(0), np.uint64(0), -1, -1
+    for row in range(GAME_TOP, _GAME_BOTTOM):
+        is_open = row < BRICKS_TOP or BRICKS_BOTTOM <= row < PADDLE_TOP or row >= PADDLE_TOP + PADDLE_HEIGHT
+        for word in range(GAME_LEFT // 8, GAME_RIGHT // 8):
+            pixels = words[row, word]
+            if pixels:
+                # One bit for each pixel that is not 0.
+                bits = ((((pixels & _LOW_BITS) + _LOW_BITS) | pixels) >> _HIGH_BIT) & _ONES
+                shape = (shape ^ bits) * _PRIME
+                shape = (shape ^ np.uint64(row * WIDTH + word)) * _PRIME
+                count = (bits * _ONES) >> _LAST_BYTE
+                lit += count
+                if is_open:
+                    in_the_open += count
+                    if first_row < 0:
+                        first_row, first_column = row, 8 * word
+                        while not bits & _BYTE:
+                            bits >>= np.uint64(8)
+                            first_column += 1
+    whole = in_the_open == np.uint64(BALL_WIDTH * BALL_HEIGHT)
+    in_place = first_row + BALL_HEIGHT <= BRICKS_TOP or _OPEN_TOP <= first_row <= PADDLE_TOP - BALL_HEIGHT
+    seen.ball_row, seen.ball_column = (first_row, first_column) if whole and in_place else (-1, -1)
+    seen.lit = np.int64(lit)
+    seen.standing = 0
+    for row in range(len(BRICK_ROWS)):
+        for brick in range(BRICKS_IN_A_ROW):
+            y, x = BRICKS_TOP + BRICK_HEIGHT * row, BRICKS_LEFT + BRICK_WIDTH * brick
+            # The ball cannot reach from one end of a brick to the other.
+            stands = screen[y, x] != 0 and screen[y, x + BRICK_WIDTH - 1] != 0
+            seen.bricks[row, brick] = stands
+            seen.standing += stands
+    full = 0
+    for column in range(GAME_LEFT, GAME_RIGHT):
+        seen.full[column] = full
+        all_rows = True
+        for row in range(PADDLE_TOP, PADDLE_TOP + PADDLE_HEIGHT):
+            all_rows &= screen[row, column] != 0
+        full += all_rows
+    seen.full[GAME_RIGHT] = full
+    seen.lives = _read_digit(screen, LIVES_DIGIT)
+    hundreds, tens, ones = _read_digit(screen, HUNDREDS), _read_digit(screen, TENS), _read_digit(screen, ONES)
+    seen.score = 100 * hundreds + 10 * tens + ones if min(hundreds, tens, ones) >= 0 else -1
+    seen.shape = (shape ^ np.uint64(seen.score + 1)) * _PRIME ^ np.uint64(seen.lives + 1)
+
+
+@compiled
+def _read_digit(screen, left):
+    """-1 if there is none."""
+    pattern = 0
+    for row in range(DIGIT_HEIGHT):
+        for column in range(DIGIT_WIDTH):
+            if screen[DIGITS_TOP + BLOCK_HEIGHT * row, left + BLOCK_WIDTH * column]:
+                pattern |= 1 << (DIGIT_WIDTH * row + column)
+    for digit in range(len(_DIGIT_PATTERNS)):
+        if pattern == _DIGIT_PATTERNS[digit]:
+            return digit
+    return -1
+
+
+@compiled
+def _fits(game, screen, seen):
+    """Whether this state shows this screen: all that it draws is lit, and nothing else is."""
+    paddle, end = game.paddle, min(game.paddle + width_of(game), GAME_RIGHT)
+    if seen.full[end] - seen.full[paddle] != end - paddle:
+        return False
+    # As `draw` has it.
+    left, line, free = game.ball_x >> PIXEL_BITS, game.ball_y >> PIXEL_BITS, 0
+    for drawn in range(max(line, UPPER_WALL_LINE), min(line + BALL_HEIGHT, SIDE_WALLS_END + 1)):
+        first = row_of_line(drawn)
+        right = LAST_LINE_RIGHT[line % 2] if drawn == SIDE_WALLS_END else GAME_RIGHT
+        for row in range(first, first + (2 if drawn == TWICE_DRAWN else 1)):
+            for column in range(max(left, GAME_LEFT), min(left + BALL_WIDTH, right)):
+                if not screen[row, column]:
+                    return False
+                if BRICKS_TOP <= row < BRICKS_BOTTOM:
+                    brick = seen.bricks[(row - BRICKS_TOP) // BRICK_HEIGHT, (column - BRICKS_LEFT) // BRICK_WIDTH]
+                    free += not brick
+                elif not (PADDLE_TOP <= row < PADDLE_TOP + PADDLE_HEIGHT and paddle <= column < end):
+                    free += 1
+    if seen.lit != _BRICK_PIXELS * seen.standing + PADDLE_HEIGHT * (end - paddle) + free:
+        return False
+    if game.clock < LAST_FRAME:
+        if seen.lives >= 0 and seen.lives != game.shown_lives:
+            return False
+        if seen.score >= 0 and seen.score != game.shown_score % 1000:
+            return False
+    for row in range(len(BRICK_ROWS)):
+        for brick in range(BRICKS_IN_A_ROW):
+            if game.bricks[row, brick] != seen.bricks[row, brick]:
+                return False
+    return True
+
+
+@compiled
+def _paddle_fits(game, seen):
+    """Whether the paddle is where it is seen. The ball may light a few columns beside it."""
+    paddle, end = game.paddle, min(game.paddle + width_of(game), GAME_RIGHT)
+    beside = seen.full[GAME_RIGHT] - (end - paddle)
+    ball_is_low = seen.lit - _BRICK_PIXELS * seen.standing != PADDLE_HEIGHT * seen.full[GAME_RIGHT] and (
+        seen.ball_row < 0
+    )
+    return seen.full[end] - seen.full[paddle] == end - paddle and 0 <= beside <= (BALL_WIDTH if ball_is_low else 0)
+
+
+# Picking up a game in the middle: first the knob is found by the paddle's moves, then the ball's flight.
+
+_LEAST_LOOKS, _MOST_PADDLES = 3, 16
+_BALL_SLACK = 8
+
+
+@compiled
+def _search(known, members, seen, played):
+    """Start again: the paddle is where it is seen, and the knob anywhere."""
+    known.searching, known.clock_unknown, known.looks, known.size = True, True, 0, 0
+    known.ball_row = known.ball_column = -1
+    guess = played[0]
+    _take_from_screen(guess, seen)
+    for paddle in range(PADDLE_LEFTMOST, PADDLE_RIGHTMOST + 1):
+        for narrow in (False, True):
+            guess.paddle, guess.narrow = paddle, narrow
+            if not _paddle_fits(guess, seen):
+                continue
+            for knob in _KNOBS:
+                for executed in range(N_ACTIONS):
+                    if known.size == len(members):
+                        return
+                    guess.knob, guess.reading, guess.executed = knob, reading_of(knob), executed
+                    # Most of the time the paddle is near the place to which the knob sends it.
+                    guess.weight = 1 / (1 + abs(MOST_READING - guess.reading - paddle))
+                    members[known.size] = guess
+                    known.size += 1
+
+
+@compiled
+def _take_from_screen(game, seen):
+    """Bricks, lives and score. The screen shows the score one frame late: the last brick may be missing in it."""
+    game.clock = game.building = 0
+    points = 0
+    for row in range(len(BRICK_ROWS)):
+        for brick in range(BRICKS_IN_A_ROW):
+            game.bricks[row, brick] = seen.bricks[row, brick]
+            points += (1 - seen.bricks[row, brick]) * _BRICK_POINTS[row]
+    score = seen.score if seen.score >= 0 else points
+    late = (points - score) % WALL_POINTS
+    game.score = score + (late if late <= _BRICK_POINTS.max() else 0)
+    game.lives = max(seen.lives, 1)
+    game.shown_score, game.shown_lives = score, game.lives
+    _forget_ball(game)
+
+
+@compiled
+def _forget_ball(game):
+    game.ball_x = game.ball_y = game.ball_vx = game.ball_vy = game.hits = 0
+    game.steep = game.met = game.broke = False
+
+
+@compiled
+def _find_flight(known, members, pool, screen, seen):
+    """If the ball was in the open on the last two screens, and flew straight, end the search with all flights that
+    lead from there to here."""
+    if known.looks < _LEAST_LOOKS or known.ball_row < 0 or seen.ball_row < 0:
+        return
+    total, n = known.skips.sum(), 0
+    line = seen.ball_row - (8 if seen.ball_row < BRICKS_TOP else 9)
+    old_line = known.ball_row - (8 if known.ball_row < BRICKS_TOP else 9)
+    for frames in range(1, MOST_FRAMES + 1):
+        skip = known.skips[frames] / total
+        if skip <= _LIKELY_SKIP:
+            continue
+        for flight in range(len(_FLIGHTS)):
+            hits, steep = _FLIGHTS[flight, 2], _FLIGHTS[flight, 3] == 1
+            vx = _FLIGHTS[flight, 0] * (1 if seen.ball_column > known.ball_column else -1)
+            vy = _FLIGHTS[flight, 1] * (1 if line > old_line else -1)
+            if hits == 0 and vy < 0:
+                continue  # the ball is launched downwards
+            for x in seen.ball_column * PIXEL + _FRACTIONS_X:
+                for y in line * PIXEL + _FRACTIONS_Y:
+                    if (x - frames * vx) >> PIXEL_BITS != known.ball_column or (
+                        y - frames * vy
+                    ) >> PIXEL_BITS != old_line:
+                        continue
+                    for member in range(min(known.size, _MOST_PADDLES)):
+                        for broke in range(2 if hits > 0 else 1):
+                            if n == len(pool):
+                                break
+                            pool[n] = members[member]
+                            game = pool[n]
+                            _take_from_screen(game, seen)
+                            game.ball_x, game.ball_y, game.ball_vx, game.ball_vy = x, y, vx, vy
+                            game.hits, game.steep = hits, steep
+                            game.broke, game.met = broke == 1, vy < 0 and broke == 0
+                            game.shown_score = seen.score
+                            game.weight *= skip
+                            if _fits(game, screen, seen):
+                                n += 1
+    if n > 0:
+        known.size = _keep(members, pool, n, MOST_GUESSES)
+        known.searching, known.looks = False, 0
+
+
+@compiled
+def _split_clock(known, members):
+    """Where the next ball is launched depends on the last two bits of the clock: have all four."""
+    size = known.size
+    for member in range(size):
+        members[member].weight /= 4
+        for frames in range(1, 4):
+            members[frames * size + member] = members[member]
+            members[frames * size + member].clock += frames
+    known.size, known.clock_unknown = 4 * size, False
+
+
+@compiled
+def _report(known, members, seen, state, executed, game):
+    """The most probable state, as bytes. While it is searched for it has the ball that is seen."""
+    best = members[0]
+    if known.searching and seen.ball_row >= 0:
+        best.ball_x = seen.ball_column * PIXEL
+        best.ball_y = (seen.ball_row - (8 if seen.ball_row < BRICKS_TOP else 9)) * PIXEL
+    data = members[0:1].view(np.uint8)
+    for byte in range(len(state)):
+        state[byte] = data[byte]
+    if known.searching:
+        _forget_ball(best)
+    executed[game] = best.executed
+    known.shape, known.ball_row, known.ball_column = seen.shape, seen.ball_row, seen.ball_column
