@@ -21,7 +21,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"steps": float("inf")}, "steps", "a whole number is needed"),
     ({"env": {"id": "ALE/Pong-v5"}}, "ALE/Pong-v5", "allowed: ALE/Breakout-v5"),
     ({"evaluation": {"env_id": "CartPole-v1"}}, "CartPole-v1", "allowed: ALE/Breakout-v5"),
-    ({"env": {"vec_env": "threads"}}, "env.vec_env", "'dummy', 'subproc' or 'fast'"),
+    ({"env": {"vec_env": "threads"}}, "env.vec_env", "'dummy', 'subproc', 'fast' or 'twin'"),
     ({"env": {"repeat_action_probability": 1.5}}, "env.repeat_action_probability", "less than or equal to 1"),
     ({"observation": {"kind": "sonar"}}, "observation.kind", "'rgb', 'warp', 'image'"),
     ({"observation": {"mode": "pink"}}, "observation.mode", "'3col', 'grey_3dim', 'grey_1dim'"),

@@ -7,6 +7,7 @@ the key, what is wrong and what is allowed.
 from rlbreakout.config.fields import BREAKOUT_IDS, check_env_id, check_seed
 from rlbreakout.config.files import dump_config, flat, installed_versions, load_config, parse_config
 from rlbreakout.config.schema import (
+    BLOCK_NAMES,
     MONO_MODES,
     OBSERVATION_KINDS,
     TRIM_MODES,
@@ -25,6 +26,7 @@ from rlbreakout.config.text import read_yaml, to_yaml
 from rlbreakout.config.value import ExplorationConfig, OptimizerConfig, QNetworkConfig, ValueConfig
 
 __all__ = [
+    "BLOCK_NAMES",
     "BREAKOUT_IDS",
     "MONO_MODES",
     "OBSERVATION_KINDS",

@@ -39,8 +39,13 @@ OBSERVATION_KINDS: dict[str, str] = {
     "both": "MultiInputPolicy",
 }
 """What the agent may see, and the policy that takes it."""
+MANY_AT_ONCE = ("fast", "twin")
+"""Values of env.vec_env that play all games together, with settings that single environments do not have."""
 START_KINDS = ("late", "failure", "second_wall")
 """Of saved states from which training games begin."""
+BlockName = Literal["now", "arrival", "choices", "clock"]
+BLOCK_NAMES: tuple[str, ...] = get_args(BlockName)
+"""The blocks of coordinates: each is the file of its name in observation/blocks/."""
 MonoMode = Literal["3col", "grey_3dim", "grey_1dim", "mono_3dim", "mono_1dim"]
 MONO_MODES: tuple[str, ...] = get_args(MonoMode)
 TrimMode = Literal["keep", "trim", "blacken", "whiten"]
@@ -91,6 +96,10 @@ class RandomizeConfig(Part):
     """Fewest frames that such a game holds an action, drawn anew when it begins."""
     longest_frame_skip: Annotated[Count, Field(le=16)] = 5
     """Most frames."""
+    dropped_screens: Fraction = 0.0
+    """Probability that such a game shows the agent the screen before instead of a new one. Needs env.vec_env twin."""
+    other_colours: bool = False
+    """Show every other such game as the negative of all that is not black. Needs env.vec_env twin."""
 
     @model_validator(mode="after")
     def _least_is_not_above_most(self) -> RandomizeConfig:
@@ -108,14 +117,15 @@ class EnvConfig(Part):
     """One of BREAKOUT_IDS."""
     n_envs: Annotated[Count, Field(le=4_096)] = 8
     """Games that run side by side."""
-    vec_env: Literal["dummy", "subproc", "fast"] = "dummy"
+    vec_env: Literal["dummy", "subproc", "fast", "twin"] = "dummy"
     """In training. dummy: one after the other in this process; subproc: each in a process of its own; fast:
-    shared out to a process a core (BreakoutVecEnv)."""
+    shared out to a process a core (BreakoutVecEnv); twin: in the exact model of the game, thousands of times faster
+    than the emulator (TwinVecEnv)."""
     frame_skip: Count = 4
     """Frames an action is held. An id that draws its own frame skip (Breakout-v4, -v0) keeps that instead."""
     longest_frame_skip: Annotated[Count, Field(le=16)] | None = None
     """In training an action is held for frame_skip to so many frames, drawn anew each time. None: for frame_skip. Needs
-    vec_env fast. Evaluation holds it for frame_skip."""
+    vec_env fast or twin. Evaluation holds it for frame_skip."""
     max_pool: bool = True
     """Show the agent the brighter of the last two frames of a step, pixel by pixel, instead of the last frame."""
     repeat_action_probability: Fraction | None = None
@@ -178,6 +188,9 @@ class ObservationConfig(Part):
     too. Needs bounces."""
     clock: bool = False
     """Tell for how long no brick was hit (observation.CLOCK, after those), by which an endless round can be noticed."""
+    blocks: Annotated[list[BlockName], Field(min_length=1)] | None = None
+    """Coordinates as these blocks (observation/blocks/), instead of observation.COORDINATES: exact numbers from the
+    state of the game, which is followed from the screens and the actions. With kind coordinates or both."""
     frame_stack: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=16)] = 4
     """Observations of the last so many agent steps, stacked: one picture alone shows no motion."""
     frames_between: Count | None = None
@@ -187,7 +200,14 @@ class ObservationConfig(Part):
     @property
     def needs_flight(self) -> bool:
         """Whether ball and paddle have to be followed from look to look."""
-        return self.kind in ("coordinates", "both") or (self.kind == "image" and self.aimbot)
+        return (self.kind in ("coordinates", "both") and self.blocks is None) or (
+            self.kind in ("image", "both") and self.aimbot
+        )
+
+    @property
+    def needs_screens(self) -> bool:
+        """Whether what the agent sees is made from screens; blocks are made from the state of the game."""
+        return self.kind != "coordinates" or self.blocks is None
 
     @model_validator(mode="after")
     def _numbers_have_a_place(self) -> ObservationConfig:
@@ -196,11 +216,23 @@ class ObservationConfig(Part):
         for name in ("bounces", "rounds", "reach", "foresight", "aim", "clock"):
             if getattr(self, name) and self.kind not in ("coordinates", "both"):
                 raise UserError(f"{name} is true with kind {self.kind!r}; allowed: with coordinates or both")
+        if self.blocks is not None:
+            self._blocks_stand_alone()
         if self.rounds and not self.bounces:
             raise UserError("rounds is true; allowed: only with bounces: true, after which it looks further")
         if self.aim and not self.bounces:
             raise UserError("aim is true; allowed: only with bounces: true, at which it aims")
         return self
+
+    def _blocks_stand_alone(self) -> None:
+        assert self.blocks is not None
+        if self.kind not in ("coordinates", "both"):
+            raise UserError(f"blocks is {self.blocks} with kind {self.kind!r}; allowed: with coordinates or both")
+        if len(set(self.blocks)) < len(self.blocks):
+            raise UserError(f"blocks is {self.blocks}; allowed: each of {', '.join(BLOCK_NAMES)} once")
+        for name in ("bounces", "rounds", "reach", "foresight", "aim", "clock"):
+            if getattr(self, name):
+                raise UserError(f"{name} is true with blocks; allowed: false, because the blocks know that")
 
 
 class NetworkConfig(Part):
@@ -248,6 +280,9 @@ class PPOConfig(Part):
 class EvaluationConfig(Part):
     """Evaluation on whole games while training."""
 
+    env: Literal["ale", "twin"] = "ale"
+    """Where evaluations on the way are played: in the emulator, or, faster, in the twin, whose scores are labelled so.
+    What an agent scores at the end is measured in the emulator."""
     every: CountOrZero = 25_000
     """Agent steps between two evaluations. 0: none."""
     games: Count = 10
@@ -310,7 +345,8 @@ class Config(Part):
             raise UserError(
                 f"policy {self.policy} cannot take observation.kind {kind!r}; allowed: {OBSERVATION_KINDS[kind]}"
             )
-        if self.observation.needs_flight and self.env.max_pool and self.env.frame_skip > 1:
+        followed = self.observation.needs_flight or self.observation.blocks is not None
+        if followed and self.env.max_pool and self.env.frame_skip > 1:
             raise UserError(
                 "env.max_pool is true; allowed: false with an aimbot or coordinates, which need single frames: "
                 "in two frames laid over each other the ball is smeared"
@@ -334,12 +370,20 @@ class Config(Part):
         return self
 
     @model_validator(mode="after")
+    def _blocks_come_from_the_twin_or_single_games(self) -> Config:
+        if self.observation.blocks is not None and self.env.vec_env == "fast":
+            raise UserError("env.vec_env is fast; allowed with observation.blocks: twin, dummy or subproc")
+        return self
+
+    @model_validator(mode="after")
     def _drawn_frame_skips_need_the_fast_environment(self) -> Config:
         longest = self.env.longest_frame_skip
-        if longest is not None and (longest < self.env.frame_skip or self.env.vec_env != "fast"):
+        if longest is not None and (
+            longest < self.env.frame_skip or self.env.vec_env not in MANY_AT_ONCE
+        ):
             raise UserError(
                 f"env.longest_frame_skip is {longest}; allowed: env.frame_skip, which is {self.env.frame_skip}, or "
-                "more, with env.vec_env fast"
+                "more, with env.vec_env fast or twin"
             )
         return self
 
@@ -354,11 +398,16 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _other_values_need_the_fast_environment(self) -> Config:
-        if self.randomize.share > 0 and self.env.vec_env != "fast":
+        if self.randomize.share > 0 and self.env.vec_env not in MANY_AT_ONCE:
             raise UserError(
                 f"randomize.share is {self.randomize.share} with env.vec_env {self.env.vec_env}; allowed: 0, or "
-                "env.vec_env fast"
+                "env.vec_env fast or twin"
             )
+        for name in ("dropped_screens", "other_colours"):
+            if (value := getattr(self.randomize, name)) and self.env.vec_env != "twin":
+                raise UserError(
+                    f"randomize.{name} is {value} with env.vec_env {self.env.vec_env}; allowed: with env.vec_env twin"
+                )
         if self.randomize.share > 0 and self.env.longest_frame_skip is not None:
             raise UserError(
                 f"env.longest_frame_skip is {self.env.longest_frame_skip} with randomize.share "
@@ -369,8 +418,10 @@ class Config(Part):
     @model_validator(mode="after")
     def _saved_states_need_the_fast_environment(self) -> Config:
         for kind, share in self.starts.shares.items():
-            if share > 0 and (self.env.vec_env != "fast" or self.algorithm != "ppo"):
-                raise UserError(f"starts.{kind} is {share}; allowed above 0: with env.vec_env fast and algorithm ppo")
+            if share > 0 and (self.env.vec_env not in MANY_AT_ONCE or self.algorithm != "ppo"):
+                raise UserError(
+                    f"starts.{kind} is {share}; allowed above 0: with env.vec_env fast or twin and algorithm ppo"
+                )
         return self
 
     @model_validator(mode="after")

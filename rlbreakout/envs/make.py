@@ -38,6 +38,8 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecFrameStack
 
 from rlbreakout.config import BREAKOUT_IDS, Config, EnvConfig, check_env_id
+from rlbreakout.envs.twin import MONITOR_NAME as TWIN_MONITOR_NAME
+from rlbreakout.envs.twin import TwinVecEnv
 from rlbreakout.observation import Observer
 from rlbreakout.vec_env import MONITOR_NAME, BreakoutVecEnv, HeldActions, VecObservation
 from rlbreakout.wrappers import (
@@ -170,16 +172,28 @@ def make_vec_env(
     seed: int | None = None,
     monitor_dir: Path | None = None,
     append_to_monitor: bool = False,
+    twin: bool = False,
 ) -> VecEnv:
     """Many environments as one of SB3's, with the config's frame stack; environment i is seeded with seed + i.
 
     Pictures are channels last, `(n_envs, height, width, channels x frame_stack)`, uint8; coordinates are float32
     `(n_envs, entries x frame_stack)`; both are a dict of them.
-    Evaluation plays in gymnasium's environments whatever `env.vec_env` says, so that a seed means the same games for
-    every agent; what the agents see is made of all their screens at once.
+    Evaluation plays in gymnasium's environments of the emulator whatever `env.vec_env` says, so that a seed means the
+    same games for every agent; with `twin` it plays in the twin.
     `monitor_dir` gets `*.monitor.csv` with the score of every game, one file an environment, or one for all of the fast
     environment; `append_to_monitor` adds to the files that are there instead of starting them anew.
     """
+    if twin or (config.env.vec_env == "twin" and not evaluation):
+        games = TwinVecEnv(
+            config,
+            n_envs=n_envs,
+            seed=seed,
+            evaluation=evaluation,
+            env_id=env_id,
+            monitor_file=None if monitor_dir is None else monitor_dir / TWIN_MONITOR_NAME,
+            append_to_monitor=append_to_monitor,
+        )
+        return _stacked(games, config)
     if config.env.vec_env == "fast" and not evaluation and env_id in (None, config.env.id):
         fast = BreakoutVecEnv(
             config,

@@ -18,6 +18,7 @@ from rlbreakout.compiled import compiled
 from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
 from rlbreakout.foresight import ThroughTracker, below_bricks, foresee, landing_of, place_after
+from rlbreakout.observation.blocks import Blocks
 from rlbreakout.paddle import Aim, PaddleTracker, Reach
 from rlbreakout.rounds import A_ROUND, worth_of
 from rlbreakout.breakout.screen import (
@@ -653,6 +654,7 @@ class Observer:
     def __init__(self, config: ObservationConfig, n: int) -> None:
         self.config, self.n = config, n
         self._watcher = Watcher(n, config) if config.needs_flight else None
+        self._blocks = None if config.blocks is None else Blocks(config.blocks, n)
         self._last_actions = np.full(n, NO_ACTION)
         self.space = self._space()
 
@@ -669,8 +671,9 @@ class Observer:
 
     def _space(self) -> gym.Space:
         config = self.config
+        numbers = coordinates_space(config) if self._blocks is None else self._blocks.space
         if config.kind == "coordinates":
-            return coordinates_space(config)
+            return numbers
         if config.kind == "rgb":
             shape: tuple[int, int, int] = (HEIGHT, WIDTH, 3)
         elif config.kind == "warp":
@@ -679,7 +682,7 @@ class Observer:
             shape = image_shape(config.mode, config.trim, config.half)
         image = gym.spaces.Box(0, WHITE, shape, np.uint8)
         if config.kind == "both":
-            return gym.spaces.Dict({"image": image, "coordinates": coordinates_space(config)})
+            return gym.spaces.Dict({"image": image, "coordinates": numbers})
         return image
 
     def forget(self, games: np.ndarray) -> None:
@@ -703,13 +706,14 @@ class Observer:
 
     def look(
         self,
-        frames: np.ndarray | Found,
+        frames: np.ndarray | Found | None,
         elapsed: int | np.ndarray,
         actions: np.ndarray | None = None,
         games: np.ndarray | None = None,
+        states: np.ndarray | None = None,
     ) -> Observation:
         """What the agents of `games` (by default all) see of `frames`, uint8 `(n, 210, 160[, 3])`; of coordinates, what
-        was found on them will do.
+        was found on them will do. Blocks are made from the `states` of the games; then coordinates need no frames.
 
         `elapsed` is how many frames of the emulator passed since the look before, `actions` what was done meanwhile
         (NO_ACTION: nothing, an episode begins). The frames are not changed.
@@ -719,17 +723,23 @@ class Observer:
             self._last_actions[games] = actions
         known = None
         if self._watcher is not None:
+            assert frames is not None
             found = frames if isinstance(frames, Found) else Found.on(one_channel(frames))
             known = self._watcher.look(found, elapsed, games, actions)
         if self.config.kind == "coordinates":
-            assert known is not None
-            return coordinates(known, self._last_actions[games])
+            return self._numbers(known, games, states)
         assert isinstance(frames, np.ndarray), "a picture is made of screens"
         picture = self._picture(frames, known)
         if self.config.kind == "both":
-            assert known is not None
-            return {"image": picture, "coordinates": coordinates(known, self._last_actions[games])}
+            return {"image": picture, "coordinates": self._numbers(known, games, states)}
         return picture
+
+    def _numbers(self, known: Knowledge | None, games: np.ndarray, states: np.ndarray | None) -> np.ndarray:
+        if self._blocks is not None:
+            assert states is not None, "blocks are made of states"
+            return self._blocks.look(states, games)
+        assert known is not None
+        return coordinates(known, self._last_actions[games])
 
     def _picture(self, frames: np.ndarray, known: Knowledge | None) -> np.ndarray:
         config = self.config
