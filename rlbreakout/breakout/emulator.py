@@ -8,8 +8,9 @@ import ale_py
 import numpy as np
 from ale_py.roms import get_rom_path
 
-from rlbreakout.breakout.rules import HITS_AFTER_UPPER_ROWS, PIXEL, STATE, new_games, reading_of
+from rlbreakout.breakout.rules import PIXEL, STATE
 from rlbreakout.breakout.screen import BRICK_ROWS, BRICKS_IN_A_ROW
+from rlbreakout.compiled import compiled
 
 RAM_SIZE = 128
 
@@ -28,7 +29,7 @@ HITS, STEEP = 0x6B, 0x6D
 
 BALL_COLUMN, PADDLE_COLUMN = 49, 47
 """What the console's columns of ball and paddle are ahead of the screen's."""
-BUILDING_FLAGS, FRAMES_MASK = 0xC0, 0x3F
+BUILDING_FLAGS, BUILDING_FLAG, FRAMES_MASK = 0xC0, 0x80, 0x3F
 NARROW_FLAG, STEEP_FLAG = 0x80, 0x02
 HITS_MASK, MET_FLAG, BROKE_FLAG = 0x3F, 0x40, 0x80
 
@@ -59,7 +60,7 @@ def _brick_bits() -> np.ndarray:
     Where the console draws a byte backwards its bits run from right to left.
     """
     first_column = (128, 96, 80, 48, 16, 8)  # of each stripe
-    used = (range(0, 6), range(7, -1, -1), range(4, 8), range(0, 8), range(7, -1, -1), range(6, 8))
+    used = (range(6), range(7, -1, -1), range(4, 8), range(8), range(7, -1, -1), range(6, 8))
     bits = np.empty((len(BRICK_ROWS), BRICKS_IN_A_ROW, 2), dtype=np.int64)
     for stripe, (left, order) in enumerate(zip(first_column, used, strict=True)):
         for number, bit in enumerate(order):
@@ -73,44 +74,72 @@ def _brick_bits() -> np.ndarray:
 _BRICK_BITS = _brick_bits()
 
 
-def from_ram(ram: np.ndarray, knob: int) -> np.ndarray:
-    """The state of one game `(1,)` of dtype STATE, from the console's 128 bytes and the resistance of the knob.
+def from_ram(ram: np.ndarray, knob: int | np.ndarray) -> np.ndarray:
+    """The states of games, from the console's memory and the resistance of the knob.
 
-    The knob is no part of the console's memory: count it from reset (`turned`). What the screen shows of score and
-    lives, one frame late, is not there either: it is taken for what they are now.
+    ram: `(128,)` uint8, or `(n, 128)` for n games. knob: ohms, one number or `(n,)`. Returns `(1,)` or `(n,)` of dtype
+    STATE.
+
+    The knob is not in the console's memory: count it from reset, KNOB_START, with `rules.next_knob`. Score and lives on
+    the screen, which lag one frame behind, are not in it either: they are taken to be those of now. In the memory a
+    clock that has run over is back at 0.
     """
-    value = ram.astype(np.int64)
-    states = new_games(1)
-    state = states[0]
-    bits = np.unpackbits(np.ascontiguousarray(ram[:N_BRICK_BYTES]), bitorder="little")
-    state["bricks"] = bits[_BRICK_BITS].all(axis=2)
-    state["clock"] = value[CLOCK_HIGH] << 8 | value[CLOCK_LOW]
-    state["lives"] = state["shown_lives"] = value[LIVES]
-    state["score"] = _decimal(value[SCORE_HIGH]) * 100 + _decimal(value[SCORE_LOW])
-    state["shown_score"] = state["score"]
-    building = value[BUILDING]
-    state["building"] = (building & FRAMES_MASK) + 1 if building & BUILDING_FLAGS & 0x80 else 0
-    state["ball_x"] = value[BALL_X] * PIXEL + value[BALL_X + 1] - BALL_COLUMN * PIXEL
-    state["ball_y"] = value[BALL_Y] * PIXEL + value[BALL_Y + 1]
-    state["ball_vx"] = -_signed(value[BALL_VX] * PIXEL + value[BALL_VX + 1])  # the console's is positive to the left
-    state["ball_vy"] = _signed(value[BALL_VY] * PIXEL + value[BALL_VY + 1])
-    state["hits"] = value[HITS] & HITS_MASK
-    state["met"], state["broke"] = value[HITS] & MET_FLAG, value[HITS] & BROKE_FLAG
-    state["steep"] = value[STEEP] != 0
-    state["narrow"] = value[NARROW] & NARROW_FLAG
-    state["paddle"] = value[PADDLE] - PADDLE_COLUMN
-    state["reading"] = value[READING]
-    state["knob"] = knob
+    # Copies: a read-only array would be compiled for once more.
+    rams = np.array(ram, dtype=np.uint8, ndmin=2, order="C")
+    knobs = np.full(len(rams), knob, dtype=np.int64)
+    states = np.zeros(len(rams), dtype=STATE)
+    _read(rams, knobs, states)
     return states
 
 
+@compiled
+def _read(rams: np.ndarray, knobs: np.ndarray, states: np.ndarray) -> None:
+    for number in range(len(rams)):
+        ram, state = rams[number], states[number]
+        for row in range(_BRICK_BITS.shape[0]):
+            for brick in range(_BRICK_BITS.shape[1]):
+                left, right = _BRICK_BITS[row, brick, 0], _BRICK_BITS[row, brick, 1]
+                state.bricks[row, brick] = ram[left >> 3] >> (left & 7) & ram[right >> 3] >> (right & 7) & 1
+        state.clock = ram[CLOCK_HIGH] << 8 | ram[CLOCK_LOW]
+        state.lives = state.shown_lives = ram[LIVES]
+        state.score = state.shown_score = 100 * _decimal(ram[SCORE_HIGH]) + _decimal(ram[SCORE_LOW])
+        state.building = (ram[BUILDING] & FRAMES_MASK) + 1 if ram[BUILDING] & BUILDING_FLAG else 0
+        state.ball_x = _word(ram, BALL_X) - BALL_COLUMN * PIXEL
+        state.ball_y = _word(ram, BALL_Y)
+        state.ball_vx = -_signed(_word(ram, BALL_VX))  # the console's is positive to the left
+        state.ball_vy = _signed(_word(ram, BALL_VY))
+        state.hits = ram[HITS] & HITS_MASK
+        state.met, state.broke = ram[HITS] & MET_FLAG != 0, ram[HITS] & BROKE_FLAG != 0
+        state.steep = ram[STEEP] != 0
+        state.narrow = ram[NARROW] & NARROW_FLAG != 0
+        state.paddle = ram[PADDLE] - PADDLE_COLUMN
+        state.reading = ram[READING]
+        state.knob = knobs[number]
+
+
+@compiled
+def _decimal(byte: int) -> int:
+    """Two digits of four bits each."""
+    return (byte >> 4) * 10 + (byte & 15)
+
+
+@compiled
+def _word(ram: np.ndarray, address: int) -> int:
+    return ram[address] << 8 | ram[address + 1]
+
+
+@compiled
+def _signed(word: int) -> int:
+    return word - 65_536 if word >= 32_768 else word
+
+
 def to_ram(state: Any, ram: np.ndarray) -> np.ndarray:
-    """The console's 128 bytes with `state` (one element of dtype STATE) in them; the rest is as in `ram`."""
+    """The console's memory, `(128,)` uint8, with `state` in it, one element of dtype STATE. The rest is as in `ram`."""
     new = ram.copy()
     bits = np.unpackbits(new[:N_BRICK_BYTES], bitorder="little")
     bits[_BRICK_BITS] = state["bricks"][..., None]
     new[:N_BRICK_BYTES] = np.packbits(bits, bitorder="little")
-    new[CLOCK_HIGH], new[CLOCK_LOW] = divmod(int(state["clock"]), 256)
+    new[CLOCK_HIGH], new[CLOCK_LOW] = divmod(int(state["clock"]) % 65_536, 256)
     new[LIVES] = state["lives"]
     hundreds, rest = divmod(int(state["score"]), 100)
     new[SCORE_HIGH], new[SCORE_LOW] = hundreds, rest // 10 * 16 + rest % 10
@@ -139,12 +168,3 @@ def write_ram(ale: ale_py.ALEInterface, ram: np.ndarray) -> None:
     """
     for address in np.flatnonzero(ale.getRAM() != ram).tolist():
         ale.setRAM(address, int(ram[address]))
-
-
-def _decimal(byte: int) -> int:
-    """Two digits of four bits each."""
-    return (byte >> 4) * 10 + (byte & 15)
-
-
-def _signed(value: int) -> int:
-    return value - 65_536 if value >= 32_768 else value

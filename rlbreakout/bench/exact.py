@@ -1,0 +1,354 @@
+"""How exact the twin is: compared with the emulator frame by frame, every field of the state and every pixel.
+
+    python -m rlbreakout.bench.exact 20_000_000 --json results/twin_exact.json
+
+Rare events come once in tens of thousands of frames, so the games are of many kinds: three players, one of which breaks
+both walls, and random states that are put into the console's memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlbreakout.breakout import rules
+from rlbreakout.breakout.draw import draw
+from rlbreakout.breakout.guard import CHUNK, Comparison, Draw, Duel, Play, follow_ball, turn_the_knob
+from rlbreakout.breakout.rules import (
+    FIRE,
+    HITS_AFTER_UPPER_ROWS,
+    LAST_FRAME,
+    LEFT,
+    LEFT_WALL,
+    LIVES,
+    LOST_LINE,
+    MOST_HITS,
+    N_ACTIONS,
+    NONE,
+    PIXEL,
+    PIXEL_BITS,
+    RIGHT,
+    RIGHT_WALL,
+    SIDE_WALLS_END,
+    SPEEDS,
+    STATE,
+    UPPER_WALL_LINE,
+    bounce,
+    fly,
+    is_over,
+    new_games,
+    next_knob,
+    next_paddle,
+    one_frame,
+    reading_of,
+    row_of_line,
+    width_of,
+)
+from rlbreakout.breakout.screen import (
+    BALL_HEIGHT,
+    BALL_WIDTH,
+    MOST_POINTS,
+    PADDLE_LEFTMOST,
+    PADDLE_RIGHTMOST,
+    PADDLE_TOP,
+    WALL_POINTS,
+)
+from rlbreakout.compiled import compiled
+
+FRAMES_OF_A_RANDOM_STATE = 24
+REPORT_EVERY = 1_000_000
+"""Frames."""
+
+
+def compare(
+    frames: int,
+    seed: int = 0,
+    *,
+    play: Play = rules.play,
+    draw: Draw = draw,
+    screens_every: int = 1,
+    players: Iterable[str] | None = None,
+    report: Callable[[Comparison], None] | None = None,
+) -> Comparison:
+    """Play at least `frames` frames in the emulator, and count those in which the twin differs.
+
+    players: names from PLAYERS; all of them unless stated. Each plays the same share of the frames. play, draw: what to
+    compare with the emulator, if not the twin's own. screens_every: compare the screen of every so many frames.
+    report: called with the counts now and then.
+    """
+    start, random = time.perf_counter(), np.random.default_rng(seed)
+    duel = Duel(play, draw, screens_every)
+    turn_the_knob(duel)
+    played = dict.fromkeys(PLAYERS if players is None else players, 0)
+    reported = 0
+    while duel.count.frames < frames:
+        player = min(played, key=lambda name: played[name])
+        before = duel.count.frames
+        PLAYERS[player](duel, random, frames)
+        played[player] += duel.count.frames - before
+        duel.count.seconds = time.perf_counter() - start
+        if report is not None and duel.count.frames >= reported + REPORT_EVERY:
+            reported = duel.count.frames
+            report(duel.count)
+    return duel.count
+
+
+def describe_exact(count: Comparison) -> list[tuple[str, str, float]]:
+    """Name, unit and value of what was compared."""
+    return [
+        ("twin: frames compared with the emulator, whole state", "frames", count.frames),
+        ("twin: such frames compared pixel by pixel", "frames", count.screens),
+        ("twin: frames that differ", "frames", count.differences),
+        ("twin: whole games among them", "games", count.games),
+        ("twin: games that broke the first wall", "games", count.first_walls),
+        ("twin: games that broke both walls", "games", count.perfect_games),
+        ("twin: speed of the comparison", "frames/s", count.frames_a_second),
+    ]
+
+
+# Players. Each plans a chunk of frames by playing the rules on, which is cheap, before the emulator plays it.
+
+Plan = Callable[[Any, np.ndarray, np.ndarray, np.ndarray], None]
+
+
+def _play_game(duel: Duel, random: np.random.Generator, most: int, plan: Plan) -> None:
+    """A whole game, unless `most` frames have been compared before it is over."""
+    duel.reset()
+    memory, actions = np.zeros(4), np.zeros(CHUNK, dtype=np.int64)
+    while not duel.over and duel.count.frames < most:
+        plan(duel.state.copy()[0], random.random(CHUNK), memory, actions)
+        duel.play(actions)
+
+
+def play_at_random(duel: Duel, random: np.random.Generator, most: int) -> None:
+    """A game of random actions, each held for a random time."""
+    duel.reset()
+    longest = int(random.integers(1, 40))
+    while not duel.over and duel.count.frames < most:
+        actions = random.integers(N_ACTIONS, size=CHUNK).repeat(random.integers(1, longest + 1, CHUNK))
+        duel.play(actions[:CHUNK])
+
+
+def play_following(duel: Duel, random: np.random.Generator, most: int) -> None:
+    """A game of a player that brings the paddle under the ball, sometimes badly."""
+    _play_game(duel, random, most, follow_ball)
+
+
+def play_well(duel: Duel, random: np.random.Generator, most: int) -> None:
+    """A game of a player that looks ahead, and breaks both walls most of the time. It goes on for a while after that,
+    and in one of ten games until the clock has run over."""
+    _play_game(duel, random, most, look_ahead_until_late if random.random() < 0.1 else look_ahead)
+
+
+def play_random_states(duel: Duel, random: np.random.Generator, most: int) -> None:
+    """Short stretches from random states, no matter how they could come about."""
+    duel.reset()
+    for state in random_states(100, random):
+        if duel.over:
+            duel.reset()
+        duel.set_state(state)
+        if duel.over:
+            continue
+        actions = random.integers(N_ACTIONS, size=FRAMES_OF_A_RANDOM_STATE).repeat(random.integers(1, 8))
+        duel.play(actions[:FRAMES_OF_A_RANDOM_STATE])
+        if duel.count.frames >= most:
+            break
+
+
+PLAYERS: dict[str, Callable[[Duel, np.random.Generator, int], None]] = {
+    "random": play_at_random,
+    "following": play_following,
+    "good": play_well,
+    "random states": play_random_states,
+}
+
+
+def random_states(n: int, random: np.random.Generator) -> np.ndarray:
+    """`(n,)` of dtype STATE: any wall of bricks, any ball, speed and paddle. Rare places come often: the lines of the
+    paddle and of the side walls' feet, and the columns at the side walls. The ball is where it can get: beyond a side
+    wall only below it. No wall is being built, because bricks that come one by one belong to a reset."""
+    states = new_games(n)
+    states["clock"] = random.integers(1, LAST_FRAME - 1_000, n)
+    states["lives"] = random.integers(1, LIVES + 1, n)
+    special = np.array([0, WALL_POINTS - 1, WALL_POINTS, MOST_POINTS - 7, MOST_POINTS])
+    states["score"] = np.where(
+        random.random(n) < 0.7, random.integers(0, MOST_POINTS + 1, n), random.choice(special, n)
+    )
+    states["building"] = 0
+    share = random.choice([0.0, 0.1, 0.5, 0.9, 1.0], n)
+    states["bricks"] = random.random((n, 6, 18)) < share[:, None, None]
+    line = random.integers(UPPER_WALL_LINE - 4, LOST_LINE + 4, n)
+    near_the_paddle = random.integers(SIDE_WALLS_END - 16, SIDE_WALLS_END + 6, n)
+    line = np.where(random.random(n) < 0.4, near_the_paddle, line)
+    column = random.integers(LEFT_WALL, RIGHT_WALL, n)
+    at_a_wall = random.choice([*range(LEFT_WALL - 2, LEFT_WALL + 4), *range(RIGHT_WALL - 4, RIGHT_WALL + 4)], n)
+    column = np.where(random.random(n) < 0.4, at_a_wall, column)
+    beyond = random.choice([*range(-16, LEFT_WALL), *range(RIGHT_WALL, 176)], n)
+    column = np.where((line > SIDE_WALLS_END + 4) & (random.random(n) < 0.3), beyond, column)
+    states["ball_y"] = line * PIXEL + random.integers(PIXEL, size=n)
+    states["ball_x"] = column * PIXEL + random.integers(PIXEL, size=n)
+    states["ball_y"][random.random(n) < 0.05] %= PIXEL  # no ball is in play
+    speeds = (SPEEDS.reshape(-1, 2) * PIXEL).astype(int)[random.integers(len(SPEEDS) * 2, size=n)]
+    states["ball_vx"], states["ball_vy"] = (speeds * random.choice([-1, 1], (n, 2))).T
+    states["ball_vy"] = np.where(line >= SIDE_WALLS_END, abs(states["ball_vy"]), states["ball_vy"])
+    still = states["ball_y"] < PIXEL
+    states["ball_vx"][still] = states["ball_vy"][still] = 0
+    states["hits"] = random.choice([*range(MOST_HITS + 1), HITS_AFTER_UPPER_ROWS], n)
+    for flag in ("steep", "met", "broke", "narrow"):
+        states[flag] = random.random(n) < 0.5
+    states["met"] &= random.random(n) < 0.5
+    states["paddle"] = random.integers(PADDLE_LEFTMOST, PADDLE_RIGHTMOST + 1, n)
+    below = np.clip(column + random.integers(-18, 4, n), PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
+    states["paddle"] = np.where(random.random(n) < 0.5, below, states["paddle"])
+    states["reading"] = random.choice(rules.READINGS, n)
+    return states
+
+
+# The good player. It knows where the ball comes down and where the paddle can rest, tries each such place on a copy of
+# the game, and takes the one that breaks most bricks over the next bounces.
+
+LONGEST_FLIGHT = 600
+"""Frames."""
+MOST_PRESSES, FRAMES_TO_REST = 35, 5
+LATER = 0.9
+"""What a brick counts that breaks one bounce later."""
+TARGET, VX, VY = 0, 1, 2
+"""In the player's memory: where the knob should be, and the ball's velocity when that was decided."""
+_SIDES = np.array([6, 2, -2, -6])
+"""Columns left of the paddle's middle that stand for all ways to meet the ball."""
+
+
+@compiled
+def look_ahead(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.ndarray) -> None:
+    """As `follow_ball`. Loses the ball on purpose when there is nothing left to break."""
+    _look_ahead(game, draws, memory, actions, 1_000)
+
+
+@compiled
+def look_ahead_until_late(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.ndarray) -> None:
+    """As `look_ahead`, but keeps the ball until the clock runs over."""
+    _look_ahead(game, draws, memory, actions, LAST_FRAME)
+
+
+@compiled
+def _look_ahead(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.ndarray, most_after: int) -> None:
+    scratch = np.empty(4, dtype=STATE)
+    for frame in range(len(actions)):
+        if is_over(game):
+            actions[frame:] = NONE
+            return
+        action = NONE
+        if game.score >= MOST_POINTS:
+            memory[3] += 1
+        if game.ball_y < PIXEL:
+            action = FIRE
+        elif memory[3] < most_after:
+            if memory[VX] != game.ball_vx or memory[VY] != game.ball_vy:
+                memory[VX], memory[VY] = game.ball_vx, game.ball_vy
+                memory[TARGET] = _best_knob(game, scratch, draws[frame])
+            if game.knob < memory[TARGET]:
+                action = LEFT
+            elif game.knob > memory[TARGET]:
+                action = RIGHT
+        one_frame(game, action)
+        actions[frame] = action
+
+
+@compiled
+def _best_knob(game: Any, scratch: np.ndarray, draw: float) -> int:
+    """Where the knob should rest when the ball comes down. `draw`, from 0 to 1, decides between equals. `scratch` is
+    `(4,)` of dtype STATE, and is written over."""
+    scratch[0] = game
+    frames, _ = _come_down(scratch[0])
+    column, width = scratch[0].ball_x >> PIXEL_BITS, width_of(scratch[0])
+    best, best_value = game.knob, -100.0
+    for direction in (LEFT, RIGHT):
+        knob = game.knob
+        for presses in range(MOST_PRESSES):
+            rest = _rest(game.paddle, reading_of(knob))
+            left_of_middle = rest + width // 2 - column - BALL_WIDTH
+            if abs(left_of_middle) < width // 2:
+                scratch[1] = scratch[0]
+                bounce(scratch[1], left_of_middle)
+                value = _bricks_in_two_bounces(scratch) + 0.01 * (draw * (presses + 7) % 1)
+                value -= max(abs(left_of_middle) - width // 2 + 2, 0)  # near its end the paddle may miss the ball
+                value -= 10 * (presses > frames - FRAMES_TO_REST)
+                if value > best_value:
+                    best, best_value = knob, value
+            knob = next_knob(knob, direction)
+    return best
+
+
+@compiled
+def _rest(paddle: int, reading: int) -> int:
+    """The column where the paddle comes to rest."""
+    for _ in range(10):
+        paddle = next_paddle(paddle, reading)
+    return paddle
+
+
+@compiled
+def _come_down(game: Any) -> tuple[int, int]:
+    """Play on without a paddle until the ball falls to its line. Returns frames, and bricks that break on the way."""
+    broke = 0
+    for frame in range(LONGEST_FLIGHT):
+        if game.ball_vy > 0 and row_of_line(game.ball_y >> PIXEL_BITS) > PADDLE_TOP - BALL_HEIGHT:
+            return frame, broke
+        if fly(game) > 0:
+            broke += 1
+    return LONGEST_FLIGHT, broke
+
+
+@compiled
+def _bricks_in_two_bounces(scratch: np.ndarray) -> float:
+    """Bricks that break until the ball of `scratch[1]` is down, and in the best bounce after that; in the best two if
+    there are none in one."""
+    value, best = float(_come_down(scratch[1])[1]), 0.0
+    for side in _SIDES:
+        scratch[2] = scratch[1]
+        bounce(scratch[2], side)
+        then = float(_come_down(scratch[2])[1])
+        if then == 0:
+            for other in _SIDES:
+                scratch[3] = scratch[2]
+                bounce(scratch[3], other)
+                then = max(then, LATER * _come_down(scratch[3])[1])
+        best = max(best, then)
+    return value + LATER * best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Compare the twin with the emulator, frame by frame.")
+    parser.add_argument("frames", type=int, help="how many frames to compare")
+    parser.add_argument("--seed", type=int, default=0, help="of the games")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts to this file, also on the way")
+    options = parser.parse_args()
+
+    def report(count: Comparison) -> None:
+        print(
+            f"{count.frames:,} frames, {count.differences:,} differ, {count.seconds:,.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+        if options.json is not None:
+            command = "python -m rlbreakout.bench.exact " + " ".join(sys.argv[1:])
+            options.json.write_text(json.dumps({"command": command, **asdict(count)}, indent=1) + "\n")
+
+    count = compare(options.frames, options.seed, report=report)
+    report(count)
+    for name, unit, value in describe_exact(count):
+        print(f"{name}: {value:,.0f} {unit}")
+    if count.differences:
+        sys.exit(f"the first: {count.first_difference}")
+
+
+if __name__ == "__main__":
+    main()
