@@ -19,6 +19,7 @@ from stable_baselines3.common.monitor import Monitor, ResultsWriter
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
+from rlbreakout.breakout.follow import Follower
 from rlbreakout.config import Config, ObservationConfig
 from rlbreakout.game_processes import GameProcess
 from rlbreakout.games import Games, Step, one, put
@@ -210,15 +211,30 @@ class VecObservation(VecEnvWrapper):
 
     def __init__(self, venv: VecEnv, config: ObservationConfig) -> None:
         self._observer = Observer(config, venv.num_envs)
+        self._follower = None if config.blocks is None else Follower(venv.num_envs)
         super().__init__(venv, observation_space=self._observer.space)
 
     def reset(self) -> Any:
         frames = self.venv.reset()
         assert isinstance(frames, np.ndarray)
         self._now = _frame_numbers(self.venv.reset_infos)
-        self._observer.forget(np.arange(self.num_envs))
-        self._last_seen = self._observer.look(frames, 0)
+        everyone = np.arange(self.num_envs)
+        self._observer.forget(everyone)
+        self._last_seen = self._observer.look(frames, 0, states=self._follow(frames, everyone))
         return self._last_seen
+
+    def _follow(self, frames: np.ndarray, games: np.ndarray) -> np.ndarray | None:
+        """The states of `games`, of which `frames` are the screens; None where nothing needs them."""
+        if self._follower is None:
+            return None
+        noted = self.venv.env_method("take_sent", indices=games.tolist())
+        begun = [number for number, (first_screen, _) in enumerate(noted) if first_screen is not None]
+        if begun:
+            self._follower.begin(np.stack([noted[number][0] for number in begun]), games[begun])
+        played = [number for number, (_, sent) in enumerate(noted) if sent]
+        if played:
+            self._follower.look(frames[played], [noted[number][1] for number in played], games[played])
+        return self._follower.states[games]
 
     def step_async(self, actions: np.ndarray) -> None:
         self._actions = np.asarray(actions)
@@ -228,15 +244,20 @@ class VecObservation(VecEnvWrapper):
         frames, rewards, dones, infos = self.venv.step_wait()
         assert isinstance(frames, np.ndarray)
         now = _frame_numbers(infos)
-        seen = self._observer.look(frames, now - self._now, self._actions)
         # Of a game that is over, what was seen last stays; its screen is that of the next one already.
         over = np.flatnonzero(dones)
+        states = self._follow(frames, np.arange(self.num_envs))
+        seen = self._observer.look(frames, now - self._now, self._actions, states=states)
         if len(over):
             for game in over.tolist():
                 infos[game]["terminal_observation"] = one(self._last_seen, game)
             now[over] = _frame_numbers([self.venv.reset_infos[game] for game in over])
             self._observer.forget(over)
-            put(seen, over, self._observer.look(frames[over], 0, games=over))
+            put(
+                seen,
+                over,
+                self._observer.look(frames[over], 0, games=over, states=None if states is None else states[over]),
+            )
         self._now, self._last_seen = now, seen
         return seen, rewards, dones, infos
 

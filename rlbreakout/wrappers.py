@@ -15,6 +15,9 @@ from ale_py import Action
 from gymnasium.utils import RecordConstructorArgs
 from stable_baselines3.common.atari_wrappers import MaxAndSkipEnv
 
+from rlbreakout.breakout.follow import Follower
+from rlbreakout.breakout.rules import LAST_FRAME
+from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH, Found, find_ball
 from rlbreakout.config import BREAKOUT_IDS, MONO_MODES, TRIM_MODES, ObservationConfig
 from rlbreakout.errors import UserError
 from rlbreakout.observation import (
@@ -34,18 +37,19 @@ from rlbreakout.observation import (
     trim,
 )
 from rlbreakout.observation import half as max_pooled
-from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH, Found
 
-BALL_ROW_RAM = 101
-"""RAM address of the ball's row, 0 while no ball is in play (Anand et al. 2019, https://arxiv.org/abs/1906.08226)."""
+TWIN_ID = "rlbreakout/Breakout-twin-v5"
+"""The twin as an environment, which `import rlbreakout.envs` registers."""
 
 STALLED_AFTER = 5_000
 """Agent steps in a row without a point after which a game counts as stalled."""
 
 
 def ball_in_play(env: gym.Env) -> bool:
-    """Whether a ball is on the screen of `env`, a Breakout environment of ale-py, wrapped or not."""
-    return bool(env.unwrapped.ale.getRAM()[BALL_ROW_RAM] != 0)  # type: ignore[attr-defined]
+    """Whether a ball is seen between the upper wall and the paddle's line on the screen of `env`, a Breakout
+    environment of ale-py or the twin, wrapped or not."""
+    screen = env.unwrapped.ale.getScreenGrayscale()  # type: ignore[attr-defined]
+    return bool(find_ball(screen[None]).seen[0])
 
 
 class IdleFrames(gym.Wrapper, RecordConstructorArgs):
@@ -74,7 +78,7 @@ class IdleFrames(gym.Wrapper, RecordConstructorArgs):
 
 
 class LaunchBall(gym.Wrapper, RecordConstructorArgs):
-    """Press FIRE after reset and after every lost life until a ball is in play.
+    """Press FIRE after reset and after every lost life until a ball is seen.
 
     The agent's action of that step is replaced, so a step stays a step. Put it outside of the wrapper that skips
     frames. It goes on pressing because a sticky action may swallow the first FIRE.
@@ -134,7 +138,10 @@ class StalledGame(gym.Wrapper, RecordConstructorArgs):
 
 
 class CompleteGame(gym.Wrapper, RecordConstructorArgs):
-    """End a game in which all MOST_POINTS points are scored: the ball goes on, and no brick comes any more.
+    """End a game that can bring nothing more.
+
+    It is terminated when all MOST_POINTS points are scored: the ball goes on, and no brick comes any more. It is
+    truncated at frame LAST_FRAME (65,536): the console's clock runs over, and it begins to demonstrate itself.
 
     Put it where rewards are points, inside of StalledGame.
     """
@@ -151,6 +158,7 @@ class CompleteGame(gym.Wrapper, RecordConstructorArgs):
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         self._score += float(reward)
+        truncated = truncated or info.get("episode_frame_number", 0) >= LAST_FRAME
         return observation, reward, terminated or self._score >= MOST_POINTS, truncated, info
 
 
@@ -397,12 +405,42 @@ class CoordinatesObservation(_Watching, RecordConstructorArgs):
         return {"image": observation, "coordinates": numbers} if self.image else numbers
 
 
+class SentActions(gym.Wrapper, RecordConstructorArgs):
+    """Note every action that is sent to the emulator, also those that other wrappers send or replace, and the first
+    screen of each game: it is what follows the state of the game (breakout.follow.Follower) from screens.
+
+    Put it next to the emulator.
+    """
+
+    def __init__(self, env: gym.Env) -> None:
+        RecordConstructorArgs.__init__(self)
+        gym.Wrapper.__init__(self, env)
+        self._first_screen: np.ndarray | None = None
+        self._sent: list[int] = []
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        screen, info = self.env.reset(**kwargs)
+        self._first_screen, self._sent = screen, []
+        return screen, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        self._sent.append(int(action))
+        return self.env.step(action)
+
+    def take_sent(self) -> tuple[np.ndarray | None, list[int]]:
+        """The first screen of a game that has begun since the last call, or None, and the actions sent since then."""
+        first_screen, sent = self._first_screen, self._sent
+        self._first_screen, self._sent = None, []
+        return first_screen, sent
+
+
 class ConfiguredObservation(gym.Wrapper, RecordConstructorArgs):
-    """Show what an ObservationConfig says: the same pixels that BreakoutVecEnv shows, for one environment.
+    """Show what an ObservationConfig says: the same that BreakoutVecEnv and TwinVecEnv show, for one environment.
 
-    When a game is over, what was seen last stays: no ball is left to be seen. BreakoutVecEnv does the same.
+    When a game is over, what was seen last stays: no ball is left to be seen. The others do the same. Blocks of
+    coordinates need SentActions next to the emulator: the state of the game is followed from screens and actions.
 
-    Raises UserError for what is no whole screen of Breakout in colour.
+    Raises UserError for what is no whole screen of Breakout in colour, and for blocks without SentActions.
     """
 
     def __init__(self, env: gym.Env, config: ObservationConfig) -> None:
@@ -414,19 +452,37 @@ class ConfiguredObservation(gym.Wrapper, RecordConstructorArgs):
             raise UserError(f"this observation needs a screen in colour, not of shape {shape}")
         self._shape = (1, *shape)
         self._clock = _Clock(env)
+        self._follower, self._noted = None, _inside(env, SentActions)
+        if config.blocks is not None:
+            if self._noted is None:
+                raise UserError("observation.blocks need SentActions next to the emulator; it is missing")
+            self._follower = Follower(1)
         self.observation_space = self._observer.space
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         frame, info = self.env.reset(**kwargs)
         self._observer.forget(np.array([0]))
-        self._last = _only(self._observer.look(frame.reshape(self._shape), self._clock.start(info)))
+        screen = frame.reshape(self._shape)
+        self._last = _only(self._observer.look(screen, self._clock.start(info), states=self._follow(screen)))
         return self._last, info
+
+    def _follow(self, screen: np.ndarray) -> np.ndarray | None:
+        if self._follower is None:
+            return None
+        first_screen, sent = self._noted.take_sent()
+        if first_screen is not None:
+            self._follower.begin(first_screen.reshape(self._shape))
+        if sent:
+            self._follower.look(screen, [sent])
+        return self._follower.states
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         frame, reward, terminated, truncated, info = self.env.step(action)
         elapsed = self._clock.elapsed(info)
         if not (truncated or (terminated and lives(self.env) == 0)):
-            self._last = _only(self._observer.look(frame.reshape(self._shape), elapsed, np.array([action])))
+            screen = frame.reshape(self._shape)
+            states = self._follow(screen)
+            self._last = _only(self._observer.look(screen, elapsed, np.array([action]), states=states))
         return self._last, reward, terminated, truncated, info
 
 
@@ -437,10 +493,12 @@ class _Clock:
         spec = env.unwrapped.spec
         held = spec.kwargs.get("frameskip", 4) if spec is not None else 4
         self._usual = held if isinstance(held, int) else max(held) - 1
+        self._game: Any = env.unwrapped
         self._now = 0
 
     def start(self, info: dict[str, Any]) -> int:
-        self._now = info.get("episode_frame_number", 0)
+        # FireResetEnv steps, and forgets the info.
+        self._now = info.get("episode_frame_number", self._game.ale.getEpisodeFrameNumber())
         return 0
 
     def elapsed(self, info: dict[str, Any]) -> int:
@@ -504,8 +562,7 @@ def _whole_screen(env: gym.Env, who: str) -> tuple[int, ...]:
             "it must come before (inside of) whatever cuts or resizes them"
         )
     spec = env.unwrapped.spec
-    if spec is not None and spec.id not in BREAKOUT_IDS:
-        raise UserError(
-            f"{who} knows Breakout's screen only, not that of {spec.id}; allowed: {', '.join(BREAKOUT_IDS)}"
-        )
+    known = (*BREAKOUT_IDS, TWIN_ID)
+    if spec is not None and spec.id not in known:
+        raise UserError(f"{who} knows Breakout's screen only, not that of {spec.id}; allowed: {', '.join(known)}")
     return shape

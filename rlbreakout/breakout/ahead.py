@@ -146,7 +146,7 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
             continue
         way = tried[now]
         tried[now] += 1
-        if (way == LEFT_STEEP or way == RIGHT_STEEP) and not ways_differ(scratch[now]):
+        if way in (LEFT_STEEP, RIGHT_STEEP) and not ways_differ(scratch[now]):
             continue
         scratch[now + 1] = scratch[now]
         meet(scratch[now + 1], way)
@@ -177,7 +177,7 @@ def paddle_after(paddle: int, reading: int, knob: int, action: int, held: int, f
     after that."""
     for frame in range(frames):
         paddle = next_paddle(paddle, reading)
-        if frame < held and (action == RIGHT or action == LEFT):
+        if frame < held and action in (RIGHT, LEFT):
             knob = next_knob(knob, action)
             reading = reading_of(knob)
         elif frame >= held + 10:  # it has come to rest
@@ -202,7 +202,7 @@ def margins(game: Any, action: int, held: int, frames: int, column: int, width: 
     paddle, reading, knob = game.paddle, game.reading, game.knob
     for _ in range(min(held, frames)):
         paddle = next_paddle(paddle, reading)
-        if action == RIGHT or action == LEFT:
+        if action in (RIGHT, LEFT):
             knob = next_knob(knob, action)
             reading = reading_of(knob)
     left = frames - min(held, frames)

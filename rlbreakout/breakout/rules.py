@@ -322,7 +322,7 @@ def one_frame(game: Any, action: int) -> int:
         points = _meet_walls(game)
     game.paddle = next_paddle(game.paddle, game.reading)
     _move_ball(game)
-    if action == RIGHT or action == LEFT:
+    if action in (RIGHT, LEFT):
         game.knob = next_knob(game.knob, action)
         game.reading = reading_of(game.knob)
     return points

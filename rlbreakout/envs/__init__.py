@@ -1,4 +1,9 @@
-"""From a config to environments, in the emulator and in the twin."""
+"""From a config to environments, in the emulator and in the twin.
+
+Importing it registers the twin with gymnasium, as "rlbreakout/Breakout-twin-v5".
+"""
+
+import gymnasium
 
 from rlbreakout.envs.make import (
     VEC_ENVS,
@@ -9,8 +14,23 @@ from rlbreakout.envs.make import (
     register,
     training_game,
 )
+from rlbreakout.wrappers import TWIN_ID
+
+gymnasium.register(
+    id=TWIN_ID,
+    entry_point="rlbreakout.envs.twin_env:TwinAtariEnv",  # "AtariEnv": rl_zoo3 takes its Atari settings by this name
+    vector_entry_point="rlbreakout.envs.twin_env:TwinVectorEnv",
+    kwargs={
+        "game": "breakout",
+        "repeat_action_probability": 0.25,
+        "full_action_space": False,
+        "frameskip": 4,
+        "max_num_frames_per_episode": 108_000,
+    },
+)
 
 __all__ = [
+    "TWIN_ID",
     "VEC_ENVS",
     "evaluation_game",
     "make_emulator",

@@ -52,6 +52,7 @@ from rlbreakout.wrappers import (
     LifeIsEpisode,
     LostLifeReward,
     OtherColours,
+    SentActions,
     StalledGame,
 )
 
@@ -124,6 +125,8 @@ def evaluation_game(env: gym.Env, config: EnvConfig, steps_held: int = 1) -> gym
 def _game(config: Config, evaluation: bool, env_id: str | None, render_mode: str | None = "rgb_array") -> gym.Env:
     """What Monitor watches."""
     env = make_emulator(config.env, env_id, render_mode, grey=not Observer.needs_colour(config.observation))
+    if config.observation.blocks is not None:
+        env = SentActions(env)
     if not evaluation:
         return CompleteGame(env)
     env = evaluation_game(env, config.env, config.frames_a_step // config.env.frame_skip)

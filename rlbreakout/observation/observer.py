@@ -14,13 +14,6 @@ import numpy as np
 
 from rlbreakout.aimbot import LONGEST_STEP, BallTracker, Flight, Landing
 from rlbreakout.bounces import Return, aims, returns
-from rlbreakout.compiled import compiled
-from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
-from rlbreakout.errors import UserError
-from rlbreakout.foresight import ThroughTracker, below_bricks, foresee, landing_of, place_after
-from rlbreakout.observation.blocks import Blocks
-from rlbreakout.paddle import Aim, PaddleTracker, Reach
-from rlbreakout.rounds import A_ROUND, worth_of
 from rlbreakout.breakout.screen import (
     BALL_WIDTH,
     BRICK_ROWS,
@@ -42,6 +35,13 @@ from rlbreakout.breakout.screen import (
     find_ball,
     to_grey,
 )
+from rlbreakout.compiled import compiled
+from rlbreakout.config import MONO_MODES, TRIM_MODES, ObservationConfig
+from rlbreakout.errors import UserError
+from rlbreakout.foresight import ThroughTracker, below_bricks, foresee, landing_of, place_after
+from rlbreakout.observation.blocks import Blocks
+from rlbreakout.paddle import Aim, PaddleTracker, Reach
+from rlbreakout.rounds import A_ROUND, worth_of
 
 WHITE = 255
 NOOP, FIRE, RIGHT, LEFT = range(4)

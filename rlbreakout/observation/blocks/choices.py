@@ -28,7 +28,10 @@ ENTRIES = (
             ("return_column", f"{WIDTH} columns, where"),
         )
     ),
-    *(Entry(f"worth_{side}", "a brick that breaks at once; later ones count less", 0, WORTH) for side in ("left", "right")),
+    *(
+        Entry(f"worth_{side}", "a brick that breaks at once; later ones count less", 0, WORTH)
+        for side in ("left", "right")
+    ),
     *(
         Entry(f"{action}_{name}", unit, low, high)
         for action in ACTION_NAMES
