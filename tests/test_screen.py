@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from rlbreakout.bench.aimbot import PADDLE_OFFSET, PADDLE_RAM, Game
-from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
+from rlbreakout.bench.aimbot import BALL_ROW_RAM, PADDLE_OFFSET, PADDLE_RAM, Game
 from rlbreakout.breakout.screen import (
     BALL_LEFTMOST,
     BALL_RIGHTMOST,
@@ -21,7 +20,7 @@ from rlbreakout.breakout.screen import (
     find_paddle,
     to_grey,
 )
-from rlbreakout.wrappers import BALL_ROW_RAM
+from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
 
 
 @pytest.fixture(scope="module")

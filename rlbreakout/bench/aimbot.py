@@ -13,7 +13,6 @@ import numpy as np
 from ale_py.roms import get_rom_path
 
 from rlbreakout.aimbot import SPEEDS, BallTracker, Flight, Landing
-from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
 from rlbreakout.breakout.screen import (
     BRICKS_BOTTOM,
     GAME_RIGHT,
@@ -27,9 +26,9 @@ from rlbreakout.breakout.screen import (
     find_ball,
     find_paddle,
 )
-from rlbreakout.wrappers import BALL_ROW_RAM
+from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
 
-BALL_COLUMN_RAM, PADDLE_RAM = 99, 72
+BALL_ROW_RAM, BALL_COLUMN_RAM, PADDLE_RAM = 101, 99, 72
 """RAM addresses of the game (Anand et al. 2019, https://arxiv.org/abs/1906.08226)."""
 BALL_COLUMN_OFFSET, BALL_ROW_OFFSET, PADDLE_OFFSET = -49, 9, -47
 """What to add to the RAM's values to get pixels of the screen, measured; a row of 0 is no ball."""
