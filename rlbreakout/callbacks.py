@@ -59,7 +59,8 @@ class EvaluationCallback(Every):
     """Play whole games in an environment of its own, every `config.evaluation.every` agent steps and, after the last
     update, at the end.
 
-    Leaves the scalars eval/mean, eval/median, eval/lower_quartile and eval/stalled in TensorBoard, a line in
+    Leaves the scalars eval/mean, eval/median, eval/lower_quartile and eval/stalled in TensorBoard (eval_twin/... with
+    `evaluation.env: twin`), a line in
     `evaluations.csv`, and the model with the best mean in `best/`. Every evaluation plays the same starts, from the
     config's evaluation seed, and draws from random numbers of its own: training goes on as if it had not been.
     `go_on(agent steps, result)` is asked after each whether the training is worth going on with.
@@ -217,7 +218,7 @@ def evaluations_file(folder: Path) -> Path:
 
 def append_evaluation(folder: Path, steps: int, result: Evaluation) -> None:
     """Add a line to the `evaluations.csv` of a run folder. It holds nothing that depends on the time it took."""
-    values = [getattr(result, column) for column in COLUMNS[1:]]
+    values = [result.where if column == "env_id" else getattr(result, column) for column in COLUMNS[1:]]
     cells = [steps, *(f"{value:.4g}" if isinstance(value, float) else value for value in values)]
     append_row(evaluations_file(folder), COLUMNS, cells)
 

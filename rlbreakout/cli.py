@@ -44,6 +44,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     agent = load_agent(args.model, seed=args.seed, trust=args.trust)
     result = evaluate(
         agent,
+        env=args.env,
         env_id=args.env_id,
         games=args.games,
         seed=args.seed,
@@ -138,6 +139,9 @@ def parser() -> argparse.ArgumentParser:
     evaluate = command("evaluate", _evaluate, "play whole games with an agent and report its score")
     evaluate.add_argument("model", metavar="MODEL", help=model)
     evaluate.add_argument("--env-id", metavar="ID", help=env_id)
+    evaluate.add_argument(
+        "--env", metavar="ENV", default="ale", help="ale, the emulator, or twin, its exact model (default: ale)"
+    )
     evaluate.add_argument("--games", metavar="N", type=int, default=100, help="whole games (default: 100)")
     evaluate.add_argument("--seed", metavar="S", type=int, default=0, help="decides the games (default: 0)")
     evaluate.add_argument("--greedy", action="store_true", help="the likeliest action instead of a drawn one")

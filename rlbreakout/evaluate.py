@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,11 +21,20 @@ from tqdm import tqdm
 from rlbreakout.config import Config, check_env_id, check_seed, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
+from rlbreakout.evaluation_process import call_all
 from rlbreakout.files import write_whole
 from rlbreakout.models import Agent, Player, load_agent, trained_steps
+from rlbreakout.vec_env import cores
 
 GAMES_AT_ONCE = 10
-"""Games that an evaluation plays side by side. A fixed number, so that a seed means the same games on every machine."""
+"""Up to so many games are played side by side in this process."""
+SHARES, GAMES_AT_ONCE_IN_A_SHARE = 4, 5
+"""More games are played in so many fixed shares, as many of them at once as there are cores. The shares do not depend
+on the number of cores, so a seed means the same games on every machine."""
+TWIN_GAMES_AT_ONCE = 100
+"""The same in the twin, in this process."""
+
+EVALUATION_ENVS = ("ale", "twin")
 
 BOOTSTRAP_SAMPLES = 10_000
 
@@ -51,6 +60,13 @@ class Evaluation:
     scores: list[float]
     steps_per_second: float
     """Agent steps of the counted games per second of wall-clock time."""
+    env: str = "ale"
+    """Where the games were played: ale, the emulator, or twin."""
+
+    @property
+    def where(self) -> str:
+        """The environment's id; a score of the twin is always labelled so."""
+        return self.env_id if self.env == "ale" else f"twin of {self.env_id}"
 
     @property
     def lower_quartile(self) -> float:
@@ -59,18 +75,21 @@ class Evaluation:
     def __str__(self) -> str:
         how = "greedy" if self.greedy else "sampled"
         return (
-            f"{self.mean:.1f} points a game [{self.ci95[0]:.1f}, {self.ci95[1]:.1f}] on {self.env_id}, {self.games} "
+            f"{self.mean:.1f} points a game [{self.ci95[0]:.1f}, {self.ci95[1]:.1f}] on {self.where}, {self.games} "
             f"games from seed {self.seed}, {how}; median {self.median:.1f}, {self.min:.0f} to {self.max:.0f}, "
             f"{self.stalled} stalled"
         )
 
     def scalars(self) -> dict[str, float]:
         """What TensorBoard shows of an evaluation."""
-        return {f"eval/{name}": getattr(self, name) for name in ("mean", "median", "lower_quartile", "stalled")}
+        tag = "eval" if self.env == "ale" else "eval_twin"
+        return {f"{tag}/{name}": getattr(self, name) for name in ("mean", "median", "lower_quartile", "stalled")}
 
     def facts(self) -> dict[str, Any]:
         """The score, and what must be said with it."""
         how = {"env_id": self.env_id, "games": self.games, "seed": self.seed, "greedy": self.greedy}
+        if self.env != "ale":
+            how["env"] = self.env
         return {"score": self.mean, "ci95": self.ci95, "stalled": self.stalled, **how}
 
     def write_json(self, path: Path) -> None:
@@ -135,6 +154,7 @@ def play_games(
 def evaluate(
     agent: Agent,
     *,
+    env: str = "ale",
     env_id: str | None = None,
     games: int = 100,
     seed: int = 0,
@@ -143,25 +163,104 @@ def evaluate(
 ) -> Evaluation:
     """Play `games` whole games with `agent` on `env_id` (by default the id that it was trained on).
 
-    Raises UserError for fewer than one game or an id that is not Breakout.
+    env: `ale`, the emulator, on all cores, or `twin`. Raises UserError for fewer than one game, an id that is not
+    Breakout, or another env.
     """
     if games < 1:
         raise UserError(f"games is {games}; allowed: 1 or more")
+    if env not in EVALUATION_ENVS:
+        raise UserError(f"env is {env!r}; allowed: {', '.join(EVALUATION_ENVS)}")
     check_seed(seed)
     env_id = check_env_id(env_id or agent.config.env.id)
-    env = make_vec_env(agent.config, evaluation=True, env_id=env_id, n_envs=min(games, GAMES_AT_ONCE), seed=seed)
+    whole = Share(
+        agent, env, env_id, games, min(games, TWIN_GAMES_AT_ONCE if env == "twin" else GAMES_AT_ONCE), seed, greedy
+    )
     start = time.perf_counter()
-    try:
-        scores, lengths, stalled = play_games(
-            agent.player, env, games, seed=seed, greedy=greedy, progress_bar=progress_bar
-        )
-    finally:
-        env.close()
+    if env == "twin" or games <= GAMES_AT_ONCE:
+        played = [whole.play(progress_bar)]
+    else:
+        with tqdm(total=games, desc="evaluating", unit="game", disable=not progress_bar) as bar:
+            played = call_all(shares_of(whole), cores(), lambda share: bar.update(len(share.scores)))
     seconds = time.perf_counter() - start
-    return summarize(scores, env_id=env_id, seed=seed, greedy=greedy, stalled=stalled, speed=sum(lengths) / seconds)
+    return summarize(
+        [score for share in played for score in share.scores],
+        env=env,
+        env_id=env_id,
+        seed=seed,
+        greedy=greedy,
+        stalled=sum(share.stalled for share in played),
+        speed=sum(share.steps for share in played) / seconds,
+    )
 
 
-def summarize(scores: list[float], *, env_id: str, seed: int, greedy: bool, stalled: int, speed: float) -> Evaluation:
+class Played(NamedTuple):
+    """What came of a share of the games."""
+
+    scores: list[float]
+    steps: int
+    """Agent steps."""
+    stalled: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """Some games of an evaluation; `play` plays them."""
+
+    agent: Agent
+    env: str
+    env_id: str
+    games: int
+    games_at_once: int
+    seed: int
+    greedy: bool
+    reseed: bool = False
+    """Whether a player with random numbers of its own has to draw others than those of the other shares."""
+
+    def __call__(self) -> Played:
+        return self.play()
+
+    def play(self, progress_bar: bool = False) -> Played:
+        """Play them, on one thread of torch: the networks are small, and the other cores play other games."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        if self.reseed and hasattr(self.agent.player, "reseed"):
+            self.agent.player.reseed(self.seed)
+        env = make_vec_env(
+            self.agent.config,
+            evaluation=True,
+            env_id=self.env_id,
+            n_envs=self.games_at_once,
+            seed=self.seed,
+            twin=self.env == "twin",
+        )
+        try:
+            scores, lengths, stalled = play_games(
+                self.agent.player, env, self.games, seed=self.seed, greedy=self.greedy, progress_bar=progress_bar
+            )
+        finally:
+            env.close()
+            torch.set_num_threads(threads)
+        return Played(scores, sum(lengths), stalled)
+
+
+def shares_of(whole: Share) -> list[Share]:
+    """The fixed shares of an evaluation, each with seeds of its own."""
+    games = [whole.games // SHARES + (number < whole.games % SHARES) for number in range(SHARES)]
+    return [
+        replace(
+            whole,
+            games=count,
+            games_at_once=min(count, GAMES_AT_ONCE_IN_A_SHARE),
+            seed=whole.seed + number * GAMES_AT_ONCE_IN_A_SHARE,
+            reseed=True,
+        )
+        for number, count in enumerate(games)
+    ]
+
+
+def summarize(
+    scores: list[float], *, env_id: str, seed: int, greedy: bool, stalled: int, speed: float, env: str = "ale"
+) -> Evaluation:
     """The statistics of `scores`."""
     return Evaluation(
         env_id=env_id,
@@ -177,6 +276,7 @@ def summarize(scores: list[float], *, env_id: str, seed: int, greedy: bool, stal
         stalled=stalled,
         scores=scores,
         steps_per_second=round(speed, 1),
+        env=env,
     )
 
 
@@ -189,6 +289,7 @@ def evaluation_env(config: Config) -> VecEnv:
         env_id=config.evaluation_env_id,
         n_envs=min(settings.games, settings.n_envs),
         seed=config.evaluation_seed,
+        twin=settings.env == "twin",
     )
 
 
@@ -196,7 +297,15 @@ def evaluate_on_the_way(player: Player, config: Config, env: VecEnv) -> Evaluati
     """Let `player` play the games of `config.evaluation` in `env`, which `evaluation_env` has made."""
     seed, greedy = config.evaluation_seed, config.evaluation.greedy
     scores, _, stalled = play_games(player, env, config.evaluation.games, seed=seed, greedy=greedy)
-    return summarize(scores, env_id=config.evaluation_env_id, seed=seed, greedy=greedy, stalled=stalled, speed=0.0)
+    return summarize(
+        scores,
+        env=config.evaluation.env,
+        env_id=config.evaluation_env_id,
+        seed=seed,
+        greedy=greedy,
+        stalled=stalled,
+        speed=0.0,
+    )
 
 
 def evaluate_once(

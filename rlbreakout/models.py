@@ -64,6 +64,10 @@ class RandomPlayer:
 
     def __init__(self, n_actions: int, seed: int) -> None:
         self.n_actions = n_actions
+        self.reseed(seed)
+
+    def reseed(self, seed: int) -> None:
+        """Draw other actions from here on."""
         self._random = np.random.default_rng(seed)
 
     def predict(
