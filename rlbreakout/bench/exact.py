@@ -191,7 +191,7 @@ def random_states(n: int, random: np.random.Generator) -> np.ndarray:
     column = random.integers(LEFT_WALL, RIGHT_WALL, n)
     at_a_wall = random.choice([*range(LEFT_WALL - 2, LEFT_WALL + 4), *range(RIGHT_WALL - 4, RIGHT_WALL + 4)], n)
     column = np.where(random.random(n) < 0.4, at_a_wall, column)
-    beyond = random.choice([*range(-16, LEFT_WALL), *range(RIGHT_WALL, 176)], n)
+    beyond = random.choice([*range(LEFT_WALL - 17, LEFT_WALL), *range(RIGHT_WALL, RIGHT_WALL + 15)], n)
     column = np.where((line > SIDE_WALLS_END + 4) & (random.random(n) < 0.3), beyond, column)
     states["ball_y"] = line * PIXEL + random.integers(PIXEL, size=n)
     states["ball_x"] = column * PIXEL + random.integers(PIXEL, size=n)
@@ -220,8 +220,11 @@ LONGEST_FLIGHT = 600
 MOST_PRESSES, FRAMES_TO_REST = 35, 5
 LATER = 0.9
 """What a brick counts that breaks one bounce later."""
-TARGET, VX, VY = 0, 1, 2
-"""In the player's memory: where the knob should be, and the ball's velocity when that was decided."""
+STALLED = 1_500
+"""Frames without a point after which the player tries something else."""
+TARGET, VX, VY, WITHOUT_POINTS = range(4)
+"""In the player's memory: where the knob should be, the ball's velocity when that was decided, and the frames since the
+last point."""
 _SIDES = np.array([6, 2, -2, -6])
 """Columns left of the paddle's middle that stand for all ways to meet the ball."""
 
@@ -246,26 +249,27 @@ def _look_ahead(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.nd
             actions[frame:] = NONE
             return
         action = NONE
-        if game.score >= MOST_POINTS:
-            memory[3] += 1
+        memory[WITHOUT_POINTS] += 1
         if game.ball_y < PIXEL:
             action = FIRE
-        elif memory[3] < most_after:
+        elif game.score < MOST_POINTS or memory[WITHOUT_POINTS] < most_after:
             if memory[VX] != game.ball_vx or memory[VY] != game.ball_vy:
                 memory[VX], memory[VY] = game.ball_vx, game.ball_vy
-                memory[TARGET] = _best_knob(game, scratch, draws[frame])
+                surprise = 5.0 if memory[WITHOUT_POINTS] > STALLED else 0.01
+                memory[TARGET] = _best_knob(game, scratch, draws[frame], surprise)
             if game.knob < memory[TARGET]:
                 action = LEFT
             elif game.knob > memory[TARGET]:
                 action = RIGHT
-        one_frame(game, action)
+        if one_frame(game, action) > 0:
+            memory[WITHOUT_POINTS] = 0
         actions[frame] = action
 
 
 @compiled
-def _best_knob(game: Any, scratch: np.ndarray, draw: float) -> int:
-    """Where the knob should rest when the ball comes down. `draw`, from 0 to 1, decides between equals. `scratch` is
-    `(4,)` of dtype STATE, and is written over."""
+def _best_knob(game: Any, scratch: np.ndarray, draw: float, surprise: float) -> int:
+    """Where the knob should rest when the ball comes down. `draw`, from 0 to 1, decides between places that differ by
+    less than `surprise` bricks. `scratch` is `(4,)` of dtype STATE, and is written over."""
     scratch[0] = game
     frames, _ = _come_down(scratch[0])
     column, width = scratch[0].ball_x >> PIXEL_BITS, width_of(scratch[0])
@@ -278,7 +282,7 @@ def _best_knob(game: Any, scratch: np.ndarray, draw: float) -> int:
             if abs(left_of_middle) < width // 2:
                 scratch[1] = scratch[0]
                 bounce(scratch[1], left_of_middle)
-                value = _bricks_in_two_bounces(scratch) + 0.01 * (draw * (presses + 7) % 1)
+                value = _bricks_in_two_bounces(scratch) + surprise * (draw * (2 * presses + direction) % 1)
                 value -= max(abs(left_of_middle) - width // 2 + 2, 0)  # near its end the paddle may miss the ball
                 value -= 10 * (presses > frames - FRAMES_TO_REST)
                 if value > best_value:

@@ -209,7 +209,8 @@ def _whole_numbers(values: Any, n: int, name: str, low: int, high: int) -> np.nd
     if array.dtype.kind not in "iu" or array.shape not in ((), (n,)) or (name == "actions" and array.shape == ()):
         shapes = f"({n},)" if name == "actions" else f"() or ({n},)"
         raise UserError(f"{name} is {array.dtype} {array.shape}; allowed: whole numbers of shape {shapes}")
-    return np.ascontiguousarray(np.broadcast_to(array, (n,)), dtype=np.int64)
+    # A copy in any case: `_play` would be compiled once more for an array that is read-only, as a broadcast one is.
+    return np.array(np.broadcast_to(array, (n,)), dtype=np.int64, order="C")
 
 
 def _why_wrong(states: np.ndarray, actions: np.ndarray, frames: np.ndarray, game: int) -> str:
@@ -271,7 +272,7 @@ def _is_possible(game: Any) -> bool:
         and -16 * PIXEL <= game.ball_vy <= 16 * PIXEL
         and 0 <= game.hits <= HITS_AFTER_UPPER_ROWS
         and PADDLE_LEFTMOST <= game.paddle <= PADDLE_RIGHTMOST
-        and 0 <= game.reading <= MOST_READING
+        and 0 <= game.reading <= READINGS[-1]
         and KNOB_LEAST <= game.knob <= KNOB_MOST
         and (game.lives > 0 or game.ball_y < PIXEL)
     )
