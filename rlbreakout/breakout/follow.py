@@ -89,7 +89,8 @@ MOST_STATES = 128
 """How many possible states of a game are kept, the most probable ones."""
 MOST_GUESSES = 2_048
 """The same, while a game is picked up in the middle."""
-_LOOKS_WITH_GUESSES = 24
+_FEW_STATES = 16
+"""From so few states on, a game that was picked up is followed like any other."""
 _POOL = 4_096
 _LEAST_PROBABILITY = 1e-10
 
@@ -100,9 +101,11 @@ _SKIP_MEMORY = 0.99
 _RATE = 0.02
 _STICKY_RANGE, _REPEATED_RANGE = (0.02, 0.7), (0.003, 0.3)
 
-# A possible state, with what it stands for. It begins with the bytes of a STATE, so that the rules can play it.
-_MEMBER = np.dtype([*STATE.descr, ("executed", np.int64), ("weight", np.float64)])
+# A possible state: the last executed action, the probability, and all fields of a STATE, so that the rules can play it.
+_MEMBER = np.dtype([("executed", np.int64), ("weight", np.float64), *STATE.descr])
 _WORDS = _MEMBER.itemsize // 8
+_STATE_AT = _MEMBER.itemsize - STATE.itemsize
+"""Its first byte."""
 
 # What is known about a game, beside its possible states.
 _KNOWN = np.dtype(
@@ -110,14 +113,15 @@ _KNOWN = np.dtype(
         ("size", np.int64),  # possible states
         ("searching", np.bool_),  # the ball's flight is not known yet, only the paddle is followed
         ("looks", np.int64),  # since the search began or ended
-        ("clock_unknown", np.bool_),
+        ("picked_up", np.bool_),  # in the middle, and much about it is not known yet
+        ("clock_unknown", np.bool_),  # its last two bits
         ("restarts", np.int64),
         ("sticky", np.float64),  # estimate of the repeat_action_probability
         ("repeated", np.float64),  # estimate of how often a screen is shown twice
         ("skips", np.float64, (MOST_FRAMES + 1,)),  # for each number of frames, how often it explained a step
         ("shape", np.uint64),  # of the last screen
-        ("ball_row", np.int64),  # on the last screen, -1 if it was not in the open
-        ("ball_column", np.int64),
+        ("lines", np.int64, (2,)),  # of the ball on the last two screens, -1 if it was not in the open
+        ("columns", np.int64, (2,)),
     ]
 )
 
@@ -131,7 +135,7 @@ _SEEN = np.dtype(
         ("score", np.int64),  # -1 where it cannot be read
         ("lives", np.int64),
         ("shape", np.uint64),  # a hash of all of it
-        ("ball_row", np.int64),  # -1 if the ball is not in the open
+        ("ball_line", np.int64),  # of the console; -1 if the ball is not in the open
         ("ball_column", np.int64),
     ]
 )
@@ -278,7 +282,7 @@ class Follower:
         probabilities, `(k,)` float64. k is `sizes[game]`."""
         members = self._members[game, : self.sizes[game]]
         data = np.ascontiguousarray(members).view(np.uint8).reshape(len(members), _MEMBER.itemsize)
-        states = np.ascontiguousarray(data[:, : STATE.itemsize]).view(STATE).reshape(len(members))
+        states = np.ascontiguousarray(data[:, _STATE_AT:]).view(STATE).reshape(len(members))
         return states, members["weight"].copy()
 
     def begin(self, screens: np.ndarray, games: Sequence[int] | np.ndarray | None = None) -> None:
@@ -329,7 +333,9 @@ def _shapes(screens: np.ndarray, k: int) -> np.ndarray:
             f"screens is {screens.dtype} {screens.shape}; allowed: uint8 ({k}, 210, 160) or ({k}, 210, 160, 3)"
         )
     if screens.ndim == 4:
-        return screens[..., 0] | screens[..., 1] | screens[..., 2]
+        shapes = np.empty(screens.shape[:3], dtype=np.uint8)
+        _join_colours(np.ascontiguousarray(screens).reshape(-1), shapes.reshape(-1))
+        return shapes
     return np.ascontiguousarray(screens)
 
 
@@ -337,11 +343,14 @@ def _actions(sent: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
     """All actions in a row, and for each game where its own end."""
     if len(sent) != k:
         raise UserError(f"sent has {len(sent)} entries; allowed: {k}, one for each game")
-    lists = [np.atleast_1d(np.asarray(actions)) for actions in sent]
-    together = np.concatenate(lists) if k else np.zeros(0, dtype=np.int64)
+    if all(isinstance(action, (int, np.integer)) for action in sent):
+        together, ends = np.asarray(sent), np.arange(1, k + 1)
+    else:
+        lists = [np.atleast_1d(np.asarray(actions)) for actions in sent]
+        together, ends = np.concatenate(lists), np.cumsum([len(actions) for actions in lists])
     if len(together) and (together.dtype.kind not in "iu" or together.min() < 0 or together.max() >= N_ACTIONS):
         raise UserError(f"sent is {together.tolist()}; allowed: 0 none, 1 fire, 2 right, 3 left")
-    return together.astype(np.int64), np.cumsum([len(actions) for actions in lists], dtype=np.int64)
+    return together.astype(np.int64), ends.astype(np.int64)
 
 
 # What follows is compiled. `seen`: what is on the screen. `known` and `members`: of one game.
@@ -353,7 +362,7 @@ def _begin(screens, games, known, members, states, executed, seen, played, pool,
         game = games[i]
         screen, now, mine, about = screens[i], seen[0], members[game], known[game]
         _see(screen, now)
-        about.searching = about.clock_unknown = False
+        about.searching = about.picked_up = about.clock_unknown = False
         about.looks = about.size = 0
         for opening in range(len(_OPENINGS)):
             if _fits(_OPENINGS[opening], screen, now):
@@ -390,10 +399,10 @@ def _look(screens, actions, ends, games, known, members, states, executed, seen,
 @compiled
 def _follow(actions, known, members, screen, seen, played, pool, words, slots, tally):
     """One game, by one screen and all actions before it."""
-    most = (
-        MOST_GUESSES if known.searching or (known.looks < _LOOKS_WITH_GUESSES and known.clock_unknown) else MOST_STATES
-    )
+    most = MOST_GUESSES if known.picked_up else MOST_STATES
     known.looks += 1
+    if len(actions) > 1:
+        known.lines[:] = -1  # the ball was not seen after each of them
     for action in actions[:-1]:
         n = _play_on(action, known, members, screen, seen, _NOTHING, _LIKELY_SKIP, played, pool, words, slots, tally)
         known.size = _keep(members, pool, n, most)
@@ -413,6 +422,8 @@ def _follow(actions, known, members, screen, seen, played, pool, words, slots, t
         _search(known, members, seen, played)
     if known.clock_unknown and not known.searching and 4 * known.size <= MOST_STATES:
         _split_clock(known, members)
+    if known.size <= _FEW_STATES and not known.clock_unknown:
+        known.picked_up = False
 
 
 @compiled
@@ -547,6 +558,14 @@ def _learn(known, seen, tally):
 
 # Screens.
 
+
+@compiled
+def _join_colours(channels, shapes):
+    """Red, green and blue of each pixel into one number that is above 0 if one of them is."""
+    for pixel in range(len(shapes)):
+        shapes[pixel] = channels[3 * pixel] | channels[3 * pixel + 1] | channels[3 * pixel + 2]
+
+
 _ONES = np.uint64(0x0101010101010101)
 _LOW_BITS, _HIGH_BIT = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(7)
 _BYTE, _LAST_BYTE = np.uint64(0xFF), np.uint64(56)
@@ -578,7 +597,9 @@ def _see(screen, seen):
                             first_column += 1
     whole = in_the_open == np.uint64(BALL_WIDTH * BALL_HEIGHT)
     in_place = first_row + BALL_HEIGHT <= BRICKS_TOP or _OPEN_TOP <= first_row <= PADDLE_TOP - BALL_HEIGHT
-    seen.ball_row, seen.ball_column = (first_row, first_column) if whole and in_place else (-1, -1)
+    seen.ball_line, seen.ball_column = -1, first_column
+    if whole and in_place:
+        seen.ball_line = _line_of_row(first_row)
     seen.lit = np.int64(lit)
     seen.standing = 0
     for row in range(len(BRICK_ROWS)):
@@ -600,6 +621,12 @@ def _see(screen, seen):
     hundreds, tens, ones = _read_digit(screen, HUNDREDS), _read_digit(screen, TENS), _read_digit(screen, ONES)
     seen.score = 100 * hundreds + 10 * tens + ones if min(hundreds, tens, ones) >= 0 else -1
     seen.shape = (shape ^ np.uint64(seen.score + 1)) * _PRIME ^ np.uint64(seen.lives + 1)
+
+
+@compiled
+def _line_of_row(row):
+    """The line of the console's picture at a row of the screen, of which one is drawn twice."""
+    return row - row_of_line(0) if row <= row_of_line(TWICE_DRAWN) else row - row_of_line(TWICE_DRAWN) - 1 + TWICE_DRAWN
 
 
 @compiled
@@ -656,22 +683,23 @@ def _paddle_fits(game, seen):
     paddle, end = game.paddle, min(game.paddle + width_of(game), GAME_RIGHT)
     beside = seen.full[GAME_RIGHT] - (end - paddle)
     ball_is_low = seen.lit - _BRICK_PIXELS * seen.standing != PADDLE_HEIGHT * seen.full[GAME_RIGHT] and (
-        seen.ball_row < 0
+        seen.ball_line < 0
     )
     return seen.full[end] - seen.full[paddle] == end - paddle and 0 <= beside <= (BALL_WIDTH if ball_is_low else 0)
 
 
 # Picking up a game in the middle: first the knob is found by the paddle's moves, then the ball's flight.
 
-_LEAST_LOOKS, _MOST_PADDLES = 3, 16
-_BALL_SLACK = 8
+_LEAST_LOOKS, _MANY_LOOKS = 3, 16
+_MOST_PADDLES = 16
 
 
 @compiled
 def _search(known, members, seen, played):
     """Start again: the paddle is where it is seen, and the knob anywhere."""
-    known.searching, known.clock_unknown, known.looks, known.size = True, True, 0, 0
-    known.ball_row = known.ball_column = -1
+    known.searching = known.picked_up = known.clock_unknown = True
+    known.looks = known.size = 0
+    known.lines[:] = -1
     guess = played[0]
     _take_from_screen(guess, seen)
     for paddle in range(PADDLE_LEFTMOST, PADDLE_RIGHTMOST + 1):
@@ -715,46 +743,61 @@ def _forget_ball(game):
 
 @compiled
 def _find_flight(known, members, pool, screen, seen):
-    """If the ball was in the open on the last two screens, and flew straight, end the search with all flights that
-    lead from there to here."""
-    if known.looks < _LEAST_LOOKS or known.ball_row < 0 or seen.ball_row < 0:
+    """End the search if the ball was in the open on the last three screens: take all flights that lead there.
+
+    Two screens do if that does not happen for long, because the ball is above the bricks. It may have bounced between
+    them, and then the search begins again."""
+    earliest = 1 if known.looks < _MANY_LOOKS else 0
+    if known.looks < _LEAST_LOOKS or min(seen.ball_line, known.lines[0], known.lines[earliest]) < 0:
         return
     total, n = known.skips.sum(), 0
-    line = seen.ball_row - (8 if seen.ball_row < BRICKS_TOP else 9)
-    old_line = known.ball_row - (8 if known.ball_row < BRICKS_TOP else 9)
-    for frames in range(1, MOST_FRAMES + 1):
-        skip = known.skips[frames] / total
-        if skip <= _LIKELY_SKIP:
-            continue
-        for flight in range(len(_FLIGHTS)):
-            hits, steep = _FLIGHTS[flight, 2], _FLIGHTS[flight, 3] == 1
-            vx = _FLIGHTS[flight, 0] * (1 if seen.ball_column > known.ball_column else -1)
-            vy = _FLIGHTS[flight, 1] * (1 if line > old_line else -1)
-            if hits == 0 and vy < 0:
-                continue  # the ball is launched downwards
-            for x in seen.ball_column * PIXEL + _FRACTIONS_X:
-                for y in line * PIXEL + _FRACTIONS_Y:
-                    if (x - frames * vx) >> PIXEL_BITS != known.ball_column or (
-                        y - frames * vy
-                    ) >> PIXEL_BITS != old_line:
+    for flight in _FLIGHTS:
+        vx = flight[0] if seen.ball_column > known.columns[earliest] else -flight[0]
+        vy = flight[1] if seen.ball_line > known.lines[earliest] else -flight[1]
+        if flight[2] == 0 and vy < 0:
+            continue  # the ball is launched downwards
+        for x in seen.ball_column * PIXEL + _FRACTIONS_X:
+            for y in seen.ball_line * PIXEL + _FRACTIONS_Y:
+                probability = 0.0
+                for last in range(1, MOST_FRAMES + 1):
+                    if not _was_at(x - last * vx, y - last * vy, known, 0):
                         continue
+                    if earliest == 0:
+                        probability += known.skips[last] / total
+                        continue
+                    for first in range(1, MOST_FRAMES + 1):
+                        if _was_at(x - (first + last) * vx, y - (first + last) * vy, known, 1):
+                            probability += known.skips[first] / total * known.skips[last] / total
+                if probability > _LIKELY_SKIP ** (1 + earliest):
                     for member in range(min(known.size, _MOST_PADDLES)):
-                        for broke in range(2 if hits > 0 else 1):
-                            if n == len(pool):
-                                break
-                            pool[n] = members[member]
-                            game = pool[n]
-                            _take_from_screen(game, seen)
-                            game.ball_x, game.ball_y, game.ball_vx, game.ball_vy = x, y, vx, vy
-                            game.hits, game.steep = hits, steep
-                            game.broke, game.met = broke == 1, vy < 0 and broke == 0
-                            game.shown_score = seen.score
-                            game.weight *= skip
-                            if _fits(game, screen, seen):
-                                n += 1
+                        n = _add_flight(members[member], x, y, vx, vy, flight, probability, pool, n, screen, seen)
     if n > 0:
         known.size = _keep(members, pool, n, MOST_GUESSES)
-        known.searching, known.looks = False, 0
+        known.searching = False
+
+
+@compiled
+def _was_at(x, y, known, screen):
+    """Whether the ball was seen there on the last screen (0) or on the one before (1)."""
+    return x >> PIXEL_BITS == known.columns[screen] and y >> PIXEL_BITS == known.lines[screen]
+
+
+@compiled
+def _add_flight(paddle, x, y, vx, vy, flight, probability, pool, n, screen, seen):
+    """The game with this paddle and this ball, which last met the paddle or a wall, or broke a brick."""
+    for broke in (False, True):
+        if n == len(pool) or (broke and flight[2] == 0):
+            break
+        pool[n] = paddle
+        game = pool[n]
+        _take_from_screen(game, seen)
+        game.ball_x, game.ball_y, game.ball_vx, game.ball_vy = x, y, vx, vy
+        game.hits, game.steep = flight[2], flight[3] == 1
+        game.broke, game.met = broke, vy < 0 and not broke
+        game.weight *= probability
+        if _fits(game, screen, seen):
+            n += 1
+    return n
 
 
 @compiled
@@ -773,13 +816,14 @@ def _split_clock(known, members):
 def _report(known, members, seen, state, executed, game):
     """The most probable state, as bytes. While it is searched for it has the ball that is seen."""
     best = members[0]
-    if known.searching and seen.ball_row >= 0:
-        best.ball_x = seen.ball_column * PIXEL
-        best.ball_y = (seen.ball_row - (8 if seen.ball_row < BRICKS_TOP else 9)) * PIXEL
+    if known.searching and seen.ball_line >= 0:
+        best.ball_x, best.ball_y = seen.ball_column * PIXEL, seen.ball_line * PIXEL
     data = members[0:1].view(np.uint8)
     for byte in range(len(state)):
-        state[byte] = data[byte]
+        state[byte] = data[_STATE_AT + byte]
     if known.searching:
         _forget_ball(best)
     executed[game] = best.executed
-    known.shape, known.ball_row, known.ball_column = seen.shape, seen.ball_row, seen.ball_column
+    known.shape = seen.shape
+    known.lines[1], known.columns[1] = known.lines[0], known.columns[0]
+    known.lines[0], known.columns[0] = seen.ball_line, seen.ball_column
