@@ -59,6 +59,9 @@ FEW_STEPS: dict[str, list[str]] = {
         *("--steps", "512", "--games", "1", "--games-a-row", "1", "--n-envs", "4"),
         *("--rows", "as trained", "one screen in ten lost"),
     ],
+    "7.1_rules": ["--frames", "2000"],
+    "7.2_exact": ["--frames", "1500", "--games", "20", "--frames-each", "50000"],
+    "7.3_train_in_the_twin": ["--steps", "32768", "--games", "2", "--twin-games", "20"],
 }
 LINES_SHOWN_OF_A_FAILURE = 20
 

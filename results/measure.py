@@ -51,7 +51,16 @@ MEASURED = (
     "2_baselines/2.4_fast_envs",
     "3_obswrapper/3.1_observation_space",
     "3_obswrapper/3.2_observation_wrapper",
+    "7_twin/7.1_rules",
+    "7_twin/7.2_exact",
+    "7_twin/7.3_train_in_the_twin",
 )
+PICTURES = {
+    "7.1_rules": "law.png",
+    "7.2_exact": "how_long_to_test.png",
+    "7.3_train_in_the_twin": "curve.png",
+}
+"""Kept of these lessons."""
 EVALUATED_ON = ("BreakoutNoFrameskip-v4", "Breakout-v4", "ALE/Breakout-v5")
 CURVE_POINTS = 100
 TENTHS = 10
@@ -183,6 +192,8 @@ def measure_lessons(options: Lessons) -> None:
         folder = base / lesson
         results[Path(lesson).name] = run_lesson(lesson, folder)
         results[Path(lesson).name]["curves"] = curves_in(folder)
+        if (picture := PICTURES.get(Path(lesson).name)) is not None:
+            shutil.copy(folder / picture, RESULTS / f"{Path(lesson).name}_{picture}")
         write("lessons.json", results)
 
 

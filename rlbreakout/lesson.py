@@ -34,6 +34,9 @@ CONFIGS = find_configs(Path(sys.argv[0]), Path.cwd() / "notebook")
 
 AT_LEAST_ONE = (
     "steps",
+    "frames",
+    "frames_each",
+    "twin_games",
     "short_steps",
     "long_steps",
     "games",

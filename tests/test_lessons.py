@@ -24,6 +24,7 @@ def test_every_lesson_is_here_and_in_the_tour() -> None:
         "4.0_study_explore", "4.0_wrapper_optuna", "4.1_env_comparison", "4.2_grid", "4.3_schedules",
         "5.1_value_agent", "5.2_what_went_wrong", "5.3_dqn", "5.4_on_policy_off_policy",
         "6.1_late_game", "6.2_noise", "6.3_other_models", "6.4_champion",
+        "7.1_rules", "7.2_exact", "7.3_train_in_the_twin",
     ]  # fmt: skip
     assert set(FEW_STEPS) == set(SCRIPTS) - {"0.1_check_setup"}
 
@@ -59,7 +60,7 @@ def test_a_script_explains_itself_and_its_options(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in SCRIPTS if name != "0.1_check_setup"])
 def test_bad_options_are_one_line_and_leave_nothing(name: str, tmp_path: Path) -> None:
-    option = "--games" if name == "1.1_gym" else "--steps"
+    option = {"1.1_gym": "--games", "7.1_rules": "--frames", "7.2_exact": "--frames"}.get(name, "--steps")
     done = run_command(SCRIPTS[name], option, "0", "--run-dir", tmp_path / "run")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.strip().splitlines() == [f"{name}.py: error: {option} is 0; allowed: 1 or more"]

@@ -1,0 +1,106 @@
+"""Lesson 7.3: train in the twin, play the real game.
+
+You learn: what a model of the environment is good for; sim-to-real; why this agent loses nothing on its way from the
+twin to the emulator.
+Expect: 400 points a game in the twin after a minute of training, and as many in the emulator, which it has never seen.
+Time: 1 minute of training on one core, and 2 for the games in the emulator.
+"""
+
+# %%
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+
+from rlbreakout.config import load_config, with_values
+from rlbreakout.envs import make_vec_env
+from rlbreakout.evaluate import evaluate
+from rlbreakout.lesson import CONFIGS, finish, read_options
+from rlbreakout.models import build_algorithm, load_agent
+from rlbreakout.plots import draw_curves, find_scalar
+from rlbreakout.runs import start_run
+from rlbreakout.train import learn, show
+
+
+@dataclass
+class Options:
+    steps: int | None = None
+    """Agent steps to train for (default: as configs/7.3_twin.yaml says)."""
+    seed: int = 0
+    """Of the training."""
+    games: int = 20
+    """Whole games that the trained agent plays in the emulator."""
+    twin_games: int = 100
+    """Whole games that it plays in the twin."""
+    run_dir: Path | None = None
+    """Run folder (default: runs/7_twin/7.3_train_in_the_twin)."""
+
+
+options = read_options(Options, __doc__)
+config = with_values(load_config(CONFIGS / "7.3_twin.yaml"), {"seed": options.seed})
+if options.steps is not None:
+    config = with_values(config, {"steps": options.steps})
+folder = start_run(config, options.run_dir)
+
+# %% The environment. `env.vec_env: twin` is all that makes it the twin: 256 games side by side, in one process.
+env = make_vec_env(config, monitor_dir=folder)
+actions = np.zeros(env.num_envs, dtype=np.int64)
+env.reset()
+env.step(actions)  # compiles the game, once for this machine
+start = time.perf_counter()
+for _ in range(50):
+    env.step(actions)
+print(f"{50 * env.num_envs / (time.perf_counter() - start):,.0f} agent steps a second, observations included")
+
+
+# %% A line every few seconds. Its score is that of games in training, in the twin: a hint, not yet a result.
+class ProgressLine(BaseCallback):
+    """Print seconds, agent steps and the mean score of the last 100 games, after rollouts at least 5 seconds apart."""
+
+    def _on_training_start(self) -> None:
+        self.start = self.last = time.perf_counter()
+        print("seconds  agent steps  score (twin, last 100 training games)")
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if time.perf_counter() - self.last < 5:
+            return
+        self.last = time.perf_counter()
+        games = [game["r"] for game in self.model.ep_info_buffer or []]
+        mean = f"{np.mean(games):.1f}" if games else "no game has ended yet"
+        print(f"{self.last - self.start:7.0f}  {self.num_timesteps:11,}  {mean}", flush=True)
+
+
+# %% The same PPO as ever. Not one frame of the emulator is played in here.
+start = time.perf_counter()
+learn(build_algorithm(config, env), config, folder, [ProgressLine()], progress_bar=False)
+seconds = time.perf_counter() - start
+print(f"{config.steps:,} agent steps in {seconds:.0f} seconds: {config.steps * 4 / 60 / 3600:.1f} hours of play\n")
+
+# %% Does it hold in the real game? There the state is not given. It is followed from the screens and the agent's own
+# actions; the console's memory is not read.
+agent = load_agent(folder / "last")
+in_twin = evaluate(agent, env="twin", games=options.twin_games)
+print(f"twin      {in_twin}")
+in_ale = evaluate(agent, games=options.games, progress_bar=True)
+print(f"emulator  {in_ale}")
+
+# %% The gif is of the emulator, the curve of the twin.
+gif = show(folder, config)
+curve = find_scalar(folder, "rollout/ep_rew_mean")
+picture = draw_curves(
+    {} if curve is None else {"twin": curve}, folder / "curve.png", title="Lesson 7.3: training games in the twin"
+)
+finish(
+    folder,
+    files=[gif, picture, folder / "last"],
+    **in_ale.facts(),
+    twin=in_twin.facts(),
+    steps=config.steps,
+    training_seconds=round(seconds, 1),
+    look_at="the gif; then train on with --steps 10_000_000, or change what the agent sees in configs/7.3_twin.yaml",
+)
