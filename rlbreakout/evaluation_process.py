@@ -34,11 +34,14 @@ def call_all(calls: Sequence[Callable[[], T]], processes: int, done: Callable[[T
     the processes ends before its time.
     """
     results: dict[int, T] = {}
-    waiting = list(enumerate(calls))[::-1]
+    if processes < 2 or len(calls) < 2:
+        return [_told(call(), done) for call in calls]
+    waiting = list(range(len(calls)))[::-1]
+    sent = [cloudpickle.dumps(call) for call in calls]  # before any of them changes what it shares with the others
     lock = threading.Lock()
     failures: list[BaseException] = []
 
-    def take() -> tuple[int, Callable[[], T]] | None:
+    def take() -> int | None:
         with lock:
             return waiting.pop() if waiting and not failures else None
 
@@ -49,8 +52,8 @@ def call_all(calls: Sequence[Callable[[], T]], processes: int, done: Callable[[T
 
     def feed(process: _Process) -> None:
         try:
-            while (work := take()) is not None:
-                keep(work[0], process.call(work[1]))
+            while (number := take()) is not None:
+                keep(number, process.call(sent[number]))
         except BaseException as error:  # raised again by the thread that waits
             failures.append(error)
 
@@ -59,8 +62,8 @@ def call_all(calls: Sequence[Callable[[], T]], processes: int, done: Callable[[T
     try:
         for thread in threads:
             thread.start()
-        while (work := take()) is not None:
-            keep(work[0], work[1]())
+        while (number := take()) is not None:
+            keep(number, pickle.loads(sent[number])())
         for thread in threads:
             thread.join()
     finally:
@@ -69,6 +72,11 @@ def call_all(calls: Sequence[Callable[[], T]], processes: int, done: Callable[[T
     if failures:
         raise failures[0]
     return [results[number] for number in range(len(calls))]
+
+
+def _told(result: T, done: Callable[[T], None]) -> T:
+    done(result)
+    return result
 
 
 class _Process:
@@ -80,10 +88,10 @@ class _Process:
             start_new_session=True,  # Ctrl-C is for the process that waits, which closes this one
         )
 
-    def call(self, function: Callable[[], T]) -> T:
+    def call(self, pickled: bytes) -> Any:
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
-            _write(self._process.stdin, cloudpickle.dumps(function))
+            _write(self._process.stdin, pickled)
             kind, content = pickle.loads(_read(self._process.stdout))
         except (BrokenPipeError, EOFError):
             status = self._process.wait()
@@ -135,7 +143,7 @@ def serve() -> None:
         there.acquire()
         answer: tuple[str, Any]
         try:
-            answer = "done", cloudpickle.loads(calls.pop())()
+            answer = "done", pickle.loads(calls.pop())()
         except Exception as error:
             answer = "failed", error
         _write(output, cloudpickle.dumps(answer))
