@@ -133,7 +133,7 @@ class LongRun:
 
     steps: int = 2_000_000
     """Agent steps."""
-    config: Path = LESSONS.parent / "configs" / "3.4_coordinates.yaml"
+    config: Path = LESSONS.parent / "configs" / "3.4_emulator.yaml"
     """Whose settings, but for the evaluations, which would take from the speed of one part."""
     run_dir: Path | None = None
     """The run folder (default: one in a temporary folder)."""

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlbreakout.compiled import compiled
 from rlbreakout.breakout.screen import BALL_HEIGHT, BALL_WIDTH, BRICKS_BOTTOM, HEIGHT, PADDLE_TOP, WIDTH, Ball, Paddle
+from rlbreakout.compiled import compiled
 
 SPEEDS = ((2.0, 1.0), (2.0, 2.0), (1.5, 1.0), (1.0, 1.0), (1.0, 1.5), (2.0, 3.375), (0.5, 2.0), (1.5, 2.0))
 """All speeds of the ball, in pixels a frame: columns (to a side), rows (up or down). Measured over 60,000 frames."""

@@ -18,6 +18,7 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 from tqdm import tqdm
 
+from rlbreakout.breakout.guard import check_twin
 from rlbreakout.config import Config, check_env_id, check_seed, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
@@ -172,6 +173,8 @@ def evaluate(
         raise UserError(f"env is {env!r}; allowed: {', '.join(EVALUATION_ENVS)}")
     check_seed(seed)
     env_id = check_env_id(env_id or agent.config.env.id)
+    if env == "twin":
+        check_twin()
     whole = Share(
         agent, env, env_id, games, min(games, TWIN_GAMES_AT_ONCE if env == "twin" else GAMES_AT_ONCE), seed, greedy
     )

@@ -15,9 +15,9 @@ import gymnasium as gym
 import numpy as np
 from ale_py.roms import get_rom_path
 
+from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH, Finds, Found
 from rlbreakout.config import BREAKOUT_IDS, Config
 from rlbreakout.observation import FIRE, NO_ACTION, NOOP, Observation, Observer, one_channel
-from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH, Finds, Found
 from rlbreakout.starts import FRESH, Save, Starts
 
 MOST_FRAMES = 108_000

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rlbreakout.config import StartsConfig
 from rlbreakout.breakout.screen import WALL_POINTS
+from rlbreakout.config import StartsConfig
 
 SAVE_EVERY = 5
 """Agent steps between two states that are kept of a game that is played."""

@@ -15,6 +15,7 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import set_random_seed
 from torch.utils.tensorboard import SummaryWriter
 
+from rlbreakout.breakout.guard import check_twin
 from rlbreakout.callbacks import (
     CheckpointCallback,
     EvaluationCallback,
@@ -56,15 +57,17 @@ def train(config: Config, wanted: str | Path | None = None, *, resume: bool = Fa
     Raises UserError before anything is made or changed, SystemExit(130) after Ctrl-C, with `last/` saved.
     """
     check_device(config)
+    if "twin" in (config.env.vec_env, config.evaluation.env):
+        check_twin()
     if resume:
         folder = find_run(config, wanted)
         config = _resumable(config, folder)
         resume = has_model(folder / "last")  # or it was stopped before it had one: it begins anew
     else:
         folder = start_run(config, wanted)
-    if config.torch_threads:
-        torch.set_num_threads(config.torch_threads)
     if config.algorithm == "value":
+        if config.torch_threads:
+            torch.set_num_threads(config.torch_threads)
         train_value_agent(config, folder, resume=resume, progress_bar=progress_bar)
         show(folder, config)
         return folder
@@ -124,6 +127,7 @@ def learn(
     """
     keep_freed_memory()
     threads = torch.get_num_threads()
+    torch.set_num_threads(config.torch_threads or (threads if config.policy != "MlpPolicy" else 1))
     forget_rows_after(evaluations_file(folder), model.num_timesteps)
     if (purge := purge_step(folder, model.num_timesteps)) is not None:
         SummaryWriter(str(folder), purge_step=purge).close()
@@ -158,7 +162,7 @@ def learn(
                 progress_bar=progress_bar,
             )
     finally:
-        torch.set_num_threads(threads)  # it may have ended in the middle of a rollout
+        torch.set_num_threads(threads)
         with suppress(OSError):  # a full disk has been told of already
             model.logger.close()
         if model.env is not None:

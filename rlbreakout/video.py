@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs
 
+from rlbreakout.breakout.screen import HEIGHT
 from rlbreakout.config import BREAKOUT_IDS, Config, check_env_id, check_seed
 from rlbreakout.envs import make_vec_env
 from rlbreakout.errors import UserError
@@ -23,7 +24,6 @@ from rlbreakout.evaluate import separate_randomness
 from rlbreakout.files import whole
 from rlbreakout.models import Agent
 from rlbreakout.observation import draw_coordinates
-from rlbreakout.breakout.screen import HEIGHT
 
 FRAMES_PER_SECOND = 60
 """Of the emulator, in game time."""

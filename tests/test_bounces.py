@@ -8,9 +8,9 @@ import pytest
 from rlbreakout.aimbot import HALF, BallTracker, Landing, Path
 from rlbreakout.bench.aimbot import FIRE, Game, _Player
 from rlbreakout.bounces import FASTEST, MEETS_PADDLE, Return, aims, follow, returns
+from rlbreakout.breakout.screen import BRICK_ROWS, BRICKS_BOTTOM, BRICKS_IN_A_ROW, find_ball, find_bricks, find_paddle
 from rlbreakout.foresight import MOST_HITS, ThroughTracker, foresee, landing_of
 from rlbreakout.rounds import A_ROUND, MIDDLE_ROW, ROUNDS, ways, worth_of
-from rlbreakout.breakout.screen import BRICK_ROWS, BRICKS_BOTTOM, BRICKS_IN_A_ROW, find_ball, find_bricks, find_paddle
 
 FRAME_SKIP = 4
 LATE = 10

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from rlbreakout.compiled import compiled
 from rlbreakout.breakout.screen import find_ball, find_bricks, find_paddle
+from rlbreakout.compiled import compiled
 
 
 def test_what_numba_cannot_keep_is_compiled_all_the_same() -> None:

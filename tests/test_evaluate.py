@@ -1,3 +1,5 @@
+from rlbreakout import envs
+
 import json
 import random
 import shutil
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlbreakout import envs
+from rlbreakout.breakout.screen import MOST_POINTS, WIDTH
 from rlbreakout.config import Config, with_values
 from rlbreakout.errors import UserError
 from rlbreakout.evaluate import (
@@ -22,7 +24,6 @@ from rlbreakout.evaluate import (
 )
 from rlbreakout.models import Player, RandomPlayer, load_agent
 from rlbreakout.observation import COORDINATES, LEFT, NOOP, RIGHT
-from rlbreakout.breakout.screen import MOST_POINTS, WIDTH
 from rlbreakout.wrappers import STALLED_AFTER, CompleteGame
 from tests.conftest import rlbreakout
 

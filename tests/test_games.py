@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from ale_py.roms import get_rom_path
 
+from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.games import MOST_STARTS_KEPT, Games
 from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
-from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.starts import Save
 from tests.test_vec_env import config
 

@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 def noisy_config() -> Config:
     few = {"env.n_envs": 4, "ppo.n_steps": 64, "ppo.batch_size": 64, "steps": 768, "evaluation.every": 0}
-    return with_values(load_config(ROOT / "configs" / "3.4_coordinates.yaml"), {**few, "network.noisy": True})
+    return with_values(load_config(ROOT / "configs" / "3.4_emulator.yaml"), {**few, "network.noisy": True})
 
 
 def test_the_mean_of_many_draws_is_the_layer_and_the_spread_is_the_papers() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rlbreakout.bench.aimbot import PADDLE_OFFSET, PADDLE_RAM, Game
+from rlbreakout.breakout.screen import WIDTH
 from rlbreakout.config import MONO_MODES, TRIM_MODES, EnvConfig, ObservationConfig
 from rlbreakout.envs import make_emulator
 from rlbreakout.errors import UserError
@@ -25,7 +26,6 @@ from rlbreakout.observation import (
     mono,
     trim,
 )
-from rlbreakout.breakout.screen import WIDTH
 
 NAMES = [coordinate.name for coordinate in COORDINATES]
 

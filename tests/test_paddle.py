@@ -10,6 +10,7 @@ import pytest
 from ale_py.roms import get_rom_path
 
 from rlbreakout.bench.aimbot import BALL_COLUMN_RAM, BALL_ROW_RAM
+from rlbreakout.breakout.screen import WIDE_PADDLE, WIDTH, find_paddle
 from rlbreakout.config import ObservationConfig
 from rlbreakout.observation import (
     COORDINATES,
@@ -23,7 +24,6 @@ from rlbreakout.observation import (
     Observer,
     coordinates_of,
 )
-from rlbreakout.breakout.screen import WIDE_PADDLE, WIDTH, find_paddle
 
 CONFIG = ObservationConfig(kind="coordinates", reach=True, frame_stack=1)
 AT = {entry.name: index for index, entry in enumerate(coordinates_of(CONFIG))}

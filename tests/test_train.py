@@ -1,5 +1,8 @@
 """Trainings as short as they can be and still be whole ones."""
 
+from rlbreakout import train as train_module
+from rlbreakout import vec_env as vec_env_module
+
 import shutil
 import signal
 import subprocess
@@ -15,8 +18,6 @@ from PIL import Image
 from stable_baselines3.common.callbacks import BaseCallback
 from torch.utils.tensorboard import SummaryWriter
 
-from rlbreakout import train as train_module
-from rlbreakout import vec_env as vec_env_module
 from rlbreakout.callbacks import CHECKPOINT_SECONDS, MetricCallback, read_evaluations
 from rlbreakout.config import dump_config, installed_versions, load_config
 from rlbreakout.envs import make_vec_env
@@ -69,7 +70,7 @@ def test_the_same_seed_twice_gives_the_same_weights_on_the_fast_environment(tmp_
     settings = ("steps=2048", "env.n_envs=8", "ppo.n_steps=128", "ppo.batch_size=256", "evaluation.every=0")
 
     def run(name: str, seed: int) -> Path:
-        config = load_config(ROOT / "configs" / "3.4_coordinates.yaml", [*settings, f"seed={seed}", "torch_threads=1"])
+        config = load_config(ROOT / "configs" / "3.4_emulator.yaml", [*settings, f"seed={seed}", "torch_threads=1"])
         return train(config, tmp_path / name, progress_bar=False)
 
     first, again, other = run("first", 1), run("again", 1), run("other", 2)
@@ -85,7 +86,7 @@ def test_torch_has_one_thread_while_games_are_played_on_other_cores(
     monkeypatch.setattr(vec_env_module, "cores", lambda: 2)
     settings = [f"env.vec_env={vec_env}", f"env.n_envs={games}", "ppo.n_steps=16", "ppo.batch_size=64"]
     settings += [f"steps={games * 32}", "evaluation.every=0"]
-    config = load_config(ROOT / "configs" / "3.4_coordinates.yaml", settings)
+    config = load_config(ROOT / "configs" / "3.4_emulator.yaml", settings)
     model = build_algorithm(config, make_vec_env(config))
     playing, learning = set(), set()
 
@@ -108,7 +109,7 @@ def test_torch_has_one_thread_while_games_are_played_on_other_cores(
 def test_torch_has_its_threads_again_after_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vec_env_module, "cores", lambda: 2)
     settings = ["env.n_envs=8", "ppo.n_steps=16", "ppo.batch_size=64", "steps=256", "evaluation.every=0"]
-    config = load_config(ROOT / "configs" / "3.4_coordinates.yaml", settings)
+    config = load_config(ROOT / "configs" / "3.4_emulator.yaml", settings)
     torch.set_num_threads(2)
     try:
         with pytest.raises(SystemExit):

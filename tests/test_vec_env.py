@@ -12,6 +12,7 @@ import psutil
 import pytest
 from stable_baselines3.common.monitor import Monitor
 
+from rlbreakout.breakout.screen import MOST_POINTS
 from rlbreakout.config import OBSERVATION_KINDS, Config, RandomizeConfig, load_config, parse_config
 from rlbreakout.envs import make_env, make_vec_env
 from rlbreakout.errors import GamesLost, UserError
@@ -20,7 +21,6 @@ from rlbreakout.games import Games
 from rlbreakout.models import trained_steps
 from rlbreakout.observation import COORDINATES, NOOP
 from rlbreakout.plots import read_games, read_monitor_file
-from rlbreakout.breakout.screen import MOST_POINTS
 from rlbreakout.train import train
 from rlbreakout.vec_env import BreakoutVecEnv
 from tests.conftest import ONE_THREAD, ROOT
@@ -264,7 +264,7 @@ def test_a_training_that_loses_its_games_saves_and_says_so(tmp_path: Path, monke
     monkeypatch.setattr("rlbreakout.vec_env.cores", lambda: 2)
     settings = ["env.n_envs=8", "steps=10000", "ppo.n_steps=128", "ppo.batch_size=256", "evaluation.every=0"]
     with pytest.raises(GamesLost) as error:
-        train(load_config(ROOT / "configs" / "3.4_coordinates.yaml", settings), tmp_path / "run", progress_bar=False)
+        train(load_config(ROOT / "configs" / "3.4_emulator.yaml", settings), tmp_path / "run", progress_bar=False)
     told = r"ended with status -9, so training stopped after (\d+) agent steps; the last good checkpoint is "
     found = re.search(told, str(error.value))
     assert found, str(error.value)

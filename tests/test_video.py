@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.errors import UserError
 from rlbreakout.models import load_agent
-from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.video import CAPTION_HEIGHT, ENLARGED, GAP, Recording, parse_grid, record, side_by_side, write_video
 from tests.conftest import rlbreakout
 

@@ -6,6 +6,8 @@ Time: half a minute.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +16,9 @@ import ale_py
 import gymnasium as gym
 import numpy as np
 
+from rlbreakout.breakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICKS_LEFT
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.models import load_agent
-from rlbreakout.breakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICKS_LEFT
 from rlbreakout.video import record, write_video
 
 

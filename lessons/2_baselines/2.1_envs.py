@@ -7,6 +7,8 @@ Time: 6 minutes on two cores; 3 of them with 1 environment.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 import time
 from dataclasses import dataclass
 from pathlib import Path

@@ -7,6 +7,8 @@ Time: under two hours on two cores for the default; --steps 20000 takes 3 minute
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 import subprocess
 import sys
 from dataclasses import dataclass

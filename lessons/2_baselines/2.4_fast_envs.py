@@ -7,6 +7,8 @@ Time: 5 minutes on two cores.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 import time
 from dataclasses import dataclass
 from pathlib import Path

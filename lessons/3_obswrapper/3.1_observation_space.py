@@ -7,6 +7,8 @@ Time: a quarter of a minute.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +18,9 @@ import numpy as np
 from PIL import Image
 from stable_baselines3.common.atari_wrappers import AtariWrapper
 
+from rlbreakout.breakout.screen import BALL_HEIGHT, BALL_WIDTH, BRICKS_BOTTOM, find_ball
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.models import load_agent
-from rlbreakout.breakout.screen import BALL_HEIGHT, BALL_WIDTH, BRICKS_BOTTOM, find_ball
 from rlbreakout.video import record, write_video
 
 ENLARGED = 16

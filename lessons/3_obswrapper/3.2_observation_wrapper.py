@@ -7,6 +7,8 @@ Time: a quarter of a minute.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +18,8 @@ import gymnasium as gym
 import numpy as np
 from PIL import Image
 
-from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.breakout.screen import HEIGHT, find_ball, find_paddle
+from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.video import Recording, write_video
 from rlbreakout.wrappers import AimbotObservation, LaunchBall, MonoObservation, TrimObservation
 

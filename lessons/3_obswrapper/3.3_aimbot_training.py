@@ -8,6 +8,8 @@ it goes on where it was.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 import itertools
 from dataclasses import dataclass
 from pathlib import Path

@@ -8,6 +8,8 @@ core with another training beside it.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 import json
 from dataclasses import dataclass
 from pathlib import Path

@@ -9,6 +9,8 @@ games of the evaluations come on top. Stop it when you like: run again, it goes 
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +53,7 @@ class Options:
 
 options = read_options(Options, __doc__)
 folder = run_folder("4_tuning/4.0_wrapper_optuna", options.run_dir, go_on=True)
-base = load_config(CONFIGS / "3.4_coordinates.yaml")  # where lesson 3 ended
+base = load_config(CONFIGS / "3.4_emulator.yaml")  # where lesson 3 ended
 
 
 # %% The objective: a trial proposes values, gets a training with them, and is worth the mean score of whole games.

@@ -10,6 +10,8 @@ run again, it goes on.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,7 +70,7 @@ def config(env_id: str) -> Config:
     """The settings of lesson 3.4, in another environment."""
     name = env_id.replace("/", "_")
     settings = {"lesson": "4_tuning", "name": name, "seed": options.seed, "steps": options.steps, "env.id": env_id}
-    base = load_config(CONFIGS / "3.4_coordinates.yaml")
+    base = load_config(CONFIGS / "3.4_emulator.yaml")
     return with_values(base, {**settings, "env.n_envs": options.n_envs, "evaluation.every": 0, **ENVIRONMENTS[env_id]})
 
 

@@ -9,6 +9,8 @@ makes n_epochs x n_steps x n_envs / batch_size updates: few large ones that are 
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 import json
 from dataclasses import dataclass
 from pathlib import Path

@@ -9,6 +9,8 @@ on.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +71,7 @@ def config(name: str, steps: int) -> Config:
     settings |= {"env.n_envs": options.n_envs, "evaluation.every": 0}
     if name in SCHEDULES:
         settings["ppo.learning_rate"] = SCHEDULES[name]
-    return with_values(load_config(CONFIGS / ("4.3_best.yaml" if name == TUNED else "3.4_coordinates.yaml")), settings)
+    return with_values(load_config(CONFIGS / ("4.3_best.yaml" if name == TUNED else "3.4_emulator.yaml")), settings)
 
 
 lengths = {name: (options.steps,) if name == TUNED else (options.short_steps, options.steps) for name in NAMES}

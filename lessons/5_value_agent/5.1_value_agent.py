@@ -8,6 +8,8 @@ Time: an hour on one core for 250,000 agent steps, which are 4,000,000 frames. C
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -8,6 +8,8 @@ is finished is not done again.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 import time
 from dataclasses import dataclass
 from functools import partial

@@ -8,6 +8,8 @@ like: run again, it goes on where it was.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +55,7 @@ check_choices("--variants", options.variants, VARIANTS)
 folder = run_folder("6_beyond/6.1_late_game", options.run_dir, go_on=True)
 
 # %% A state is the emulator's whole memory. Saved, played on, restored: the screen is the one that it was.
-env = make_emulator(load_config(CONFIGS / "3.4_coordinates.yaml").env)
+env = make_emulator(load_config(CONFIGS / "3.4_emulator.yaml").env)
 env.reset(seed=options.seed)
 emulator = env.unwrapped.ale  # type: ignore[attr-defined]
 env.step(FIRE)
@@ -73,7 +75,7 @@ def config(variant: str, seed: int) -> Config:
     """Lesson 3.4's settings, but for where the games begin."""
     settings = {"lesson": "6_beyond", "name": f"{variant}_{seed}", "seed": seed, "steps": options.steps}
     settings |= {"env.n_envs": options.n_envs, "evaluation.every": 0, **VARIANTS[variant]}
-    return with_values(load_config(CONFIGS / "3.4_coordinates.yaml"), settings)
+    return with_values(load_config(CONFIGS / "3.4_emulator.yaml"), settings)
 
 
 results: dict[str, list[Evaluation]] = {}

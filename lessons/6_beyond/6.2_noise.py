@@ -9,6 +9,8 @@ three hours and a quarter, half of that on two cores (see the README). Stop it w
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +79,7 @@ def config(trained: str, seed: int) -> Config:
     name = f"{trained.replace(' ', '_')}_{seed}"
     settings = {"lesson": "6_beyond", "name": name, "seed": seed, "steps": options.steps}
     settings |= {"env.n_envs": options.n_envs, "evaluation.every": 0}
-    return with_values(load_config(CONFIGS / "3.4_coordinates.yaml"), {**settings, **QUIET, **TRAINED[trained]})
+    return with_values(load_config(CONFIGS / "3.4_emulator.yaml"), {**settings, **QUIET, **TRAINED[trained]})
 
 
 # %% Train them one after the other, and let each play with every noise. A finished one is not done again.

@@ -9,6 +9,8 @@ like: run again, what is finished is not done again.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -130,7 +132,7 @@ def train_and_play(name: str, seed: int, run: Path) -> dict[str, Any]:
     """Train one agent, let it play whole games, sampled, and return the result and the minutes of the training."""
     settings = {"lesson": "6_beyond", "name": run.name, "seed": seed, "steps": options.steps}
     n_envs = max(1, options.n_envs // 4) if name in KEEP_A_MEMORY else options.n_envs
-    config = with_values(load_config(CONFIGS / "3.4_coordinates.yaml"), {**settings, "env.n_envs": n_envs})
+    config = with_values(load_config(CONFIGS / "3.4_emulator.yaml"), {**settings, "env.n_envs": n_envs})
     start_run(config, run)
     env = make_vec_env(config, monitor_dir=run)
     model = ALGORITHMS[name](config, env)

@@ -8,18 +8,20 @@ Time: an hour and a half on one core for the training, and as long for the table
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
 from rlbreakout.config import load_config, with_values
 from rlbreakout.evaluate import Evaluation, evaluate_once
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
 from rlbreakout.models import load_agent
 from rlbreakout.plots import draw_curves, find_scalar
-from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
 from rlbreakout.train import train_or_take
 from rlbreakout.video import record, write_video
 

@@ -8,6 +8,8 @@ Time: half a minute.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -7,6 +7,8 @@ Time: 2 minutes.
 """
 
 # %%
+import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

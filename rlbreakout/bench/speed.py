@@ -28,6 +28,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rlbreakout.bench.aimbot import Accuracy, play
 from rlbreakout.bench.off_policy import dqn_config, train_sb3_dqn, train_value_agent
+from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.callbacks import OneThreadWhilePlaying
 from rlbreakout.config import (
     Config,
@@ -42,7 +43,6 @@ from rlbreakout.files import write_whole
 from rlbreakout.memory import keep_freed_memory, megabytes_of_children
 from rlbreakout.models import build_algorithm
 from rlbreakout.runs import check_output_file
-from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.vec_env import cores
 
 T = TypeVar("T")

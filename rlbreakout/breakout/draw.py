@@ -1,8 +1,8 @@
 """The screen of a game, pixel by pixel as the emulator draws it.
 
-    screens = draw(states)        # (n, 210, 160) uint8, the emulator's colour numbers (`ale.getScreen()`)
-    screens = draw_grey(states)   # (n, 210, 160) uint8 (`ale.getScreenGrayscale()`)
-    screens = draw_rgb(states)    # (n, 210, 160, 3) uint8 (`ale.getScreenRGB()`)
+screens = draw(states)        # (n, 210, 160) uint8, the emulator's colour numbers (`ale.getScreen()`)
+screens = draw_grey(states)   # (n, 210, 160) uint8 (`ale.getScreenGrayscale()`)
+screens = draw_rgb(states)    # (n, 210, 160, 3) uint8 (`ale.getScreenRGB()`)
 """
 
 from __future__ import annotations

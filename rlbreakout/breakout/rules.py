@@ -306,8 +306,7 @@ def one_frame(game: Any, action: int) -> int:
     game.clock += 1
     if game.clock == LAST_FRAME:
         _lose_ball(game)
-        return 0
-    if game.ball_y < PIXEL:
+    elif game.ball_y < PIXEL:
         if action == FIRE:
             _launch(game)
     elif game.ball_y >= LOST_LINE * PIXEL:

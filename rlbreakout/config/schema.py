@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from rlbreakout.breakout.screen import BRICKS
 from rlbreakout.config.fields import (
     BREAKOUT_IDS,
     NAME,
@@ -26,7 +27,6 @@ from rlbreakout.config.search import NOT_SEARCHABLE, SEARCHABLE, TuningConfig
 from rlbreakout.config.value import ValueConfig
 from rlbreakout.errors import UserError
 from rlbreakout.schedules import parse_schedule
-from rlbreakout.breakout.screen import BRICKS
 
 COMBINATIONS_TRIED = 256
 """Of the other searched values, before a value counts as never allowed."""
@@ -332,7 +332,8 @@ class Config(Part):
     """Agent steps between two gifs. 0: none."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     torch_threads: Count | None = None
-    """Threads of torch while it learns. None: torch's own choice, one for each core."""
+    """Threads of torch while it learns. None: one for MlpPolicy, whose networks are too small for more; otherwise
+    torch's own choice, one for each core."""
     tuning: TuningConfig | None = None
     """What a study searches: for `rlbreakout tune`; a training leaves it alone."""
     versions: dict[str, str] = Field(default_factory=dict)
@@ -378,9 +379,7 @@ class Config(Part):
     @model_validator(mode="after")
     def _drawn_frame_skips_need_the_fast_environment(self) -> Config:
         longest = self.env.longest_frame_skip
-        if longest is not None and (
-            longest < self.env.frame_skip or self.env.vec_env not in MANY_AT_ONCE
-        ):
+        if longest is not None and (longest < self.env.frame_skip or self.env.vec_env not in MANY_AT_ONCE):
             raise UserError(
                 f"env.longest_frame_skip is {longest}; allowed: env.frame_skip, which is {self.env.frame_skip}, or "
                 "more, with env.vec_env fast or twin"

@@ -22,7 +22,6 @@ from rlbreakout.breakout.rules import (
     NONE,
     PIXEL,
     RIGHT,
-    STATE,
     is_over,
     new_games,
     one_frame,
@@ -30,6 +29,7 @@ from rlbreakout.breakout.rules import (
 from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH
 from rlbreakout.compiled import compiled
 from rlbreakout.config import BREAKOUT_IDS, Config
+from rlbreakout.errors import UserError
 from rlbreakout.games import one, put
 from rlbreakout.observation import NO_ACTION, WHITE, Observer
 from rlbreakout.starts import FRESH, Save, Starts
@@ -37,6 +37,8 @@ from rlbreakout.wrappers import STALLED_AFTER
 
 MONITOR_NAME = "twin"
 """Its games are written to `twin.monitor.csv`."""
+NEVER = 1_000
+"""Points that no game has."""
 
 
 class TwinVecEnv(VecEnv):
@@ -74,6 +76,8 @@ class TwinVecEnv(VecEnv):
         drawn = isinstance(self._own_skip, tuple)
         self._a_frame_a_step = not drawn and (settings.max_pool or settings.frame_skip == 1)
         """Whether the emulator is stepped frame by frame, which decides what Monitor counts."""
+        self._ends_within_a_step = self._a_frame_a_step and not evaluation
+        """Whether a complete game ends in its very frame, or only after all frames of a step."""
         self._usual_sticky = sticky
         self._longest = None if evaluation or drawn else settings.longest_frame_skip
         self._random_games = 0.0 if evaluation else config.randomize.share
@@ -122,7 +126,9 @@ class TwinVecEnv(VecEnv):
         self._results = None
         if monitor_file is not None:
             header: dict[str, float | str] = {"t_start": self._start, "env_id": f"twin of {settings.id}"}
-            self._results = ResultsWriter(str(monitor_file), header, override_existing=not append_to_monitor)
+            # SB3 would append to a file that is not there without the names of its columns.
+            append = append_to_monitor and monitor_file.with_name(f"{monitor_file.name}.{Monitor.EXT}").exists()
+            self._results = ResultsWriter(str(monitor_file), header, override_existing=not append)
 
     # VecEnv
 
@@ -140,7 +146,11 @@ class TwinVecEnv(VecEnv):
         return self._last_seen
 
     def step_async(self, actions: np.ndarray) -> None:
-        self._actions = np.asarray(actions, dtype=np.int64)
+        given = np.asarray(actions)
+        n = self.num_envs
+        if given.shape != (n,) or given.dtype.kind not in "iu" or given.min() < 0 or given.max() >= N_ACTIONS:
+            raise UserError(f"actions is {actions!r}; allowed: {n} whole numbers from 0 to {N_ACTIONS - 1}")
+        self._actions = given.astype(np.int64)
 
     def step_wait(self) -> VecEnvStepReturn:
         states, actions = self._states, self._actions
@@ -175,7 +185,8 @@ class TwinVecEnv(VecEnv):
         if self._saves_starts:
             self._save(lost & ~over)
 
-        seen = self._look(frames, actions, over)
+        # Of a complete game training environments of the emulator show the last screen, a ball is still in play.
+        seen = self._look(frames, actions, over if self.evaluation else over & ~(ended & (lives > 0)))
         infos = self._infos(truncated | stalled)
         ending = np.flatnonzero(dones)
         for game in ending.tolist():
@@ -250,8 +261,13 @@ class TwinVecEnv(VecEnv):
         np_seed, sticky_seed = np.random.SeedSequence(int(seed)).generate_state(n_words=2)
         self._np_random[game], _ = seeding.np_random(int(np_seed))
         self._sticky_seeds[game] = sticky_seed
+        self._frames[game] = self._all_frames[game] = 0
         self._own_random[game] = random = np.random.default_rng([int(seed), 1])
+        self._sticky[game], self._skips[game] = self._usual_sticky, self.config.env.frame_skip
+        if self.evaluation:
+            return
         other = self.config.randomize
+        self._dropped[game], self._other_colours[game] = 0, False
         self._randomized[game] = self._random_games > 0 and random.random() < self._random_games
         if self._randomized[game]:
             self._sticky[game] = other.least_sticky if random.random() < 0.5 else other.most_sticky
@@ -275,7 +291,7 @@ class TwinVecEnv(VecEnv):
             _idle(self._states, game, idle)
             self._frames[game] += idle
             self._all_frames[game] += idle
-            if self._a_frame_a_step and not self.evaluation:
+            if self._ends_within_a_step:
                 self._lengths[game] += idle  # NoopResetEnv steps, which Monitor counts; IdleFrames does not
         self._earlier[game] = self._latest[game] = self._states[game]
 
@@ -308,6 +324,7 @@ class TwinVecEnv(VecEnv):
             self._sticky,
             self._sticky_seeds,
             self._pool,
+            MOST_POINTS if self._ends_within_a_step else NEVER,
             self._earlier,
             self._latest,
             points,
@@ -315,7 +332,7 @@ class TwinVecEnv(VecEnv):
         )
         self._frames += frames
         self._all_frames += frames
-        if self._a_frame_a_step and not self.evaluation:
+        if self._ends_within_a_step:
             self._lengths += frames
         else:
             self._lengths[games] += 1
@@ -333,8 +350,10 @@ class TwinVecEnv(VecEnv):
             return skips
         if self._longest is None:
             return self._skips
-        shortest = self.config.env.frame_skip
-        return np.array([random.integers(shortest, self._longest, endpoint=True) for random in self._own_random])
+        skips, shortest = self._skips.copy(), self.config.env.frame_skip
+        for game in games.tolist():
+            skips[game] = self._own_random[game].integers(shortest, self._longest, endpoint=True)
+        return skips
 
     def _end(self, game: int, stalled: bool) -> dict[str, Any]:
         """What is told of a game that is over."""
@@ -406,7 +425,9 @@ class TwinVecEnv(VecEnv):
     def _show(self, games: np.ndarray, *, fresh: bool = False) -> None:
         """Draw `games` as they are now, but for those that drop this screen."""
         if not fresh and self._dropped.any():
-            drops = [self._own_random[game].random() < self._dropped[game] for game in games.tolist()]
+            dropping = zip(games.tolist(), self._dropped[games].tolist(), strict=True)
+            # Only games that drop screens draw, so that what they do changes nothing in the others.
+            drops = [drop > 0 and self._own_random[game].random() < drop for game, drop in dropping]
             games = games[~np.array(drops, dtype=bool)]
         self._shown[games] = self._latest[games]
         if not len(self._screens):
@@ -432,6 +453,7 @@ def _hold_actions(
     sticky: np.ndarray,
     sticky_seeds: np.ndarray,
     pool: bool,
+    complete_at: int,
     earlier: np.ndarray,
     latest: np.ndarray,
     points: np.ndarray,
@@ -441,6 +463,8 @@ def _hold_actions(
 
     In each frame the game may repeat what it did in the frame before (Machado et al. 2018,
     https://arxiv.org/abs/1709.06009). With `pool` the last two frames are kept, as SB3's MaxAndSkipEnv does.
+    A game ends in the frame in which it has `complete_at` points, or the clock has run over. With NEVER all frames
+    count, as where the emulator holds the action by itself.
     """
     for i in games:
         game = states[i]
@@ -453,7 +477,9 @@ def _hold_actions(
                 earlier[i] = game
             if pool and frame == skips[i] - 1:
                 latest[i] = game
-            if is_over(game) or (pool and game.score >= MOST_POINTS):
+            if is_over(game) or game.score >= complete_at:
+                if complete_at == NEVER and game.lives > 0:
+                    frames[i] += skips[i] - frame - 1  # the emulator plays on, but the game is over
                 break
         if pool and skips[i] == 1:
             earlier[i] = game
@@ -504,6 +530,3 @@ def _draw_games(
                 pixel = (row * WIDTH + column) * channels
                 for channel in range(channels):
                     flat[pixel + channel] = max(table[first + channel], table[second + channel])
-
-
-assert STATE.names is not None

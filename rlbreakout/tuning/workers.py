@@ -21,6 +21,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
+from rlbreakout.breakout.guard import check_twin
 from rlbreakout.config import Config, dump_config, with_values
 from rlbreakout.errors import (
     BAD_INPUT,
@@ -209,6 +210,8 @@ def tune(
     if workers > cores():
         print(f"warning: {workers} workers on {cores()} cores: each is slower than one a core", file=sys.stderr)
     tuning = settings(config)
+    if "twin" in (config.env.vec_env, config.evaluation.env):
+        check_twin()  # once, and not in every worker
     slots = tuning.trials
     if tuning.sampler == "grid":
         starts = grid(tuning, config.seed)
