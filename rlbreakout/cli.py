@@ -112,9 +112,11 @@ def _tune(args: argparse.Namespace) -> None:
 
 
 def _bench(args: argparse.Namespace) -> None:
-    from rlbreakout.bench import bench
+    from rlbreakout.bench import PARTS, bench
 
-    bench(args.json)
+    if args.part not in PARTS:
+        raise UserError(f"part is {args.part!r}; allowed: {', '.join(PARTS)}")
+    bench(args.json, args.part)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -177,6 +179,13 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--best", metavar="N", type=int, default=5, help="how many of them (default: 5)")
 
     bench = command("bench", _bench, "measure how fast this machine is")
+    bench.add_argument(
+        "--part",
+        metavar="PART",
+        default="speed",
+        help="speed: the emulator, the environments, PPO, DQN; twin: how exact the twin is, how fast, and what it "
+        "learns; twin-speed: the same without what it learns (default: speed)",
+    )
     bench.add_argument("--json", metavar="FILE", type=Path, help="write the figures to this file")
     return top
 

@@ -12,13 +12,12 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_all_start_methods, get_context
-from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import ale_py
 import numpy as np
+import torch
 from ale_py.roms import get_rom_path
 from ale_py.vector_env import AtariVectorEnv
 from rich.console import Console
@@ -28,6 +27,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rlbreakout.bench.aimbot import Accuracy, play
 from rlbreakout.bench.off_policy import dqn_config, train_sb3_dqn, train_value_agent
+from rlbreakout.bench.processes import in_a_process, process_context
 from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.callbacks import OneThreadWhilePlaying
 from rlbreakout.config import (
@@ -44,8 +44,6 @@ from rlbreakout.memory import keep_freed_memory, megabytes_of_children
 from rlbreakout.models import build_algorithm
 from rlbreakout.runs import check_output_file
 from rlbreakout.vec_env import cores
-
-T = TypeVar("T")
 
 SECONDS, ROUNDS = 1.0, 12
 """What each environment is measured for, at least, in each of so many rounds."""
@@ -240,7 +238,7 @@ def peak_memory() -> float:
     return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def _per_second(act: Callable[[], int], at_least: float) -> float:
+def per_second(act: Callable[[], int], at_least: float) -> float:
     """What `act` returns, summed over calls for `at_least` seconds, a second."""
     act()
     count, start = 0, time.perf_counter()
@@ -271,7 +269,7 @@ def raw_emulator_speed(at_least: float) -> float:
                 ale.reset_game()
         return 25 * FRAME_SKIP
 
-    return _per_second(act, at_least)
+    return per_second(act, at_least)
 
 
 def zoo_config(n_envs: int = 8) -> Config:
@@ -309,7 +307,7 @@ def env_speed(env: VecEnv | AtariVectorEnv) -> float:
         env.step(random.integers(4, size=env.num_envs))
         return env.num_envs
 
-    return _per_second(act, SECONDS)
+    return per_second(act, SECONDS)
 
 
 def bare_vector_env(size: int | None = None, stack: int = 1) -> AtariVectorEnv:
@@ -340,26 +338,12 @@ def train_apart(config: Config, *, keep: bool = True) -> Measured:
     return in_a_process(_train, config, PPO_SECONDS, keep)
 
 
-def process_context() -> BaseContext:
-    """How processes are started in which nothing was done before: where the system can fork, from a server that has
-    imported torch already, which takes each of them seconds otherwise."""
-    if "forkserver" not in get_all_start_methods():
-        return get_context("spawn")
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["stable_baselines3"])
-    return context
-
-
-def in_a_process(function: Callable[..., T], *arguments: Any) -> T:
-    """Call `function` in a process of its own, in which nothing was done before."""
-    with ProcessPoolExecutor(1, mp_context=process_context()) as process:
-        return process.submit(function, *arguments).result()
-
-
 def _train(config: Config, seconds: float, keep: bool) -> Measured:
     register()
     if keep:
         keep_freed_memory()
+    if config.policy == "MlpPolicy":
+        torch.set_num_threads(1)  # as rlbreakout.train.learn does
     model = build_algorithm(config, make_vec_env(config))
     clock = _Clock(seconds)
     model.learn(config.steps, callback=[clock, OneThreadWhilePlaying()])

@@ -416,7 +416,7 @@ def _follow(actions, known, members, screen, seen, played, pool, words, slots, t
         known.size = _keep(members, pool, n, most)
         if known.searching:
             _find_flight(known, members, pool, screen, seen)
-    elif known.searching or members[0].lives > 0:
+    elif known.searching or not is_over(members[0]):
         if not known.searching:
             known.restarts += 1
         _search(known, members, seen, played)

@@ -314,7 +314,7 @@ def one_frame(game: Any, action: int) -> int:
         _lose_ball(game)
         if game.lives == 0:
             game.clock = 0
-    if game.building > 0:
+    if game.building > 0 and game.clock < LAST_FRAME:
         game.building -= 1
         game.bricks[:] = 1
     elif game.ball_y >= PIXEL:
