@@ -31,7 +31,7 @@ from rlbreakout.breakout.rules import (
     play,
     reading_of,
 )
-from rlbreakout.breakout.screen import MOST_POINTS
+from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
 from rlbreakout.errors import UserError
 
 
@@ -135,19 +135,36 @@ def test_a_sticky_step_is_one_of_the_five_splits_of_its_frames() -> None:
     assert seen == {0, 1, 2, 3, 4}
 
 
-def test_the_game_ends_when_the_clock_runs_over() -> None:
-    duel = Duel()
-    late = in_flight()[0]
-    late["clock"] = LAST_FRAME - 30
-    late["score"] = late["shown_score"] = 123
+@pytest.mark.parametrize("action", range(N_ACTIONS))
+@pytest.mark.parametrize("ball", [True, False])
+def test_the_game_ends_when_the_clock_runs_over(action: int, ball: bool) -> None:
+    duel, late = Duel(), in_flight()[0]
+    late["clock"], late["score"] = LAST_FRAME - 10, 123
+    if not ball:
+        late["ball_y"] = late["ball_vx"] = late["ball_vy"] = 0
     duel.set_state(late)
-    duel.play(actions_of(CHUNK, NONE))
+    duel.play(actions_of(CHUNK, action))
     assert duel.count.differences == 0, duel.count.first_difference
-    assert duel.count.frames == 29  # the first of the 30 is not compared
-    assert (duel.state["clock"][0], duel.state["lives"][0]) == (LAST_FRAME, LIVES)
+    assert duel.count.frames == 9  # the first of the ten is not compared
+    assert (duel.state["clock"][0], duel.state["lives"][0], duel.state["ball_y"][0] < PIXEL) == (
+        LAST_FRAME,
+        LIVES,
+        True,
+    )
     after = duel.state.copy()
     assert play(after, actions_of(1, FIRE), 10)[0] == 0
     assert same(after, duel.state)
+
+
+def test_no_wall_is_built_when_the_clock_has_run_over() -> None:
+    """The ball meets the paddle in the frame before the last, and the score asks for the second wall."""
+    duel, late = Duel(), in_flight()[0]
+    late["clock"], late["score"], late["bricks"], late["building"] = LAST_FRAME - 3, WALL_POINTS, 0, 0
+    late["ball_x"], late["ball_y"], late["ball_vy"] = (late["paddle"] + 6) * PIXEL, 0xB2 * PIXEL, PIXEL
+    duel.set_state(late)
+    duel.play(actions_of(CHUNK, NONE))
+    assert duel.count.differences == 0, duel.count.first_difference
+    assert (duel.count.frames, duel.state["building"][0], duel.state["bricks"].sum()) == (2, 1, 0)
 
 
 # A comparison finds what is wrong.

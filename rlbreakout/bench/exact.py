@@ -172,11 +172,15 @@ PLAYERS: dict[str, Callable[[Duel, np.random.Generator, int], None]] = {
 
 
 def random_states(n: int, random: np.random.Generator) -> np.ndarray:
-    """`(n,)` of dtype STATE: any wall of bricks, any ball, speed and paddle. Rare places come often: the lines of the
-    paddle and of the side walls' feet, and the columns at the side walls. The ball is where it can get: beyond a side
-    wall only below it. No wall is being built, because bricks that come one by one belong to a reset."""
+    """`(n,)` of dtype STATE: any wall of bricks, any ball, speed and paddle.
+
+    Rare places come often: the lines of the paddle and of the side walls' feet, the columns at the side walls, and the
+    last frames of the clock. The ball is where it can get: beyond a side wall only below it. No wall is being built,
+    because bricks that come one by one belong to a reset.
+    """
     states = new_games(n)
-    states["clock"] = random.integers(1, LAST_FRAME - 1_000, n)
+    soon_over = LAST_FRAME - random.integers(3, FRAMES_OF_A_RANDOM_STATE, n)
+    states["clock"] = np.where(random.random(n) < 0.05, soon_over, random.integers(1, LAST_FRAME - 100, n))
     states["lives"] = random.integers(1, LIVES + 1, n)
     special = np.array([0, WALL_POINTS - 1, WALL_POINTS, MOST_POINTS - 7, MOST_POINTS])
     states["score"] = np.where(
