@@ -147,6 +147,10 @@ _BRICK_POINTS = np.array([row.points for row in BRICK_ROWS])
 _OPEN_TOP = 94
 """Below the wall of bricks, and below the line that is drawn twice."""
 
+_REPEATS, _CHANCES = MOST_FRAMES + 1, MOST_FRAMES + 2
+"""In a tally of what explained a step, behind the weights of all numbers of frames: in how many frames the last action
+was repeated, and how many could have repeated it."""
+
 _NOTHING, _PADDLE, _ALL = range(3)
 """What must be as it is on the screen."""
 
@@ -229,13 +233,17 @@ _DIGIT_PATTERNS = _digit_patterns()
 class Follower:
     """The states of n games, inferred from screens and actions.
 
-    It needs to know neither the `repeat_action_probability` nor the frame skip (1 to 6 frames, fixed or random): it
-    learns them. Colours do not matter, only that the background is 0 and all else is not. A screen may be shown twice
-    while the game goes on. If the screens fit no state that is thought possible, the follower starts again from what
-    it sees: it first watches the paddle, then the flight of the ball, which takes a second or two of game time. It does
-    the same when the first screen is not that of a new game.
+    You need not tell it the `repeat_action_probability` or the frame skip (1 to 6 frames, fixed or random): it learns
+    both. Colours do not matter, as long as the background is 0 and everything else is not. It copes with a screen that
+    is shown again although the game went on.
 
-    A state is known up to multiples of 4 frames of its clock, on which nothing depends but the end after 65,536 frames.
+    If a screen fits none of the possible states, the follower starts again from what it sees. It first finds the knob
+    from the moves of the paddle, and then the speed of the ball, usually within 10 agent steps. It does the same when
+    the first screen is not that of a new game. After that, several states remain possible until the ball has shown
+    what the screen hides, such as how often it has met the paddle.
+
+    The clock is known only up to a multiple of 4 frames. Nothing else depends on the rest of it, except that the game
+    ends after 65,536 frames.
     """
 
     def __init__(self, n: int = 1) -> None:
@@ -244,23 +252,25 @@ class Follower:
             raise UserError(f"n is {n}; allowed: 1 or more games")
         self.n = n
         self.states = new_games(n)
-        """`(n,)` of dtype STATE: the most probable state of each game. While its size is 0 the speed of the ball is 0,
-        and its place is that on the last screen, if it was in the open there. Changes with the next look."""
+        """`(n,)` of dtype STATE: the most probable state of each game, updated in place. While its size is 0, the ball
+        has no speed; it is where the last screen shows it, or not in play if it was not in the open there."""
         self.executed = np.zeros(n, dtype=np.int64)
-        """`(n,)`: the action that each game executed in its last frame, if it is in its most probable state."""
+        """`(n,)` int64: the action that each game executed in its last frame, according to its most probable state."""
         self._known = np.zeros(n, dtype=_KNOWN)
         self._known["sticky"], self._known["repeated"] = 0.25, 0.02
         self._known["skips"][:, 1:] = 1 / MOST_FRAMES
         self._members = np.empty((n, MOST_GUESSES), dtype=_MEMBER)
         pool = np.empty(_POOL, dtype=_MEMBER)
-        self._scratch = (
+        self._work = (
             np.zeros(1, dtype=_SEEN),
             np.empty(2, dtype=_MEMBER),
             pool,
             pool.view(np.uint64).reshape(_POOL, _WORDS),
             np.empty(2 * _POOL, dtype=np.int16),
-            np.empty(MOST_FRAMES + 4),
+            np.zeros(_CHANCES + 1),
         )
+        """Memory for one game at a time: what its screen shows, two states that are being played on, the pool of all
+        results, the same pool as words, its hash table, and a tally of what explained the screen."""
 
     @property
     def sizes(self) -> np.ndarray:
@@ -293,7 +303,7 @@ class Follower:
         """
         numbers = self._numbers(games)
         shapes = _shapes(screens, len(numbers))
-        _begin(shapes, numbers, self._known, self._members, self._view(self.states), self.executed, *self._scratch)
+        _begin(shapes, numbers, self._known, self._members, self._view(self.states), self.executed, self._work)
 
     def look(
         self,
@@ -311,7 +321,7 @@ class Follower:
         shapes = _shapes(screens, len(numbers))
         actions, ends = _actions(sent, len(numbers))
         states = self._view(self.states)
-        _look(shapes, actions, ends, numbers, self._known, self._members, states, self.executed, *self._scratch)
+        _look(shapes, actions, ends, numbers, self._known, self._members, states, self.executed, self._work)
 
     def _view(self, states: np.ndarray) -> np.ndarray:
         return states.view(np.uint8).reshape(self.n, STATE.itemsize)
@@ -357,69 +367,60 @@ def _actions(sent: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @compiled
-def _begin(screens, games, known, members, states, executed, seen, played, pool, words, slots, tally):
+def _begin(screens, games, known, members, states, executed, work):
+    seen = work[0][0]
     for i in range(len(games)):
         game = games[i]
-        screen, now, mine, about = screens[i], seen[0], members[game], known[game]
-        _see(screen, now)
-        about.searching = about.picked_up = about.clock_unknown = False
-        about.looks = about.size = 0
+        this, possible = known[game], members[game]
+        _see(screens[i], seen)
+        this.searching = this.picked_up = this.clock_unknown = False
+        this.looks = this.size = 0
         for opening in range(len(_OPENINGS)):
-            if _fits(_OPENINGS[opening], screen, now):
-                mine[about.size] = _OPENINGS[opening]
-                about.size += 1
-        if about.size == 0:
-            _search(about, mine, now, played)
-        _report(about, mine, now, states[game], executed, game)
+            if _fits(_OPENINGS[opening], screens[i], seen):
+                possible[this.size] = _OPENINGS[opening]
+                this.size += 1
+        if this.size == 0:
+            _search(this, possible, seen, work[1][0])
+        _report(this, possible, seen, states[game], executed, game)
 
 
 @compiled
-def _look(screens, actions, ends, games, known, members, states, executed, seen, played, pool, words, slots, tally):
+def _look(screens, actions, ends, games, known, members, states, executed, work):
     first = 0
     for i in range(len(games)):
         game = games[i]
         if ends[i] > first:
-            _see(screens[i], seen[0])
-            _follow(
-                actions[first : ends[i]],
-                known[game],
-                members[game],
-                screens[i],
-                seen[0],
-                played,
-                pool,
-                words,
-                slots,
-                tally,
-            )
-            _report(known[game], members[game], seen[0], states[game], executed, game)
+            _see(screens[i], work[0][0])
+            _follow(actions[first : ends[i]], known[game], members[game], screens[i], work)
+            _report(known[game], members[game], work[0][0], states[game], executed, game)
         first = ends[i]
 
 
 @compiled
-def _follow(actions, known, members, screen, seen, played, pool, words, slots, tally):
+def _follow(actions, known, members, screen, work):
     """One game, by one screen and all actions before it."""
+    seen, played, pool, _, _, tally = work
     most = MOST_GUESSES if known.picked_up else MOST_STATES
     known.looks += 1
     if len(actions) > 1:
         known.lines[:] = -1  # the ball was not seen after each of them
     for action in actions[:-1]:
-        n = _play_on(action, known, members, screen, seen, _NOTHING, _LIKELY_SKIP, played, pool, words, slots, tally)
+        n = _play_on(action, known, members, screen, _NOTHING, _LIKELY_SKIP, work)
         known.size = _keep(members, pool, n, most)
     compare = _PADDLE if known.searching else _ALL
     action = actions[-1]
-    n = _play_on(action, known, members, screen, seen, compare, _LIKELY_SKIP, played, pool, words, slots, tally)
+    n = _play_on(action, known, members, screen, compare, _LIKELY_SKIP, work)
     if n == 0:
-        n = _play_on(action, known, members, screen, seen, compare, 0.0, played, pool, words, slots, tally)
+        n = _play_on(action, known, members, screen, compare, 0.0, work)
     if n > 0:
-        _learn(known, seen, tally)
+        _learn(known, seen[0], tally)
         known.size = _keep(members, pool, n, most)
         if known.searching:
-            _find_flight(known, members, pool, screen, seen)
+            _find_flight(known, members, pool, screen, seen[0])
     elif known.searching or not is_over(members[0]):
         if not known.searching:
             known.restarts += 1
-        _search(known, members, seen, played)
+        _search(known, members, seen[0], played[0])
     if known.clock_unknown and not known.searching and 4 * known.size <= MOST_STATES:
         _split_clock(known, members)
     if known.size <= _FEW_STATES and not known.clock_unknown:
@@ -427,12 +428,14 @@ def _follow(actions, known, members, screen, seen, played, pool, words, slots, t
 
 
 @compiled
-def _play_on(action, known, members, screen, seen, compare, least, played, pool, words, slots, tally):
+def _play_on(action, known, members, screen, compare, least, work):
     """Play all members on for one action, into the pool; returns how many possible states there are now.
 
     The emulator first repeats the last executed action for some frames, maybe none, then it executes the one that was
     sent. All numbers of frames at least as likely as `least` are tried.
     """
+    seen, stuck, switched = work[0][0], work[1][0:1], work[1][1:2]
+    slots, tally = work[4], work[5]
     slots[:] = -1
     tally[:] = 0
     total, longest = known.skips.sum(), 0
@@ -440,7 +443,6 @@ def _play_on(action, known, members, screen, seen, compare, least, played, pool,
         if known.skips[frames] > least * total:
             longest = frames
     seen_twice = known.repeated if compare != _NOTHING and seen.shape == known.shape else 0.0
-    stuck, switched = played[0:1], played[1:2]
     n = 0
     for member in range(known.size):
         stuck[0] = members[member]
@@ -454,11 +456,11 @@ def _play_on(action, known, members, screen, seen, compare, least, played, pool,
                 if skip > least:
                     weight = _worth(stuck[0], screen, seen, compare, seen_twice) * probability * skip
                     if weight > 0:
-                        n = _add(stuck[0], weight, pool, words, slots, n, compare)
+                        n = _add(stuck[0], weight, n, compare, work)
                         tally[repeats] += weight
                         if not same:
-                            tally[-3] += repeats * weight
-                            tally[-2] += repeats * weight
+                            tally[_REPEATS] += repeats * weight
+                            tally[_CHANCES] += repeats * weight
             if same:
                 continue
             switched[0] = stuck[0]
@@ -471,10 +473,10 @@ def _play_on(action, known, members, screen, seen, compare, least, played, pool,
                     weight = _worth(switched[0], screen, seen, compare, seen_twice)
                     weight *= probability * skip * (1 - known.sticky)
                     if weight > 0:
-                        n = _add(switched[0], weight, pool, words, slots, n, compare)
+                        n = _add(switched[0], weight, n, compare, work)
                         tally[frames] += weight
-                        tally[-3] += repeats * weight
-                        tally[-2] += (repeats + 1) * weight
+                        tally[_REPEATS] += repeats * weight
+                        tally[_CHANCES] += (repeats + 1) * weight
             probability *= known.sticky
     return n
 
@@ -490,8 +492,9 @@ def _worth(game, screen, seen, compare, seen_twice):
 
 
 @compiled
-def _add(game, weight, pool, words, slots, n, compare):
+def _add(game, weight, n, compare, work):
     """Add a state to the pool of n, or its weight to that of the same state; returns how many there are now."""
+    _, _, pool, words, slots, _ = work
     if n == len(pool):
         return n
     pool[n] = game
@@ -549,7 +552,7 @@ def _learn(known, seen, tally):
         total += tally[frames]
     for frames in range(1, MOST_FRAMES + 1):
         known.skips[frames] = _SKIP_MEMORY * known.skips[frames] + tally[frames] / total
-    known.sticky += _RATE * (tally[-3] - known.sticky * tally[-2]) / total
+    known.sticky += _RATE * (tally[_REPEATS] - known.sticky * tally[_CHANCES]) / total
     known.sticky = min(max(known.sticky, _STICKY_RANGE[0]), _STICKY_RANGE[1])
     repeated = min(known.repeated / total, 1.0) if seen.shape == known.shape else 0.0
     known.repeated += _RATE * (repeated - known.repeated)
@@ -695,12 +698,13 @@ _MOST_PADDLES = 16
 
 
 @compiled
-def _search(known, members, seen, played):
+def _search(known, members, seen, guess):
     """Start again: the paddle is where it is seen, and the knob anywhere."""
     known.searching = known.picked_up = known.clock_unknown = True
     known.looks = known.size = 0
     known.lines[:] = -1
-    guess = played[0]
+    members[0] = _OPENINGS[0]  # to be reported if there is no paddle
+    _take_from_screen(members[0], seen)
     _take_from_screen(guess, seen)
     for paddle in range(PADDLE_LEFTMOST, PADDLE_RIGHTMOST + 1):
         for narrow in (False, True):
