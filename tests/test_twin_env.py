@@ -1,5 +1,6 @@
 """The twin's environments against ale-py's, step by step."""
 
+import json
 import multiprocessing
 import pickle
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from rlbreakout.wrappers import (
     TrimObservation,
     ball_in_play,
 )
+from tests.conftest import ROOT
 
 ALE_ID = "ALE/Breakout-v5"
 register()
@@ -180,7 +182,7 @@ def test_a_saved_game_goes_on_as_it_did() -> None:
 
 
 def _zoo(env_id: str, folder: Path) -> None:
-    """Lesson 2.3's training for 4,096 steps, with 1 epoch instead of 4 to save time; results/twin_zoo.json has all 4."""
+    """Lesson 2.3's training for 3,072 steps, with 1 epoch instead of 4: results/twin_zoo.json is of the whole."""
     env = make_vec_env(
         lambda: gym.make(env_id, frameskip=1, repeat_action_probability=0.0),
         n_envs=8,
@@ -191,7 +193,7 @@ def _zoo(env_id: str, folder: Path) -> None:
     )
     settings: dict[str, Any] = {"n_steps": 128, "n_epochs": 1, "batch_size": 256, "vf_coef": 0.5, "ent_coef": 0.01}
     settings |= {"learning_rate": lambda left: 2.5e-4 * left, "clip_range": lambda left: 0.1 * left}
-    PPO("CnnPolicy", VecFrameStack(env, 4), seed=123, device="cpu", **settings).learn(4_096)
+    PPO("CnnPolicy", VecFrameStack(env, 4), seed=123, device="cpu", **settings).learn(3_072)
 
 
 def test_the_zoos_training_plays_the_same_games_in_the_twin(tmp_path: Path) -> None:
@@ -202,7 +204,13 @@ def test_the_zoos_training_plays_the_same_games_in_the_twin(tmp_path: Path) -> N
         real, ours = read_monitor_file(tmp_path / "emulator" / name), read_monitor_file(tmp_path / "twin" / name)
         assert real.scores.tolist() == ours.scores.tolist() and real.lengths.tolist() == ours.lengths.tolist()
         games += len(real.scores)
-    assert games >= 16
+    assert games >= 8
+
+
+def test_the_kept_training_of_rl_zoo3_is_what_it_says() -> None:
+    data = json.loads((ROOT / "results" / "twin_zoo.json").read_text(encoding="utf-8"))
+    assert data["same"] and all(env["emulator"] == env["twin"] for env in data["environments"])
+    assert data["games"] == sum(len(env["twin"]["scores"]) for env in data["environments"]) > 100
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
