@@ -454,13 +454,9 @@ def _play_on(action, known, members, screen, compare, least, work):
                     one_frame(stuck[0], stuck[0].executed)
                 skip = known.skips[repeats] / total
                 if skip > least:
-                    weight = _worth(stuck[0], screen, seen, compare, seen_twice) * probability * skip
-                    if weight > 0:
-                        n = _add(stuck[0], weight, n, compare, work)
-                        tally[repeats] += weight
-                        if not same:
-                            tally[_REPEATS] += repeats * weight
-                            tally[_CHANCES] += repeats * weight
+                    counted = 0 if same else repeats
+                    weight = probability * skip
+                    n = _offer(stuck[0], weight, repeats, counted, counted, n, screen, compare, seen_twice, work)
             if same:
                 continue
             switched[0] = stuck[0]
@@ -470,25 +466,28 @@ def _play_on(action, known, members, screen, compare, least, work):
                     one_frame(switched[0], action)
                 skip = known.skips[frames] / total
                 if skip > least:
-                    weight = _worth(switched[0], screen, seen, compare, seen_twice)
-                    weight *= probability * skip * (1 - known.sticky)
-                    if weight > 0:
-                        n = _add(switched[0], weight, n, compare, work)
-                        tally[frames] += weight
-                        tally[_REPEATS] += repeats * weight
-                        tally[_CHANCES] += (repeats + 1) * weight
+                    weight = probability * skip * (1 - known.sticky)
+                    n = _offer(switched[0], weight, frames, repeats, repeats + 1, n, screen, compare, seen_twice, work)
             probability *= known.sticky
     return n
 
 
 @compiled
-def _worth(game, screen, seen, compare, seen_twice):
-    """How well a state explains the screen: 1 if it shows it, `seen_twice` if not, because the screen may be an old
-    one."""
-    if compare == _NOTHING:
-        return 1.0
-    fits = _paddle_fits(game, seen) if compare == _PADDLE else _fits(game, screen, seen)
-    return 1.0 if fits else seen_twice
+def _offer(game, weight, frames, repeats, chances, n, screen, compare, seen_twice, work):
+    """Add a state to the pool if it explains the screen, and what led to it to the tally; returns the pool's new size.
+
+    `seen_twice`: how probable it is that the screen is an old one and shows nothing of the state."""
+    seen, tally = work[0][0], work[5]
+    if compare != _NOTHING:
+        fits = _paddle_fits(game, seen) if compare == _PADDLE else _fits(game, screen, seen)
+        if not fits:
+            weight *= seen_twice
+    if weight == 0:
+        return n
+    tally[frames] += weight
+    tally[_REPEATS] += repeats * weight
+    tally[_CHANCES] += chances * weight
+    return _add(game, weight, n, compare, work)
 
 
 @compiled
