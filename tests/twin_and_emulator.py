@@ -1,6 +1,6 @@
 """TwinVecEnv and gymnasium's environments of the emulator, playing the same actions side by side.
 
-    python -m tests.twin_and_emulator 20_000 --json results/twin_vec_env.json
+python -m tests.twin_and_emulator 20_000 --json results/twin_vec_env.json
 """
 
 from __future__ import annotations

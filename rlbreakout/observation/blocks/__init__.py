@@ -15,6 +15,7 @@ import numpy as np
 
 from rlbreakout.breakout.ahead import look_ahead, outlook
 from rlbreakout.breakout.rules import check_states
+from rlbreakout.errors import UserError
 from rlbreakout.observation.blocks.entry import Entry
 
 
@@ -39,9 +40,16 @@ class Blocks:
 
     def look(self, states: np.ndarray, games: np.ndarray | None = None) -> np.ndarray:
         """`(m, k)` float32 from `(m,)` states. `games` are the indices of the games that they are of, by default all;
-        they decide nothing but where what was computed is kept for the next call."""
+        they decide nothing but where what was computed is kept for the next call.
+
+        Raises UserError for what is no array of states, and for games that are not there."""
         states = check_states(states)
-        games = self._all if games is None else games
+        games = self._all if games is None else np.asarray(games)
+        n = len(self._all)
+        if games.shape != states.shape or (len(games) and not 0 <= games.min() <= games.max() < n):
+            raise UserError(
+                f"{len(states)} states of the games {games}; allowed: one state for each, games 0 to {n - 1}"
+            )
         if self._looks_ahead:
             look_ahead(states, games, self._outlook)
         values = np.zeros((len(states), len(self.entries)), dtype=np.float32)
