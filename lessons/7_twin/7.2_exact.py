@@ -16,27 +16,12 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from rlbreakout.breakout.draw import RGB, draw
+from rlbreakout.breakout import rules
+from rlbreakout.breakout.draw import RGB, draw, draw_rgb
 from rlbreakout.breakout.emulator import from_ram, load_emulator
-from rlbreakout.breakout.rules import (
-    FIRE,
-    LEFT,
-    NONE,
-    OFF_CENTRE,
-    PIXEL,
-    PIXEL_BITS,
-    RIGHT,
-    RIGHT_WALL,
-    SIDE_WALLS_END,
-    STATE,
-    is_over,
-    new_games,
-    one_frame,
-    play,
-    width_of,
-)
+from rlbreakout.breakout.rules import PIXEL_BITS, is_over, new_games, one_frame, play, width_of
 from rlbreakout.breakout.screen import BALL_HEIGHT, HEIGHT, PADDLE_TOP, WALL_POINTS, WIDTH
 from rlbreakout.compiled import compiled
 from rlbreakout.lesson import finish, read_options, run_folder
@@ -69,10 +54,10 @@ def follow_ball(game: Any) -> int:
     """The next action in this state."""
     if np.random.random() < 0.1:
         return np.random.randint(0, 4)
-    if game.ball_y < PIXEL:
-        return FIRE
+    if game.ball_y < rules.PIXEL:
+        return rules.FIRE
     off = (game.ball_x >> PIXEL_BITS) - (game.paddle + width_of(game) // 2)
-    return RIGHT if off > 3 else LEFT if off < -4 else NONE
+    return rules.RIGHT if off > 3 else rules.LEFT if off < -4 else rules.NONE
 
 
 @compiled
@@ -91,7 +76,7 @@ def line_and_column(state: Any) -> tuple[int, int]:
 def wall_one_column_off(before: Any, after: Any) -> None:
     """The right wall turns the ball back one column too late."""
     line, column = line_and_column(before)
-    if column == RIGHT_WALL and line < PADDLE_TOP - 16 and before["ball_vx"] > 0 > after["ball_vx"]:
+    if column == rules.RIGHT_WALL and line < PADDLE_TOP - 16 and before["ball_vx"] > 0 > after["ball_vx"]:
         after["ball_vx"] = -after["ball_vx"]
         after["ball_x"] = before["ball_x"] + after["ball_vx"]
 
@@ -100,12 +85,12 @@ def no_jump_in_the_middle(before: Any, after: Any) -> None:
     """A ball that meets the very middle of the paddle does not jump four columns back."""
     middle = before["paddle"] + width_of(before) // 2
     if after["met"] and not before["met"] and line_and_column(before)[1] + 2 == middle:
-        after["ball_x"] += (-OFF_CENTRE if before["ball_vx"] < 0 else OFF_CENTRE) * PIXEL
+        after["ball_x"] += (-rules.OFF_CENTRE if before["ball_vx"] < 0 else rules.OFF_CENTRE) * rules.PIXEL
 
 
 def no_foot(before: Any, after: Any) -> None:
     """On the last line of the side walls nothing turns the ball, not even the block at their foot."""
-    if line_and_column(before)[0] == SIDE_WALLS_END and before["ball_vx"] * after["ball_vx"] < 0:
+    if line_and_column(before)[0] == rules.SIDE_WALLS_END and before["ball_vx"] * after["ball_vx"] < 0:
         after["ball_vx"] = before["ball_vx"]
         after["ball_x"] = before["ball_x"] + before["ball_vx"]
 
@@ -116,29 +101,16 @@ MISTAKES: tuple[Callable[[Any, Any], None], ...] = (wall_one_column_off, no_jump
 seed_player(options.seed)
 ale = load_emulator()
 buttons = ale.getMinimalActionSet()
-twin, loose = new_games(1), new_games(1)  # `loose` has the wrong wall and is left to itself, for the gif
-pixels, states, games = 0, 0, 0
+twin, loose = new_games(1), new_games(1)  # `loose` has the wrong wall and plays on by itself, for the gif
+states = pixels = games = 0
 caught: dict[str, int] = {}
 pictures: list[np.ndarray] = []
-score = 0
-
-
-PANELS = ("emulator", "twin", "difference", "wall 1 column off")
-
-
-def picture(emulator: np.ndarray) -> np.ndarray:
-    """Four screens side by side: emulator, twin, where they differ, and where the emulator and the loose twin do."""
-    screens = [emulator, draw(twin)[0], emulator ^ draw(twin)[0], emulator ^ draw(loose)[0]]
-    black_or_white = (((different[..., None] > 0) * np.full(3, 255)).astype(np.uint8) for different in screens[2:])
-    shown = zip(PANELS, (RGB[screens[0]], RGB[screens[1]], *black_or_white), strict=True)
-    canvas = Image.new("RGB", (4 * (WIDTH + 4) - 4, HEIGHT + 14))
-    pen = ImageDraw.Draw(canvas)
-    pen.fontmode = "1"
-    for place, (name, screen) in enumerate(shown):
-        pen.text((place * (WIDTH + 4) + 2, 0), name, font=ImageFont.load_default(11), fill=(255, 255, 255))
-        canvas.paste(Image.fromarray(screen), (place * (WIDTH + 4), 14))
-    return np.asarray(canvas)
-
+gap = np.zeros((HEIGHT, 4, 3), dtype=np.uint8)
+captions = Image.new("RGB", (4 * WIDTH + 12, 14))
+for panel, name in enumerate(("emulator", "twin", "difference", "wall 1 column off")):
+    ImageDraw.Draw(captions).text((panel * (WIDTH + 4) + 2, 0), name)
+WHITE_IF_NOT_0 = np.full((256, 3), 255, dtype=np.uint8)
+WHITE_IF_NOT_0[0] = 0
 
 for frame in range(1, options.frames + 1):
     action = np.array([follow_ball(twin[0])])
@@ -156,18 +128,20 @@ for frame in range(1, options.frames + 1):
             mistake(before[0], wrong[0])
             if wrong[0] != real[0]:
                 caught[mistake.__name__] = frame
-    if len(pictures) < options.seconds * 15:
+    if frame <= options.seconds * 60:
         loose_before = loose.copy()
         play(loose, action)
         wall_one_column_off(loose_before[0], loose[0])
         if frame % 4 == 0:
-            pictures.append(picture(screen))
+            same, other = (WHITE_IF_NOT_0[screen ^ draw(game)[0]] for game in (twin, loose))
+            panels = np.hstack([RGB[screen], gap, draw_rgb(twin)[0], gap, same, gap, other])
+            pictures.append(np.vstack([np.asarray(captions), panels]))
     if is_over(twin[0]):
-        games, score = games + 1, max(score, int(twin["score"][0]))
+        games += 1
         ale.reset_game()
         twin = new_games(1)
 
-print(f"{options.frames:,} frames, {games} whole games, the best with {score} points")
+print(f"{options.frames:,} frames, in which {games} games ended")
 print(f"frames in which the state or the points differ: {states}")
 print(f"frames in which a pixel differs: {pixels}\n")
 for mistake in MISTAKES:
@@ -191,8 +165,7 @@ def first_seen(frames: int, first: np.ndarray) -> np.ndarray:
     """Let each player play; put the frame in which it first saw each event into `first`, (players, events). Returns how
     often each event happened."""
     counts, happens = np.zeros(len(EVENTS), dtype=np.int64), np.zeros(len(EVENTS), dtype=np.bool_)
-    before = np.empty(1, dtype=STATE)
-    game = new_game.copy()
+    before, game = new_game.copy(), new_game.copy()
     for player in range(len(first)):
         game[0] = new_game[0]
         for frame in range(1, frames + 1):
@@ -203,13 +176,13 @@ def first_seen(frames: int, first: np.ndarray) -> np.ndarray:
             turned = old.ball_vx * now.ball_vx < 0
             meets = now.met and not old.met
             happens[0] = points > 0
-            happens[1] = turned and old.ball_vx > 0 and column == RIGHT_WALL and line < SIDE_WALLS_END
+            happens[1] = turned and old.ball_vx > 0 and column == rules.RIGHT_WALL and line < rules.SIDE_WALLS_END
             happens[2] = meets and column + 2 == old.paddle + width_of(old) // 2
             happens[3] = now.lives < old.lives
-            lowest = SIDE_WALLS_END - BALL_HEIGHT < now.ball_y >> PIXEL_BITS <= SIDE_WALLS_END
+            lowest = rules.SIDE_WALLS_END - BALL_HEIGHT < now.ball_y >> PIXEL_BITS <= rules.SIDE_WALLS_END
             happens[4] = lowest and 8 <= now.ball_x >> PIXEL_BITS < 46
             happens[5] = old.score < WALL_POINTS <= now.score
-            happens[6] = turned and line == SIDE_WALLS_END
+            happens[6] = turned and line == rules.SIDE_WALLS_END
             for event in range(len(EVENTS)):
                 if happens[event]:
                     counts[event] += 1
@@ -224,9 +197,10 @@ new_game = new_games(1)
 first = np.full((options.games, len(EVENTS)), np.iinfo(np.int64).max)
 counts = first_seen(options.frames_each, first)
 total = options.games * options.frames_each
+once_in = {event: total // int(count) if count else None for event, count in zip(EVENTS, counts, strict=True)}
 print(f"\n{total:,} frames in the twin: once in how many frames?")
-for event, count in zip(EVENTS, counts.tolist(), strict=True):
-    print(f"{event:52}" + (f"{total // count:12,}" if count else f"{'never':>12}"))
+for event, n_frames in once_in.items():
+    print(f"{event:52}{'never' if n_frames is None else format(n_frames, ','):>12}")
 
 # %% The chance that a test of so many frames meets each event at all, from all the players.
 figure, axes = plt.subplots(figsize=(8, 5.5), layout="constrained")
@@ -247,8 +221,6 @@ finish(
     frames=options.frames,
     frames_that_differ={"state": states, "pixels": pixels},
     caught={mistake.__name__: caught.get(mistake.__name__) for mistake in MISTAKES},
-    once_in_frames={
-        event: total // count if count else None for event, count in zip(EVENTS, counts.tolist(), strict=True)
-    },
+    once_in_frames=once_in,
     look_at="the gif, third and fourth panel; then python lessons/7_twin/7.3_train_in_the_twin.py",
 )

@@ -1,9 +1,9 @@
 """Lesson 7.3: train in the twin, play the real game.
 
-You learn: what a model of the environment is good for; sim-to-real; why this agent loses nothing on its way from the
-twin to the emulator.
-Expect: 400 points a game after a minute of training, in the twin and in the emulator, which the agent has never seen.
-Time: 1 minute of training on one core, and 2 for the games in the emulator.
+You learn: what a model of the environment is good for; sim-to-real; why this agent loses next to nothing on its way
+from the twin to the emulator.
+Expect: more than 400 points a game, in the twin and in the emulator, which the agent has never seen.
+Time: 1 to 2 minutes of training on one core, and 2 for the games.
 """
 
 # %%
@@ -85,7 +85,7 @@ hours = config.steps * config.env.frame_skip / 60 / 3600
 print(f"{config.steps:,} agent steps in {seconds:.0f} s ({cpu_seconds:.0f} s of one core): {hours:.1f} hours of play\n")
 
 # %% Does it hold in the real game? There the state is not given. It is followed from the screens and the agent's own
-# actions; the console's memory is not read.
+# actions; nobody reads the console's memory.
 agent = load_agent(folder / "last")
 in_twin = evaluate(agent, env="twin", games=options.twin_games)
 print(f"twin      {in_twin}")

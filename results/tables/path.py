@@ -5,6 +5,7 @@ from __future__ import annotations
 from results.tables.beyond import rows_of_lesson_6
 from results.tables.common import gif, load, minutes, table
 from results.tables.tuning import rows_of_lesson_4
+from results.tables.twin import rows_of_lesson_7
 from results.tables.value_agent import rows_of_lesson_5
 
 
@@ -58,5 +59,5 @@ def path_of_lessons() -> str:
         scored = f"{result['mean']:.1f} ({result['games']} games, seed {result['seed']}, `{result['env_id']}`, sampled)"
         took = f"{run['training']['minutes']:.0f} min{' on one' if number == '3.3' else ''}"
         rows.append([f"[{number}](lessons/3_obswrapper/README.md)", text, scored, took, gif(f"{video}_agent")])
-    rows += rows_of_lesson_4() + rows_of_lesson_5() + rows_of_lesson_6()
+    rows += rows_of_lesson_4() + rows_of_lesson_5() + rows_of_lesson_6() + rows_of_lesson_7()
     return table(["lesson", "what it teaches", "measured score (points a game)", "time on two cores", "gif"], rows)
