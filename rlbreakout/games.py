@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import ale_py
 import gymnasium as gym
 import numpy as np
-from ale_py.roms import get_rom_path
 
+from rlbreakout.breakout.emulator import load_emulator
 from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH, Finds, Found
 from rlbreakout.config import BREAKOUT_IDS, Config
 from rlbreakout.observation import FIRE, NO_ACTION, NOOP, Observation, Observer, one_channel
@@ -53,12 +52,9 @@ class Games:
         self.observer = Observer(config.observation, 2 * n)
         colour, grey = Observer.needs_colour(config.observation), Observer.needs_grey(config.observation)
         self._drawn_by = "getScreenRGB" if colour else "getScreenGrayscale" if grey else "getScreen"
-        ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         settings = config.env
-        self._emulators = [ale_py.ALEInterface() for _ in range(n)]
-        for emulator in self._emulators:
-            emulator.setInt("max_num_frames_per_episode", MOST_FRAMES)
-            emulator.setFloat("repeat_action_probability", 0.0)  # sticky actions are drawn here
+        self._emulators = [load_emulator(max_frames=MOST_FRAMES) for _ in range(n)]  # sticky actions are drawn here
+        self._actions = self._emulators[0].getMinimalActionSet()
         self._stickiness = [0.0] * n
         """The probability that a frame of each game repeats the action before."""
         self._held = [NOOP] * n
@@ -76,7 +72,7 @@ class Games:
         if config.randomize.share > 0:
             longest = max(longest, config.randomize.longest_frame_skip)
         self._pool = settings.max_pool and longest > 1
-        self._loaded = False
+        self._begun = False
         # Coordinates need no pictures: then all screens are drawn into one, and only what is found on them is kept.
         self._finds = Finds(2 * n) if config.observation.kind == "coordinates" else None
         shape = (HEIGHT, WIDTH, 3) if colour else (HEIGHT, WIDTH)
@@ -106,19 +102,14 @@ class Games:
 
     def reset(self, seeds: list[int | None]) -> Observation:
         """Begin all games anew; one with a seed draws its random numbers anew from it, too."""
-        for game, (emulator, seed) in enumerate(zip(self._emulators, seeds, strict=True)):
-            if seed is not None or not self._loaded:
+        for game, seed in enumerate(seeds):
+            if seed is not None or not self._begun:
                 self._random[game] = np.random.default_rng(seed)
                 self._sticky_random[game] = self._random[game].spawn(1)[0]
                 self._stickiness[game] = self._draw_stickiness(game)
-            if not self._loaded:
-                rom = get_rom_path("breakout")
-                assert rom is not None
-                emulator.loadROM(rom)
-        self._actions = self._emulators[0].getMinimalActionSet()
         for game in range(self.n):
             self._begin(game)
-        self._loaded = True
+        self._begun = True
         everyone = np.arange(self.n)
         self.observer.forget(everyone)
         self._begin_episodes(everyone)

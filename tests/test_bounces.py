@@ -8,6 +8,7 @@ import pytest
 from rlbreakout.aimbot import HALF, BallTracker, Landing, Path
 from rlbreakout.bench.aimbot import FIRE, Game, _Player
 from rlbreakout.bounces import FASTEST, MEETS_PADDLE, Return, aims, follow, returns
+from rlbreakout.breakout.emulator import BRICKS, N_BRICK_BYTES
 from rlbreakout.breakout.screen import BRICK_ROWS, BRICKS_BOTTOM, BRICKS_IN_A_ROW, find_ball, find_bricks, find_paddle
 from rlbreakout.foresight import MOST_HITS, ThroughTracker, foresee, landing_of
 from rlbreakout.rounds import A_ROUND, MIDDLE_ROW, ROUNDS, ways, worth_of
@@ -16,8 +17,6 @@ FRAME_SKIP = 4
 LATE = 10
 """Frames before the ball lands, from which on the paddle is put where it should be."""
 GAME = np.array([0])
-BRICKS_RAM = 36
-"""The first so many bytes of the emulator's RAM are the bricks, a bit each."""
 
 
 Foreseen = tuple[int, Return, Return, Return, Landing]
@@ -54,7 +53,7 @@ def played() -> tuple[Flown, list[Foreseen]]:
     foreseen, falling = list[Foreseen](), False
     while len(flown.row) < 14_000:
         if len(flown.row) > 10_000:
-            for address in range(BRICKS_RAM):
+            for address in range(BRICKS, BRICKS + N_BRICK_BYTES):
                 if address % 5:
                     game.ale.setRAM(address, 0)
         screen = game.ale.getScreenGrayscale()[None]

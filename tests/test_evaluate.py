@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from rlbreakout.breakout.emulator import BRICKS, LIVES, N_BRICK_BYTES, SCORE_HIGH, SCORE_LOW
 from rlbreakout.breakout.screen import MOST_POINTS, WIDTH
 from rlbreakout.config import Config, with_values
 from rlbreakout.errors import UserError
@@ -139,12 +140,12 @@ class Rigged(gym.Wrapper):
         self._steps += 1
         if self._steps == RIGGED_AT:
             ale = self.unwrapped.ale
-            for address in range(36):  # six bytes for each row of bricks
-                ale.setRAM(address, 63 if address == 0 and self.bricks else 0)  # three blue ones, one point each
-            for address, digits in zip((76, 77), divmod(self.points, 100), strict=True):
+            for address in range(BRICKS, BRICKS + N_BRICK_BYTES):  # six bytes for each row of bricks
+                ale.setRAM(address, 63 if address == BRICKS and self.bricks else 0)  # three blue ones, one point each
+            for address, digits in zip((SCORE_HIGH, SCORE_LOW), divmod(self.points, 100), strict=True):
                 ale.setRAM(address, int(str(digits), 16))  # the emulator's rewards are the changes of this
         if self._steps > RIGGED_AT:
-            self.unwrapped.ale.setRAM(57, 5)
+            self.unwrapped.ale.setRAM(LIVES, 5)
         return self.env.step(action)
 
 

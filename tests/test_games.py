@@ -5,24 +5,13 @@ from collections import Counter
 import ale_py
 import numpy as np
 import pytest
-from ale_py.roms import get_rom_path
 
+from rlbreakout.breakout.emulator import load_emulator
 from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.games import MOST_STARTS_KEPT, Games
 from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
 from rlbreakout.starts import Save
 from tests.test_vec_env import config
-
-
-def emulator(sticky: float = 0.0, seed: int = 0) -> ale_py.ALEInterface:
-    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
-    made = ale_py.ALEInterface()
-    made.setFloat("repeat_action_probability", sticky)
-    made.setInt("random_seed", seed)
-    rom = get_rom_path("breakout")
-    assert rom is not None
-    made.loadROM(rom)
-    return made
 
 
 def screen(of: ale_py.ALEInterface) -> np.ndarray:
@@ -33,7 +22,7 @@ def screen(of: ale_py.ALEInterface) -> np.ndarray:
 
 @pytest.mark.parametrize("frames", [0, 1, 7, 30, MOST_STARTS_KEPT, MOST_STARTS_KEPT + 20])
 def test_a_game_that_starts_in_a_kept_state_is_the_one_that_the_emulator_starts(frames: int) -> None:
-    games, real, random = Games(config(), 2), emulator(), np.random.default_rng(frames)
+    games, real, random = Games(config(), 2), load_emulator(), np.random.default_rng(frames)
     games.reset([0, 1])
     for _ in range(40):  # it was in the middle of a game
         games.step(np.array([RIGHT, FIRE]))
@@ -56,7 +45,7 @@ ORDERS = (RIGHT, LEFT, LEFT, FIRE, RIGHT)
 
 def where_the_paddle_gets(sticky: float, games: int) -> Counter:
     """The emulator's memory after ORDERS, each held for 4 frames, in as many games, under its own sticky actions."""
-    real, ends = emulator(sticky, seed=3), Counter[bytes]()
+    real, ends = load_emulator(repeat_action_probability=sticky, seed=3), Counter[bytes]()
     actions = real.getMinimalActionSet()
     for _ in range(games):
         real.reset_game()

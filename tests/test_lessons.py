@@ -75,6 +75,7 @@ def test_0_1_finds_everything_and_says_so(tmp_path: Path) -> None:
         "torch ",
         "Breakout's ROM",
         "frames/s on one core",
+        "screens compared, 0 differ",
         "torch's device",
         "ffmpeg",
         "run folder",

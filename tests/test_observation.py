@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rlbreakout.bench.aimbot import PADDLE_OFFSET, PADDLE_RAM, Game
+from rlbreakout.bench.aimbot import Game
 from rlbreakout.breakout.screen import WIDTH
 from rlbreakout.config import MONO_MODES, TRIM_MODES, EnvConfig, ObservationConfig
 from rlbreakout.envs import make_emulator
@@ -129,7 +129,7 @@ def test_counters_are_the_numbers_as_brightness() -> None:
         assert isinstance(picture, np.ndarray)
         frames, column, row, ball_column, paddle = picture[0, COUNTERS_ROW, list(COUNTER_COLUMNS), 0].tolist()
         ball = screens.game.ball()
-        assert paddle == int(screens.game.ale.getRAM()[PADDLE_RAM]) + PADDLE_OFFSET
+        assert paddle == screens.game.paddle()
         if frames and ball:
             assert (row, ball_column) == ball and 8 <= column < 152 and frames <= 97
             seen += 1

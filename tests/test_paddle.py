@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from itertools import product
 
-import ale_py
 import numpy as np
 import pytest
-from ale_py.roms import get_rom_path
 
-from rlbreakout.bench.aimbot import BALL_COLUMN_RAM, BALL_ROW_RAM
+from rlbreakout.breakout.emulator import BALL_X, BALL_Y, load_emulator
 from rlbreakout.breakout.screen import WIDE_PADDLE, WIDTH, find_paddle
 from rlbreakout.config import ObservationConfig
 from rlbreakout.observation import (
@@ -34,13 +32,7 @@ class Play:
 
     def __init__(self, repeat_action_probability: float, frame_skip: int = 4) -> None:
         self.frame_skip = frame_skip
-        ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
-        self.ale = ale_py.ALEInterface()
-        self.ale.setFloat("repeat_action_probability", repeat_action_probability)
-        self.ale.setInt("random_seed", 3)
-        rom = get_rom_path("breakout")
-        assert rom is not None
-        self.ale.loadROM(rom)
+        self.ale = load_emulator(repeat_action_probability=repeat_action_probability, seed=3)
         self.actions = self.ale.getMinimalActionSet()
         self.observer = Observer(CONFIG, 1)
         self.look(NOOP, 0)
@@ -67,10 +59,10 @@ class Play:
         """Whether the ball rises again if `action` is held for a step and nothing is done after it."""
         state, held = self.ale.cloneState(), action
         try:
-            before = int(self.ale.getRAM()[BALL_ROW_RAM])
+            before = int(self.ale.getRAM()[BALL_Y])
             for frame in range(100):
                 self.act(held if frame < self.frame_skip else NOOP, frames=1)
-                row = int(self.ale.getRAM()[BALL_ROW_RAM])
+                row = int(self.ale.getRAM()[BALL_Y])
                 if row == 0:
                     return False
                 if row < before:
@@ -204,17 +196,17 @@ def sides_reached(game: Play, action: int) -> set[str]:
     state, reached = game.ale.cloneState(), set[str]()
     for further in product((NOOP, RIGHT, LEFT), repeat=3):
         game.ale.restoreState(state)
-        row, rising, column = int(game.ale.getRAM()[BALL_ROW_RAM]), False, 0
+        row, rising, column = int(game.ale.getRAM()[BALL_Y]), False, 0
         for frame in range(60):
             game.act((action, *further, *[NOOP] * 12)[frame // 4], frames=1)
-            now = int(game.ale.getRAM()[BALL_ROW_RAM])
-            moved = int(game.ale.getRAM()[BALL_COLUMN_RAM]) - column
+            now = int(game.ale.getRAM()[BALL_Y])
+            moved = int(game.ale.getRAM()[BALL_X]) - column
             if now == 0:
                 break
             if rising:
                 reached.add("right" if moved > 0 else "left")
                 break
-            rising, row, column = now < row, now, int(game.ale.getRAM()[BALL_COLUMN_RAM])
+            rising, row, column = now < row, now, int(game.ale.getRAM()[BALL_X])
     game.ale.restoreState(state)
     return reached
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rlbreakout.bench.aimbot import BALL_ROW_RAM, PADDLE_OFFSET, PADDLE_RAM, Game
+from rlbreakout.bench.aimbot import Game
+from rlbreakout.breakout.emulator import BALL_Y
 from rlbreakout.breakout.screen import (
     BALL_LEFTMOST,
     BALL_RIGHTMOST,
@@ -30,7 +31,7 @@ def played():
     grey, colour, balls, paddles = [], [], [], []
     aim = 8
     for frame in range(16_000):
-        ball, paddle = game.ball(), int(game.ale.getRAM()[PADDLE_RAM]) + PADDLE_OFFSET
+        ball, paddle = game.ball(), game.paddle()
         if frame % 200 == 0:
             aim = int(random.integers(0, 14))
         offset = ball[1] - paddle - aim if ball else 0
@@ -38,7 +39,7 @@ def played():
         if frame % 4 == 0:
             grey.append(game.ale.getScreenGrayscale())
             balls.append(game.ball() or (-1, -1))
-            paddles.append(int(game.ale.getRAM()[PADDLE_RAM]) + PADDLE_OFFSET)
+            paddles.append(game.paddle())
         if frame % 400 == 0:
             colour.append((game.ale.getScreenRGB(), grey[-1]))
         if game.ale.game_over():
@@ -127,6 +128,6 @@ def test_on_screens_that_come_one_by_one_the_same_is_found(played) -> None:
 
 def test_the_ram_addresses_are_those_of_this_game() -> None:
     game = Game(seed=0)
-    assert game.ball() is None and game.ale.getRAM()[BALL_ROW_RAM] == 0
+    assert game.ball() is None and game.ale.getRAM()[BALL_Y] == 0
     game.act(FIRE)
     assert game.ball() is not None

@@ -11,6 +11,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.atari_wrappers import MaxAndSkipEnv, WarpFrame
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
+from rlbreakout.breakout.emulator import BALL_X, PADDLE
 from rlbreakout.breakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICK_WIDTH, BRICKS_IN_A_ROW, BRICKS_LEFT
 from rlbreakout.config import EnvConfig, ObservationConfig
 from rlbreakout.envs import make_emulator, register
@@ -31,8 +32,6 @@ from rlbreakout.wrappers import (
     TrimObservation,
     ball_in_play,
 )
-
-BALL_X_RAM, PADDLE_X_RAM = 99, 72
 
 
 def breakout(env_id: str = "BreakoutNoFrameskip-v4", **settings: float) -> gym.Env:
@@ -126,7 +125,7 @@ def test_every_brick_pays_by_its_row() -> None:
     for frame in range(20_000):
         ram = ale.getRAM().astype(int)
         aim = 6 if frame // 1000 % 2 else -6  # now left, now right of the middle of the paddle, to hit other bricks
-        offset = ram[BALL_X_RAM] - ram[PADDLE_X_RAM] - 9 + aim
+        offset = ram[BALL_X] - ram[PADDLE] - 9 + aim
         reward = env.step(RIGHT if offset > 2 else LEFT if offset < -2 else NOOP)[1]
         after = ale.getScreenRGB()
         changed = (before != after).any(axis=-1)[:, bricks]

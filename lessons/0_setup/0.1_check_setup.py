@@ -68,10 +68,7 @@ def rom() -> str:
 
 
 def emulator_speed() -> str:
-    ale_py = importlib.import_module("ale_py")
-    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
-    ale = ale_py.ALEInterface()
-    ale.loadROM(importlib.import_module("ale_py.roms").get_rom_path("breakout"))
+    ale = importlib.import_module("rlbreakout.breakout.emulator").load_emulator()
     frames, start = 0, time.perf_counter()
     while (seconds := time.perf_counter() - start) < SPEED_TEST_SECONDS:
         ale.act(frames % 2)  # no action and FIRE in turn
@@ -83,6 +80,18 @@ def emulator_speed() -> str:
 
 check("Breakout's ROM", "pip install --force-reinstall ale-py", rom)
 check("emulator", "pip install --force-reinstall ale-py", emulator_speed)
+
+
+# %% The twin: our own model of the game, in which most lessons train. Does it still play the emulator's game?
+def twin() -> str:
+    checked = importlib.import_module("rlbreakout.breakout.guard").check_twin()
+    return (
+        f"plays as ale-py {checked.ale_py} does: {checked.frames:,} frames and {checked.screens:,} screens compared, "
+        f"{checked.differences} differ ({checked.seconds:.1f} s)"
+    )
+
+
+check("twin", f"{INSTALL} --upgrade, or set env.vec_env: dummy to train on the emulator", twin)
 
 
 # %% What torch computes on, ffmpeg for mp4 files, and a folder for the runs.

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import ale_py
 import numpy as np
-from ale_py.roms import get_rom_path
 
 from rlbreakout.aimbot import SPEEDS, BallTracker, Flight, Landing
+from rlbreakout.breakout.emulator import BALL_COLUMN, BALL_X, BALL_Y, PADDLE, PADDLE_COLUMN, load_emulator
 from rlbreakout.breakout.screen import (
     BRICKS_BOTTOM,
     GAME_RIGHT,
@@ -28,10 +27,8 @@ from rlbreakout.breakout.screen import (
 )
 from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
 
-BALL_ROW_RAM, BALL_COLUMN_RAM, PADDLE_RAM = 101, 99, 72
-"""RAM addresses of the game (Anand et al. 2019, https://arxiv.org/abs/1906.08226)."""
-BALL_COLUMN_OFFSET, BALL_ROW_OFFSET, PADDLE_OFFSET = -49, 9, -47
-"""What to add to the RAM's values to get pixels of the screen, measured; a row of 0 is no ball."""
+BALL_ROW = 9
+"""What the ball's row on the screen is ahead of its line in the console's memory, below the bricks."""
 
 FRAMES_UNTIL_LANDING = 200
 CLOSE_ENOUGH = 2
@@ -85,13 +82,7 @@ class Game:
     """Breakout's emulator without sticky actions, and what only its RAM knows."""
 
     def __init__(self, seed: int) -> None:
-        ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
-        self.ale = ale_py.ALEInterface()
-        self.ale.setFloat("repeat_action_probability", 0.0)
-        self.ale.setInt("random_seed", seed)
-        rom = get_rom_path("breakout")
-        assert rom is not None
-        self.ale.loadROM(rom)
+        self.ale = load_emulator(seed=seed)
         self.actions = self.ale.getMinimalActionSet()
 
     def act(self, action: int) -> None:
@@ -100,8 +91,12 @@ class Game:
     def ball(self) -> tuple[int, int] | None:
         """Row and column of the ball, or None while there is none."""
         ram = self.ale.getRAM()
-        row, column = int(ram[BALL_ROW_RAM]), int(ram[BALL_COLUMN_RAM])
-        return (row + BALL_ROW_OFFSET, column + BALL_COLUMN_OFFSET) if row else None
+        row, column = int(ram[BALL_Y]), int(ram[BALL_X])
+        return (row + BALL_ROW, column - BALL_COLUMN) if row else None
+
+    def paddle(self) -> int:
+        """Column of the paddle's left edge."""
+        return int(self.ale.getRAM()[PADDLE]) - PADDLE_COLUMN
 
     def ball_falls(self) -> bool:
         """Whether the ball is between the bricks and the paddle's line, and moves downwards in the next frame."""
@@ -130,7 +125,7 @@ class Game:
 
     def put_paddle(self, column: int) -> None:
         """Move the paddle without a joystick."""
-        self.ale.setRAM(PADDLE_RAM, int(np.clip(column, PADDLE_LEFTMOST, PADDLE_RIGHTMOST)) - PADDLE_OFFSET)
+        self.ale.setRAM(PADDLE, int(np.clip(column, PADDLE_LEFTMOST, PADDLE_RIGHTMOST)) + PADDLE_COLUMN)
 
     def _fall(self, paddle: int) -> tuple[int, int] | None:
         before = self.ball()
@@ -205,5 +200,5 @@ class _Player:
             self.target = int(landing.column[0]) - self._aim
         elif ball.seen[0]:
             self.target = int(ball.column[0]) - WIDE_PADDLE // 2
-        offset = self.target - (int(game.ale.getRAM()[PADDLE_RAM]) + PADDLE_OFFSET)
+        offset = self.target - game.paddle()
         return RIGHT if offset > CLOSE_ENOUGH else LEFT if offset < -CLOSE_ENOUGH else NOOP

@@ -15,10 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ale_py
 import numpy as np
 import torch
-from ale_py.roms import get_rom_path
 from ale_py.vector_env import AtariVectorEnv
 from rich.console import Console
 from rich.table import Table
@@ -28,6 +26,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from rlbreakout.bench.aimbot import Accuracy, play
 from rlbreakout.bench.off_policy import dqn_config, train_sb3_dqn, train_value_agent
 from rlbreakout.bench.processes import in_a_process, process_context
+from rlbreakout.breakout.emulator import load_emulator
 from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.callbacks import OneThreadWhilePlaying
 from rlbreakout.config import (
@@ -253,11 +252,7 @@ def raw_emulator_speed(at_least: float) -> float:
     It does what the environments beside it do: random actions, each held for FRAME_SKIP frames. With another action in
     every frame, the emulator is a little slower.
     """
-    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
-    ale = ale_py.ALEInterface()
-    rom = get_rom_path("breakout")
-    assert rom is not None
-    ale.loadROM(rom)
+    ale = load_emulator(repeat_action_probability=0.25)
     actions = ale.getMinimalActionSet()
     random = np.random.default_rng(0)
 
