@@ -24,6 +24,7 @@ from rlbreakout.evaluate import separate_randomness
 from rlbreakout.files import whole
 from rlbreakout.models import Agent
 from rlbreakout.observation import draw_coordinates
+from rlbreakout.observation.blocks import Blocks, draw_blocks
 
 FRAMES_PER_SECOND = 60
 """Of the emulator, in game time."""
@@ -165,7 +166,9 @@ def agent_views(observations: VecEnvObs, config: Config) -> list[np.ndarray]:
 
 def _coordinates_view(observation: np.ndarray, config: Config) -> np.ndarray:
     newest = observation[-(len(observation) // config.observation.frame_stack) :]
-    return draw_coordinates(newest)
+    if config.observation.blocks is None:
+        return draw_coordinates(newest)
+    return draw_blocks(Blocks(config.observation.blocks, 1).entries, newest)
 
 
 def _picture_view(observation: np.ndarray, config: Config) -> np.ndarray:

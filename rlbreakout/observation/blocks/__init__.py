@@ -17,6 +17,7 @@ from rlbreakout.breakout.ahead import look_ahead, outlook
 from rlbreakout.breakout.rules import check_states
 from rlbreakout.errors import UserError
 from rlbreakout.observation.blocks.entry import Entry
+from rlbreakout.observation.blocks.picture import draw_blocks
 
 
 class Blocks:
@@ -60,4 +61,4 @@ class Blocks:
         return values
 
 
-__all__ = ["Blocks", "Entry"]
+__all__ = ["Blocks", "Entry", "draw_blocks"]
