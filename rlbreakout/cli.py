@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from rlbreakout import __version__
-
 import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from rlbreakout import __version__
 from rlbreakout.errors import BAD_INPUT, FAILED, INTERRUPTED, MachineError, UserError, machine_error
 
 MOST_WORKERS = 256

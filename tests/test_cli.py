@@ -1,13 +1,12 @@
 """The command, as a user types it."""
 
-from rlbreakout import __version__
-
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from rlbreakout import __version__
 from tests.conftest import ROOT, TINY, ZOO_CONFIG, rlbreakout, run_command
 
 BAD_CONFIG = "ppo:\n  learing_rate: 1\n"

@@ -1,5 +1,3 @@
-from rlbreakout import envs
-
 import json
 import random
 import shutil
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import rlbreakout.envs.make as envs
 from rlbreakout.breakout.emulator import BRICKS, LIVES, N_BRICK_BYTES, SCORE_HIGH, SCORE_LOW
 from rlbreakout.breakout.screen import MOST_POINTS, WIDTH
 from rlbreakout.config import Config, with_values

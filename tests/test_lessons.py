@@ -1,5 +1,6 @@
 """Lessons 0 and 1, run as a learner runs them, and what all lessons have in common."""
 
+import ast
 import json
 import re
 import shutil
@@ -13,8 +14,9 @@ import yaml
 from lessons.tour import FEW_STEPS
 from rlbreakout.config import load_config
 from rlbreakout.lesson import once
-from tests.conftest import ROOT, SCRIPTS, run_command
+from tests.conftest import ONE_THREAD, ROOT, SCRIPTS, run_command
 from tests.lessons import TRAIN, assert_a_trained_run, assert_moves
+from tests.processes import run_python
 
 
 def test_every_lesson_is_here_and_in_the_tour() -> None:
@@ -179,3 +181,25 @@ def test_a_lesson_runs_as_a_notebook(tmp_path: Path) -> None:
 def test_the_ci_file_for_github_runs_what_ci_runs() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
     assert any(step.get("run") == "bash .ci/run" for step in workflow["jobs"]["test"]["steps"])
+
+
+@pytest.mark.parametrize("name", sorted(set(SCRIPTS) - {"0.1_check_setup"}))
+def test_torchs_idle_threads_sleep_in_every_lesson(name: str) -> None:
+    statements = ast.parse(SCRIPTS[name].read_text()).body
+    first = next(statement for statement in statements if isinstance(statement, (ast.Import, ast.ImportFrom)))
+    assert ast.unparse(first) == "import rlbreakout"
+
+
+def test_a_lesson_sets_the_wait_policy_before_it_imports_torch() -> None:
+    code = (
+        "import os, runpy, sys\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'torch': print('torch comes with', os.environ.get('OMP_WAIT_POLICY'), flush=True)\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        f"sys.argv = [{str(SCRIPTS['1.3_train'])!r}, '--help']\n"
+        f"runpy.run_path({str(SCRIPTS['1.3_train'])!r}, run_name='__main__')"
+    )
+    environment = {key: value for key, value in ONE_THREAD.items() if key != "OMP_WAIT_POLICY"}
+    done = run_python(["-c", code], ROOT, environment, 120)
+    assert "torch comes with PASSIVE" in done.stdout, done.stderr

@@ -1,8 +1,5 @@
 """Trainings as short as they can be and still be whole ones."""
 
-from rlbreakout import train as train_module
-from rlbreakout import vec_env as vec_env_module
-
 import shutil
 import signal
 import subprocess
@@ -18,6 +15,8 @@ from PIL import Image
 from stable_baselines3.common.callbacks import BaseCallback
 from torch.utils.tensorboard import SummaryWriter
 
+from rlbreakout import train as train_module
+from rlbreakout import vec_env as vec_env_module
 from rlbreakout.callbacks import CHECKPOINT_SECONDS, MetricCallback, read_evaluations
 from rlbreakout.config import dump_config, installed_versions, load_config
 from rlbreakout.envs import make_vec_env
