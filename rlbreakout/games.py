@@ -14,13 +14,14 @@ import gymnasium as gym
 import numpy as np
 
 from rlbreakout.breakout.emulator import load_emulator
+from rlbreakout.breakout.rules import LAST_FRAME
 from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH, Finds, Found
 from rlbreakout.config import BREAKOUT_IDS, Config
 from rlbreakout.observation import FIRE, NO_ACTION, NOOP, Observation, Observer, one_channel
 from rlbreakout.starts import FRESH, Save, Starts
 
-MOST_FRAMES = 108_000
-"""Frames after which a game is truncated, as ale-py's ids have it."""
+MOST_FRAMES = LAST_FRAME
+"""Frames after which a game is truncated: the console's clock runs over, and it never comes back."""
 MOST_STARTS_KEPT = 100
 """States in which games start. Frames of no action beyond them are played anew each time."""
 

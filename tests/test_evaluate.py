@@ -29,7 +29,7 @@ from tests.conftest import rlbreakout
 
 JSON_KEYS = [
     "env_id", "games", "seed", "greedy", "mean", "std", "median", "ci95", "min", "max", "stalled", "scores",
-    "steps_per_second",
+    "steps_per_second", "env",
 ]  # fmt: skip
 
 

@@ -54,11 +54,11 @@ def test_3_3_goes_on_where_it_was_and_draws_bands_over_seeds(lesson) -> None:
 
 def test_3_4_trains_on_numbers(lesson) -> None:
     folder, output = lesson("3.4_coordinates", *TRAIN["3.4_coordinates"])
-    assert_a_trained_run(folder / "coordinates_0")
-    assert "landing_column" in output and "108 of them there" in output
+    assert_a_trained_run(folder / "blocks_0")
+    assert "arrival_column" in output and "108 of them there" in output
     summary = json.loads((folder / "lesson.json").read_text())
-    assert summary["best"] == "coordinates" and summary["minutes"]["coordinates"][0] > 0
-    assert_moves(folder / "coordinates_0" / "agent.gif")
+    assert summary["best"] == "blocks" and summary["minutes"]["blocks"][0] > 0
+    assert_moves(folder / "blocks_0" / "agent.gif")
 
 
 @pytest.mark.parametrize("name", ["3.3_aimbot_training", "3.4_coordinates"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -132,21 +132,23 @@ LONG = {
 }
 
 
+def played(name: str, steps: int) -> dict[str, Any]:
+    """What comes of comparing LONG[name], with what it is."""
+    settings = LONG[name]
+    what = {"env": settings.env.model_dump(), "observation": settings.observation.model_dump()}
+    return {**what, **asdict(compare(settings, steps, random=0.02))}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="TwinVecEnv against gymnasium's environments, step by step.")
     parser.add_argument("steps", type=lambda text: int(text.replace("_", "")), help="agent steps of each of two games")
     parser.add_argument("--json", type=Path, help="where to write what came of it")
     arguments = parser.parse_args()
-    results = {}
-    for name, settings in LONG.items():
-        begun = time.perf_counter()
-        result = compare(settings, arguments.steps, random=0.02)
-        print(f"{name}: {result} {time.perf_counter() - begun:.0f} s", flush=True)
-        results[name] = {
-            "env": settings.env.model_dump(),
-            "observation": settings.observation.model_dump(),
-            **asdict(result),
-        }
+    with ProcessPoolExecutor(2) as pool:
+        results = dict(zip(LONG, pool.map(played, LONG, [arguments.steps] * len(LONG)), strict=True))
+    for name, result in results.items():
+        print(f"{name}: {result['steps']:,} steps, {result['differing']} differ; {result['first']}")
+        print(f"  games of {', '.join(f'{score:g}' for score in result['scores'])} points")
     if arguments.json:
         what = "TwinVecEnv and gymnasium's environments of the emulator under the same seeds and actions"
         data = {"what": what, "command": f"python -m tests.twin_and_emulator {' '.join(sys.argv[1:])}", **results}

@@ -102,6 +102,22 @@ def meet(game: Any, way: int) -> None:
 
 
 @compiled
+def _meet_and_come_down(game: Any, way: int, flight: np.ndarray) -> int:
+    """As `meet`, then `come_down`."""
+    meet(game, way)
+    if game.building == 0:
+        return come_down(game, flight)
+    # The second wall is built in the next frame. In this one the side walls still turn the ball.
+    game.building = 0
+    fly(game)
+    game.building = 1
+    frames = come_down(game, flight)
+    if flight[1] >= 0:
+        flight[1] += 1
+    return frames + 1 if frames >= 0 else -1
+
+
+@compiled
 def ways_differ(game: Any) -> bool:
     """Whether it matters how far from the middle the ball is met, or only with which half: at higher speeds there is no
     steep variant."""
@@ -124,8 +140,8 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
     """What each of WAYS leads to, for a game whose ball has come down.
 
     Fills `ways`, `(4,)` of dtype WAY, and `worth`, float64 `(2,)`: what it is worth to send the ball to the left and to
-    the right, in bricks, each discounted by DISCOUNT a frame, with the best way at every bounce. `scratch` is any
-    contiguous `(4,)` of dtype STATE; it is written over.
+    the right, in bricks, with the best way at every bounce. The bricks of a flight are discounted by DISCOUNT for each
+    frame before the first of them. `scratch` is any contiguous `(4,)` of dtype STATE; it is written over.
     """
     flight = np.empty(3, dtype=np.int64)
     depth = BOUNCES_WITH_FEW if bricks_left(down) < FEW_BRICKS else 1
@@ -149,8 +165,7 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
         if way in (LEFT_STEEP, RIGHT_STEEP) and not ways_differ(scratch[now]):
             continue
         scratch[now + 1] = scratch[now]
-        meet(scratch[now + 1], way)
-        took[now] = come_down(scratch[now + 1], flight)
+        took[now] = _meet_and_come_down(scratch[now + 1], way, flight)
         value[now] = DISCOUNT ** flight[1] * flight[0] if flight[0] > 0 else 0.0
         if now == 0:
             ways[way].breaks = flight[0] > 0
@@ -197,7 +212,8 @@ def margins(game: Any, action: int, held: int, frames: int, column: int, width: 
 
     The ball comes down in `frames` frames, at `column`, to a paddle of `width` columns. `action` is held for the first
     `held` frames; after that the best stretch of one direction follows, early or late. Fills `best`, float64 `(2,)`: at
-    most MOST_COLUMNS; 0 or less is how far the half misses the ball.
+    most MOST_COLUMNS; 0 or less is how far the half misses the ball. With the very middle, which moves the ball aside,
+    it meets with neither: both are 0.
     """
     paddle, reading, knob = game.paddle, game.reading, game.knob
     for _ in range(min(held, frames)):
@@ -302,8 +318,9 @@ def look_ahead(states: np.ndarray, games: np.ndarray, ahead: Outlook) -> None:
         ahead.frames[i] = come_down(work[0], ahead.flight[i])
         if ahead.frames[i] < 0:
             continue
-        if not _same_future(work[0], ahead.down[i]):
-            ahead.down[i] = work[0]
+        known = _same_future(work[0], ahead.down[i])
+        ahead.down[i] = work[0]
+        if not known:
             try_ways(work[0], ahead.scratch, ahead.ways[i], ahead.worth[i])
         column, width = work[0].ball_x >> PIXEL_BITS, width_of(work[0])
         for action in range(len(ACTIONS_TRIED)):
