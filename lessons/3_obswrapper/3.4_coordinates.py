@@ -5,8 +5,8 @@ vector, a Dict of both; which policy takes which.
 Expect: an agent that gets the vector wins by far, and the vector alone is the cheapest: a small network, and every
 number means something.
 Time: a minute or two for the blocks of coordinates, which train in the twin (lesson 7), an exact model of the game; 13
-minutes for the coordinates in the emulator and about 25 for each of the others, on two cores. Stop it when you like: run
-it again, and it goes on where it was.
+minutes for the coordinates in the emulator and about 25 for each of the others, on two cores. Stop it when you like:
+run it again, and it goes on where it was.
 """
 
 # %%
