@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from results.tables.baselines import fast_envs, first_ppo, three_ids, three_rewards, two_speeds
 from results.tables.beyond import champion, foresight, late_game, noise, other_models
-from results.tables.observation import four_ways, grid, what_it_sees, with_aimbot
+from results.tables.observation import four_ways, grid, in_the_twin, what_it_sees, with_aimbot
 from results.tables.path import path_of_lessons
 from results.tables.speed import aimbot_accuracy, speeds
 from results.tables.tuning import (
@@ -31,6 +31,7 @@ TABLES = {
         aimbot_accuracy,
         grid,
         with_aimbot,
+        in_the_twin,
         what_it_sees,
         four_ways,
         best_of_two_studies,

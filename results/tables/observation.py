@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from results.tables.common import interval, load, table
+from results.tables.common import interval, load, scored, table
 
 PICTURES = {
     "grey": "grey, whole screen",
@@ -46,6 +46,16 @@ def agents_that_see() -> dict[str, list[dict[str, Any]]]:
 def what_it_sees() -> str:
     """Lesson 3.4: each agent's score and time."""
     return table(SCORE_HEAD, [score_row(what, run) for what, runs in agents_that_see().items() for run in runs])
+
+
+def in_the_twin() -> str:
+    """Lesson 3.4: blocks of coordinates, trained in the twin and played in the emulator, a row for each seed."""
+    kept = load("3.4_blocks.json")
+    rows = [
+        [str(seed), f"{kept['steps']['blocks']:,}", f"{kept['minutes'][f'blocks_{seed}']:.0f}", scored(facts)]
+        for seed, facts in enumerate(kept["results"]["blocks"])
+    ]
+    return table(["seed", "agent steps", "minutes", "100 games in the emulator, sampled [95% interval]"], rows)
 
 
 def four_ways() -> str:

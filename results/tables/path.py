@@ -50,14 +50,22 @@ def path_of_lessons() -> str:
         how = f"({run.get('games')} games, seed {run.get('seed')}, `{run.get('env_id')}`, sampled)"
         scored = "" if run["score"] is None else f"{run['score']:.1f} {how}"
         rows.append([f"[{name[:3]}]({readme})", text, scored, minutes(run["seconds"]), gif(name)])
-    for number, text, file, run_name, video in (
-        ("3.3", "which picture is learned from fastest? (here: the aimbot's)", "3.3_aimbot.json", "image_0", "3.3"),
-        ("3.4", "pictures, numbers, or both? (here: numbers)", "3.4_coordinates.json", "coordinates_0", "3.4"),
+    image, blocks = load("3.3_aimbot.json")["runs"]["image_0"], load("3.4_blocks.json")
+    in_the_emulator, in_the_twin = image["evaluations"][0], blocks["results"]["blocks"][0]
+    for number, text, scored, took in (
+        (
+            "3.3",
+            "which picture is learned from fastest? (here: the aimbot's)",
+            how_scored({**in_the_emulator, "greedy": False}, in_the_emulator["mean"]),
+            f"{image['training']['minutes']:.0f} min on one",
+        ),
+        (
+            "3.4",
+            "pictures, numbers, or both? (here: numbers, trained in the twin)",
+            how_scored(in_the_twin, in_the_twin["score"]),
+            f"{blocks['minutes']['blocks_0']:.0f} min on one",
+        ),
     ):
-        run = load(file)["runs"][run_name]
-        result = run["evaluations"][0]
-        scored = f"{result['mean']:.1f} ({result['games']} games, seed {result['seed']}, `{result['env_id']}`, sampled)"
-        took = f"{run['training']['minutes']:.0f} min{' on one' if number == '3.3' else ''}"
-        rows.append([f"[{number}](lessons/3_obswrapper/README.md)", text, scored, took, gif(f"{video}_agent")])
+        rows.append([f"[{number}](lessons/3_obswrapper/README.md)", text, scored, took, gif(f"{number}_agent")])
     rows += rows_of_lesson_4() + rows_of_lesson_5() + rows_of_lesson_6() + rows_of_lesson_7()
     return table(["lesson", "what it teaches", "measured score (points a game)", "time on two cores", "gif"], rows)
