@@ -139,3 +139,26 @@ if sys.platform != "win32":
         monkeypatch.setattr(Path, "touch", refuse)
         with pytest.raises(UserError, match="cannot be written: Permission denied"):
             check_writable(tmp_path)
+
+
+def test_the_figures_of_bench_about_the_twin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    from rlbreakout.bench import speed, twin
+
+    for name, value in (("SECONDS", 0.02), ("ROUNDS", 1), ("COMPARED_FRAMES", 3_000), ("GAMES", 2), ("SEEDS", 1)):
+        monkeypatch.setattr(twin, name, value)
+    for name, value in (("SECONDS", 0.02), ("MANY", 8)):
+        monkeypatch.setattr(speed, name, value)
+    monkeypatch.setattr(twin, "train_apart", lambda config, keep=True: speed.Measured(1.0, 1.0))
+    monkeypatch.setattr(twin, "in_a_process", lambda function, *arguments: function(*arguments))
+    few = twin.coordinates_config
+    monkeypatch.setattr(twin, "coordinates_config", lambda steps=8_192, seed=0: few(steps, seed))
+    monkeypatch.setattr(twin, "MARKS", (0,))
+    twin.report(tmp_path / "twin.json")
+    data = json.loads((tmp_path / "twin.json").read_text())
+    figures = {figure["name"]: figure["value"] for figure in data["figures"]}
+    assert figures["twin: frames that differ"] == 0 < figures["twin: frames compared with the emulator, whole state"]
+    assert all(f"seed 0: score in {where}" in figures for where in ("the twin", "ALE"))
+    for name, ratio in data["ratios"].items():
+        assert ratio["ratio"] == pytest.approx(figures[name] / figures[ratio["to"]])
