@@ -302,6 +302,7 @@ def is_over(game: Any) -> bool:
 def one_frame(game: Any, action: int) -> int:
     """Play one frame and return its points. What touched in the last picture has its effect, then all things move."""
     points = 0
+    # The score board is drawn before the game moves on, so it is one frame late.
     game.shown_lives, game.shown_score = game.lives, game.score
     game.clock += 1
     if game.clock == LAST_FRAME:
@@ -313,13 +314,14 @@ def one_frame(game: Any, action: int) -> int:
         game.lives -= 1
         _lose_ball(game)
         if game.lives == 0:
-            game.clock = 0
+            game.clock = 0  # the console starts it anew when the game is over
     if game.building > 0 and game.clock < LAST_FRAME:
         game.building -= 1
         game.bricks[:] = 1
     elif game.ball_y >= PIXEL:
         _meet_paddle(game)
         points = _meet_walls(game)
+    # Then all things move. The paddle follows the knob as it was read one frame ago.
     game.paddle = next_paddle(game.paddle, game.reading)
     _move_ball(game)
     if action in (RIGHT, LEFT):
@@ -366,7 +368,7 @@ def _launch(game: Any) -> None:
 
 @compiled
 def _lose_ball(game: Any) -> None:
-    """The column, the fractions and `steep` are forgotten by nobody."""
+    """Its column, the fractions of its place and `steep` stay as they were: the next ball begins with them."""
     game.ball_y = NO_BALL + game.ball_y % PIXEL
     game.ball_vx = game.ball_vy = 0
     game.hits = 0
