@@ -29,6 +29,7 @@ from rlbreakout.breakout.rules import (
 from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH
 from rlbreakout.compiled import compiled
 from rlbreakout.config import BREAKOUT_IDS, Config
+from rlbreakout.envs.twin_games import uniform
 from rlbreakout.errors import UserError
 from rlbreakout.games import one, put
 from rlbreakout.observation import NO_ACTION, WHITE, Observer
@@ -45,7 +46,7 @@ class TwinVecEnv(VecEnv):
     """`n_envs` games in the twin as `config` says; each shows what `config.observation` says, without the stack.
 
     It plays as the gymnasium environments of `make_vec_env` do in the emulator, observation for observation. Only the
-    draws of sticky actions are its own. With `evaluation` it plays whole games by the rules of evaluation: unclipped
+    draws of sticky actions are its own, those of `rlbreakout/Breakout-twin-v5`. With `evaluation` it plays whole games by the rules of evaluation: unclipped
     rewards, the ball launched after every lost life, stalled games ended (`info["episode"]["stalled"]`).
 
     `info["episode"]` of the last step of a game has its score in points (`r`), its length (`l`, in frames where the
@@ -469,7 +470,7 @@ def _hold_actions(
     for i in games:
         game = states[i]
         for frame in range(skips[i]):
-            if held[i] != executed[i] and not (sticky[i] > 0 and _uniform(sticky_seeds, i) < sticky[i]):
+            if uniform(sticky_seeds, i) >= sticky[i]:
                 executed[i] = held[i]
             points[i] += one_frame(game, executed[i])
             frames[i] += 1
@@ -485,18 +486,6 @@ def _hold_actions(
             earlier[i] = game
         if not pool:
             latest[i] = game
-
-
-@compiled
-def _uniform(seeds: np.ndarray, i: int) -> float:
-    """The next number from 0 to 1 of generator i: SplitMix64 (Steele, Lea and Flood 2014,
-    https://doi.org/10.1145/2714064.2660195)."""
-    seeds[i] += np.uint64(0x9E3779B97F4A7C15)
-    mixed = seeds[i]
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed = mixed ^ (mixed >> np.uint64(31))
-    return (mixed >> np.uint64(11)) / float(1 << 53)
 
 
 @compiled

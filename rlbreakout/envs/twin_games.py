@@ -140,14 +140,14 @@ def _hold(
         for _ in range(held[game]):
             if is_over(states[game]) or frames[game] >= most_frames:
                 break
-            if _draw(random, game) >= sticky:
+            if uniform(random, game) >= sticky:
                 executed[game] = actions[game]
             points[game] += one_frame(states[game], executed[game])
             frames[game] += 1
 
 
 @compiled
-def _draw(random: np.ndarray, game: int) -> float:
+def uniform(random: np.ndarray, game: int) -> float:
     """A random number in [0, 1): SplitMix64 (Steele, Lea and Flood 2014, https://doi.org/10.1145/2660193.2660195)."""
     random[game] += np.uint64(0x9E3779B97F4A7C15)
     mixed = random[game]
