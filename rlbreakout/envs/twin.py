@@ -46,8 +46,9 @@ class TwinVecEnv(VecEnv):
     """`n_envs` games in the twin as `config` says; each shows what `config.observation` says, without the stack.
 
     It plays as the gymnasium environments of `make_vec_env` do in the emulator, observation for observation. Only the
-    draws of sticky actions are its own, those of `rlbreakout/Breakout-twin-v5`. With `evaluation` it plays whole games by the rules of evaluation: unclipped
-    rewards, the ball launched after every lost life, stalled games ended (`info["episode"]["stalled"]`).
+    draws of sticky actions are its own, those of `rlbreakout/Breakout-twin-v5`. With `evaluation` it plays whole games
+    by the rules of evaluation: unclipped rewards, the ball launched after every lost life, stalled games ended
+    (`info["episode"]["stalled"]`).
 
     `info["episode"]` of the last step of a game has its score in points (`r`), its length (`l`, in frames where the
     screen of every frame is needed, otherwise in agent steps) and the seconds since the start (`t`). Environment i is
