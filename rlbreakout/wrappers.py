@@ -452,11 +452,13 @@ class ConfiguredObservation(gym.Wrapper, RecordConstructorArgs):
             raise UserError(f"this observation needs a screen in colour, not of shape {shape}")
         self._shape = (1, *shape)
         self._clock = _Clock(env)
-        self._follower, self._noted = None, _inside(env, SentActions)
+        self.follower: Follower | None = None
+        """Infers the state of the game where blocks need it."""
+        self._noted = _inside(env, SentActions)
         if config.blocks is not None:
             if self._noted is None:
                 raise UserError("observation.blocks need SentActions next to the emulator; it is missing")
-            self._follower = Follower(1)
+            self.follower = Follower(1)
         self.observation_space = self._observer.space
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
@@ -467,14 +469,14 @@ class ConfiguredObservation(gym.Wrapper, RecordConstructorArgs):
         return self._last, info
 
     def _follow(self, screen: np.ndarray) -> np.ndarray | None:
-        if self._follower is None:
+        if self.follower is None:
             return None
         first_screen, sent = self._noted.take_sent()
         if first_screen is not None:
-            self._follower.begin(first_screen.reshape(self._shape))
+            self.follower.begin(first_screen.reshape(self._shape))
         if sent:
-            self._follower.look(screen, [sent])
-        return self._follower.states
+            self.follower.look(screen, [sent])
+        return self.follower.states
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         frame, reward, terminated, truncated, info = self.env.step(action)

@@ -1,0 +1,75 @@
+"""Blocks that are made from screens and actions, beside those that are made from the state of the twin."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rlbreakout.config import BLOCK_NAMES, Config, parse_config
+from rlbreakout.envs import make_vec_env
+from tests.twin_player import Player
+
+N = 2
+
+
+def config(vec_env: str, **env: Any) -> Config:
+    settings = {"n_envs": N, "max_pool": False, "repeat_action_probability": 0.0, "vec_env": vec_env, **env}
+    observation = {"kind": "coordinates", "blocks": list(BLOCK_NAMES), "frame_stack": 1}
+    return parse_config({"env": settings, "observation": observation, "policy": "MlpPolicy"})
+
+
+def compare(steps: int, seed: int = 3, **env: Any) -> dict[str, int]:
+    """Play both under the same actions. Counts the looks, those with one possible state, and how many differ."""
+    emulator, twin = (make_vec_env(config(vec_env, **env), seed=seed) for vec_env in ("dummy", "twin"))
+    player = Player(N, seed)
+    emulator.reset()
+    twin.reset()
+    counts = {"looks": 0, "certain": 0, "certain_differ": 0, "uncertain_differ": 0, "episodes": 0}
+    for _ in range(steps):
+        actions = player.act(np.concatenate(twin.get_attr("states")))
+        its_seen, its_rewards, its_dones, _ = emulator.step(actions)
+        seen, rewards, dones, _ = twin.step(actions)
+        assert rewards.tolist() == its_rewards.tolist() and dones.tolist() == its_dones.tolist()
+        certain = np.array([follower.certain[0] for follower in emulator.get_attr("follower")])
+        same = (np.asarray(seen) == np.asarray(its_seen)).all(axis=1)
+        counts["looks"] += N
+        counts["certain"] += int(certain.sum())
+        counts["certain_differ"] += int((certain & ~same).sum())
+        counts["uncertain_differ"] += int((~certain & ~same).sum())
+        counts["episodes"] += int(dones.sum())
+    emulator.close()
+    twin.close()
+    return counts
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {},
+        {"launch_ball": "on_reset", "frame_skip": 3},
+        {"launch_ball": "never", "episodic_life": False, "noop_max": 0},
+        {"id": "Breakout-v4"},
+    ],
+    ids=["every_life", "on_reset", "never", "drawn skips"],
+)
+def test_blocks_are_the_same_wherever_only_one_state_is_possible(env: dict[str, Any]) -> None:
+    counts = compare(250, **env)
+    assert counts["certain_differ"] == 0
+    assert counts["certain"] > 0.5 * counts["looks"]
+    assert counts["uncertain_differ"] < 0.1 * counts["looks"]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("steps", type=int)
+    parser.add_argument("--json", type=Path, required=True)
+    options = parser.parse_args()
+    found = {"what": __doc__, "command": f"python -m tests.test_blocks_on_the_emulator {options.steps}"}
+    found |= {"frame skip 4": compare(options.steps), "Breakout-v4": compare(options.steps // 4, id="Breakout-v4")}
+    options.json.write_text(json.dumps(found, indent=1) + "\n")
+    print(found)
