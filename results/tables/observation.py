@@ -52,7 +52,12 @@ def in_the_twin() -> str:
     """Lesson 3.4: blocks of coordinates, trained in the twin and played in the emulator, a row for each seed."""
     kept = load("3.4_blocks.json")
     rows = [
-        [str(seed), f"{kept['steps']['blocks']:,}", f"{kept['minutes'][f'blocks_{seed}']:.0f}", scored(facts)]
+        [
+            str(seed),
+            f"{kept['curves'][f'blocks_{seed}']['time/fps']['steps'][-1]:,}",
+            f"{kept['minutes'][f'blocks_{seed}']:.0f}",
+            scored(facts),
+        ]
         for seed, facts in enumerate(kept["results"]["blocks"])
     ]
     return table(["seed", "agent steps", "minutes", "100 games in the emulator, sampled [95% interval]"], rows)

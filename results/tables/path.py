@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from results.tables.beyond import rows_of_lesson_6
-from results.tables.common import gif, load, minutes, table
+from results.tables.common import gif, how_scored, load, minutes, table
 from results.tables.tuning import rows_of_lesson_4
 from results.tables.twin import rows_of_lesson_7
 from results.tables.value_agent import rows_of_lesson_5
