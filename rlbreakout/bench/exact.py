@@ -64,7 +64,7 @@ from rlbreakout.breakout.screen import (
 from rlbreakout.compiled import compiled
 
 FRAMES_OF_A_RANDOM_STATE = 24
-REPORT_EVERY = 1_000_000
+REPORT_EVERY = 100_000
 """Frames."""
 
 
