@@ -195,6 +195,9 @@ def random_states(n: int, random: np.random.Generator) -> np.ndarray:
     column = random.integers(LEFT_WALL, RIGHT_WALL, n)
     at_a_wall = random.choice([*range(LEFT_WALL - 2, LEFT_WALL + 4), *range(RIGHT_WALL - 4, RIGHT_WALL + 4)], n)
     column = np.where(random.random(n) < 0.4, at_a_wall, column)
+    at_a_foot = random.random(n) < 0.1
+    line = np.where(at_a_foot, random.integers(SIDE_WALLS_END - 4, SIDE_WALLS_END + 1, n), line)
+    column = np.where(at_a_foot, at_a_wall, column)
     beyond = random.choice([*range(LEFT_WALL - 17, LEFT_WALL), *range(RIGHT_WALL, RIGHT_WALL + 15)], n)
     column = np.where((line > SIDE_WALLS_END + 4) & (random.random(n) < 0.3), beyond, column)
     states["ball_y"] = line * PIXEL + random.integers(PIXEL, size=n)
@@ -202,7 +205,7 @@ def random_states(n: int, random: np.random.Generator) -> np.ndarray:
     states["ball_y"][random.random(n) < 0.05] %= PIXEL  # no ball is in play
     speeds = (SPEEDS.reshape(-1, 2) * PIXEL).astype(int)[random.integers(len(SPEEDS) * 2, size=n)]
     states["ball_vx"], states["ball_vy"] = (speeds * random.choice([-1, 1], (n, 2))).T
-    states["ball_vy"] = np.where(line >= SIDE_WALLS_END, abs(states["ball_vy"]), states["ball_vy"])
+    states["ball_vy"] = np.where(at_a_foot | (line >= SIDE_WALLS_END), abs(states["ball_vy"]), states["ball_vy"])
     still = states["ball_y"] < PIXEL
     states["ball_vx"][still] = states["ball_vy"][still] = 0
     states["hits"] = random.choice([*range(MOST_HITS + 1), HITS_AFTER_UPPER_ROWS], n)
