@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from numba import njit
@@ -47,3 +49,21 @@ class _Announcement(event.Listener):
 
 
 event.register("numba:compile", _Announcement())
+
+
+def forget_stale_code(package: Path) -> None:
+    """Delete what was compiled in the folders of `package` before the last change of a file with compiled functions.
+
+    Numba compiles a function anew when its own file has changed, but not when a function that it calls has: after a
+    change of rules.py the screens would still be drawn by the old rules.
+    """
+    kept = list(package.rglob("__pycache__/*.nbi"))
+    sources = {file.parent.parent / f"{file.name.split('.')[0]}.py" for file in kept}
+    changed = max((source.stat().st_mtime for source in sources if source.exists()), default=0.0)
+    for file in kept:
+        with suppress(OSError):  # another program deletes it, too; or the folder cannot be written
+            if file.stat().st_mtime < changed:
+                file.unlink()
+
+
+forget_stale_code(Path(__file__).parent)

@@ -80,3 +80,17 @@ def test_bounds_are_checked_where_numba_is_told_to(checked: str, says: str, tmp_
 
 def test_bounds_are_not_checked_by_default(tmp_path: Path) -> None:
     assert run(TAKE_BEYOND_THE_END, NUMBA_CACHE_DIR=str(tmp_path)).stdout == ""
+
+
+def test_a_changed_rule_is_followed_in_files_that_did_not_change(tmp_path: Path) -> None:
+    """Numba itself compiles anew only what stands in the file that was changed."""
+    copy = tmp_path / "rlbreakout"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "pretrained"))
+    where_it_rests = (
+        "from rlbreakout.breakout.ahead import rest; from rlbreakout.breakout.rules import new_games;"
+        "print(rest(new_games(1)[0]))"
+    )
+    assert run(where_it_rests, cwd=tmp_path).stdout == "99\n"
+    rules = copy / "breakout" / "rules.py"
+    rules.write_text(rules.read_text().replace("MOST_READING = 188", "MOST_READING = 168"))
+    assert run(where_it_rests, cwd=tmp_path).stdout == "80\n"

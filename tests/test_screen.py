@@ -21,6 +21,7 @@ from rlbreakout.breakout.screen import (
     find_paddle,
     to_grey,
 )
+from rlbreakout.errors import UserError
 from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
 
 
@@ -131,3 +132,10 @@ def test_the_ram_addresses_are_those_of_this_game() -> None:
     assert game.ball() is None and game.ale.getRAM()[BALL_Y] == 0
     game.act(FIRE)
     assert game.ball() is not None
+
+
+@pytest.mark.parametrize("find", [find_ball, find_bricks, find_paddle])
+def test_frames_of_another_shape_or_kind_are_refused(find) -> None:
+    for frames in (np.zeros((1, 209, 160), np.uint8), np.zeros((210, 160), np.uint8), np.zeros((1, 210, 160))):
+        with pytest.raises(UserError, match=r"frames is .*; allowed: uint8 \(n, 210, 160\)"):
+            find(frames)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlbreakout.compiled import compiled
+from rlbreakout.errors import UserError
 
 HEIGHT, WIDTH = 210, 160
 
@@ -111,8 +112,9 @@ def find_bricks(frames: np.ndarray) -> np.ndarray:
 
     The first pixel row of a brick tells: bricks vanish whole, and the ball is too narrow to look like one.
     """
+    frames = _whole_screens(frames)
     bricks = np.empty((len(frames), len(BRICK_ROWS), BRICKS_IN_A_ROW), dtype=bool)
-    _find_bricks(np.ascontiguousarray(frames).view(np.uint64), bricks)
+    _find_bricks(frames.view(np.uint64), bricks)
     return bricks
 
 
@@ -123,7 +125,7 @@ def find_ball(frames: np.ndarray, bricks: np.ndarray | None = None) -> Ball:
     covers a part of a whole brick, that part is hidden, and its place is told from the rest.
     `bricks` spares finding them again.
     """
-    frames = np.ascontiguousarray(frames)
+    frames = _whole_screens(frames)
     places = np.empty((2, len(frames)), dtype=np.int64)
     bricks = find_bricks(frames) if bricks is None else bricks
     _find_balls(frames, frames.view(np.uint64), bricks, places)
@@ -134,9 +136,16 @@ def find_ball(frames: np.ndarray, bricks: np.ndarray | None = None) -> Ball:
 def find_paddle(frames: np.ndarray) -> Paddle:
     """The paddle in `(n, 210, 160)` frames, also while the ball falls past it."""
     places = np.empty((2, len(frames)), dtype=np.int64)
-    _find_paddles(np.ascontiguousarray(frames), places)
+    _find_paddles(_whole_screens(frames), places)
     column, right = places
     return Paddle(column >= 0, column, right)
+
+
+def _whole_screens(frames: np.ndarray) -> np.ndarray:
+    """`frames` in one piece of memory. Raises UserError for anything else: compiled code checks no bounds."""
+    if frames.dtype != np.uint8 or frames.ndim != 3 or frames.shape[1:] != (HEIGHT, WIDTH):
+        raise UserError(f"frames is {frames.dtype} {frames.shape}; allowed: uint8 (n, {HEIGHT}, {WIDTH})")
+    return np.ascontiguousarray(frames)
 
 
 class Found(NamedTuple):
