@@ -84,7 +84,7 @@ def test_torch_has_one_thread_while_games_are_played_on_other_cores(
 ) -> None:
     monkeypatch.setattr(vec_env_module, "cores", lambda: 2)
     settings = [f"env.vec_env={vec_env}", f"env.n_envs={games}", "ppo.n_steps=16", "ppo.batch_size=64"]
-    settings += [f"steps={games * 32}", "evaluation.every=0"]
+    settings += [f"steps={games * 32}", "evaluation.every=0", "torch_threads=2"]
     config = load_config(ROOT / "configs" / "3.4_emulator.yaml", settings)
     model = build_algorithm(config, make_vec_env(config))
     playing, learning = set(), set()
@@ -103,6 +103,23 @@ def test_torch_has_one_thread_while_games_are_played_on_other_cores(
     finally:
         torch.set_num_threads(1)
     assert (playing, learning, after) == ({while_playing}, {2}, 2)
+
+
+@pytest.mark.parametrize("settings, threads", [((), 1), (("torch_threads=2",), 2)])
+def test_small_networks_learn_with_one_thread_unless_told_otherwise(
+    settings: tuple[str, ...], threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = ["env.n_envs=4", "ppo.n_steps=16", "ppo.batch_size=64", "steps=64", "evaluation.every=0"]
+    config = load_config(ROOT / "configs" / "3.4_coordinates.yaml", [*small, *settings])
+    model = build_algorithm(config, make_vec_env(config))
+    learning, update = set(), model.train
+    monkeypatch.setattr(model, "train", lambda: (learning.add(torch.get_num_threads()), update()))
+    torch.set_num_threads(2)
+    try:
+        learn(model, config, tmp_path, progress_bar=False)
+        assert (learning, torch.get_num_threads()) == ({threads}, 2)
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_torch_has_its_threads_again_after_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
