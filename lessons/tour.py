@@ -33,7 +33,7 @@ FEW_STEPS: dict[str, list[str]] = {
     "3.1_observation_space": [],
     "3.2_observation_wrapper": ["--steps", "60"],
     "3.3_aimbot_training": ["--steps", "2048", "--games", "2", "--variants", "trim", "aimbot", "--stacks", "3"],
-    "3.4_coordinates": ["--steps", "8192", "--games", "2", "--variants", "blocks"],
+    "3.4_coordinates": ["--steps", "65536", "--games", "2", "--variants", "blocks"],
     "4.0_wrapper_optuna": [
         *("--steps", "512", "--trials", "2", "--long-steps", "512", "--best", "1"),
         *("--games", "2", "--n-envs", "4"),

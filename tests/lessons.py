@@ -23,7 +23,7 @@ TRAIN = {
         *("--steps", "2048", "--games", "1", "--seeds", "2"),
         *("--variants", "counters", "--stacks", "2"),
     ),
-    "3.4_coordinates": ("--steps", "8192", "--games", "1", "--variants", "blocks"),
+    "3.4_coordinates": ("--steps", "65536", "--games", "1", "--variants", "blocks"),
     "4.0_wrapper_optuna": (
         *("--steps", "512", "--trials", "3", "--long-steps", "1024", "--best", "2"),
         *("--games", "1", "--n-envs", "4"),
