@@ -107,7 +107,7 @@ def draw_pictures() -> list[Path]:
                 for picture, text in PICTURES.items()
             },
             RESULTS / "3.3_grid.png",
-            title="Lesson 3.3: 3 pictures at once, training games on ALE/Breakout-v5 (mean of the last 100)",
+            title="Lesson 3.3: 3 stacked pictures, training games on ALE/Breakout-v5 (mean of the last 100)",
         ),
         draw_bands(
             {

@@ -171,7 +171,7 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--study", metavar="NAME", help="the study in the storage (default: the config's name)")
     tune.add_argument("--trials", metavar="N", type=int, help="finished trials to end with (default: tuning.trials)")
     tune.add_argument("--workers", metavar="N", type=int, default=1, help="trials at once on this machine (default: 1)")
-    tune.add_argument("--run-dir", metavar="DIR", type=Path, help="run folder; a study that is in it is gone on with")
+    tune.add_argument("--run-dir", metavar="DIR", type=Path, help="run folder; a study that is in it is continued")
     tune.add_argument(
         "--start-from", metavar="DIR", type=Path, help="begin with the best values of this study's folder"
     )

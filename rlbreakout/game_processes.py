@@ -202,7 +202,7 @@ def _read(file: IO[bytes]) -> Any:
 
 
 def serve(file: str) -> None:
-    """What the process does: play games as it is told through its standard input, until that is closed."""
+    """What the process does: play games on the commands that arrive at its standard input, until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what is printed is no answer

@@ -110,9 +110,9 @@ def test_the_figures_of_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("MANY", 8),
     ):
         monkeypatch.setattr(speed, name, value)
-    dqn_config = speed.dqn_config(mended=True)
+    dqn_config = speed.dqn_config(fixed=True)
     dqn_config.value.start_training = 32
-    monkeypatch.setattr(speed, "dqn_config", lambda mended=False: dqn_config)
+    monkeypatch.setattr(speed, "dqn_config", lambda fixed=False: dqn_config)
     zoo_config = speed.zoo_config
     monkeypatch.setattr(speed, "zoo_config", lambda n_envs=1: zoo_config(n_envs))
     monkeypatch.setattr(speed, "OBSERVATIONS", {"coordinates": speed.OBSERVATIONS["coordinates"]})

@@ -96,7 +96,7 @@ def test_0_1_names_what_is_wrong_with_its_mend(tmp_path: Path) -> None:
 def test_0_1_runs_where_nothing_is_installed(tmp_path: Path) -> None:
     done = run_command("-I", "-S", SCRIPTS["0.1_check_setup"], "--run-dir", tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "mend: pip install -c constraints.txt -e ." in done.stdout
+    assert "fix: pip install -c constraints.txt -e ." in done.stdout
 
 
 def test_1_1_shows_the_game(lesson) -> None:

@@ -50,7 +50,7 @@ def test_4_1_lets_everybody_play_everywhere(lesson) -> None:
     folder, _ = lesson("4.1_env_comparison", *TRAIN["4.1_env_comparison"])
     summary = json.loads((folder / "lesson.json").read_text())
     ids = ["BreakoutNoFrameskip-v4", "Breakout-v4", "ALE/Breakout-v5"]
-    by_heart = "nowhere: one game by heart"
+    by_heart = "nowhere: one memorised game"
     assert {name: list(row) for name, row in summary["table"].items()} == dict.fromkeys([*ids[:2], by_heart], ids)
     assert summary["table"][by_heart][ids[0]]["score"] == summary["table"][ids[0]][ids[0]]["score"]
     assert all(len(row) == 4 for row in summary["differences"].values())

@@ -1,7 +1,7 @@
 """Lesson 0.1: is everything here that the lessons need?
 
 You learn: what the lessons are built on, and how fast your machine is.
-Expect: a table of ok and wrong lines, each wrong one with its mend. Exit status 0 if all are ok, else 1.
+Expect: a table of ok and wrong lines, each wrong one with its fix. Exit status 0 if all are ok, else 1.
 Time: 10 seconds.
 """
 
@@ -23,15 +23,15 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--run-dir", type=Path, default=Path("runs"), help="the folder that has to be writable")
 options = parser.parse_args([] if "ipykernel" in sys.modules else None)  # a notebook has options of its own
 
-table: list[tuple[bool, str, str, str]] = []  # ok?, what, found, mend
+table: list[tuple[bool, str, str, str]] = []  # ok?, what, found, fix
 
 
-def check(what: str, mend: str, look) -> None:
+def check(what: str, fix: str, look) -> None:
     """Add a line to the table: what `look()` found, or why it is wrong."""
     try:
         table.append((True, what, str(look()), ""))
     except Exception as error:  # whatever is wrong, the learner gets a line for it
-        table.append((False, what, " ".join(f"{error}".split()) or type(error).__name__, mend))
+        table.append((False, what, " ".join(f"{error}".split()) or type(error).__name__, fix))
 
 
 # %% Python and the packages, with their versions against what pyproject.toml asks for.
@@ -55,8 +55,8 @@ try:
 
     requirements = [Requirement(text) for text in metadata.requires("rlbreakout") or []]
     for requirement in (r for r in requirements if r.marker is None):
-        mend = f"{INSTALL} --upgrade"
-        check(requirement.name, mend, lambda r=requirement: package_version(r.name, r.specifier))
+        fix = f"{INSTALL} --upgrade"
+        check(requirement.name, fix, lambda r=requirement: package_version(r.name, r.specifier))
 except (ImportError, metadata.PackageNotFoundError) as error:
     table.append((False, "rlbreakout", str(error), INSTALL))
 
@@ -119,10 +119,9 @@ check("run folder", "choose another one with --run-dir, or free the disk", writa
 
 # %% The table.
 width = max(len(what) for _, what, _, _ in table)
-for ok, what, found, mend in table:
+for ok, what, found, fix in table:
     print(
-        f"{'ok   ' if ok else 'WRONG'}  {what:{width}}  {found}"
-        + (f"\n       {'':{width}}  mend: {mend}" if mend else "")
+        f"{'ok   ' if ok else 'WRONG'}  {what:{width}}  {found}" + (f"\n       {'':{width}}  fix: {fix}" if fix else "")
     )
 wrong = sum(not line[0] for line in table)
 print(f"\n{wrong} of {len(table)} wrong" if wrong else "\nAll is here. Next: python lessons/1_gym/1.1_gym.py")

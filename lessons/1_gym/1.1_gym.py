@@ -46,7 +46,7 @@ print("observation:", env.observation_space.shape, env.observation_space.dtype, 
 print("actions:    ", dict(enumerate(env.get_wrapper_attr("get_action_meanings")())))
 
 # %% One step. The action is held for 4 frames, and each frame repeats the action before it with probability 0.25:
-# these sticky actions keep an agent from learning one game by heart.
+# these sticky actions keep an agent from learning one memorised game.
 observation, info = env.reset(seed=options.seed)
 observation, reward, terminated, truncated, info = env.step(1)  # FIRE launches the ball
 print(f"one step:    reward {reward}, terminated {terminated}, truncated {truncated}, info {info}")

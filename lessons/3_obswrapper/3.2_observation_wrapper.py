@@ -1,7 +1,7 @@
 """Lesson 3.2: mono, trim and aimbot, one after the other.
 
 You learn: how to write an observation wrapper; three that keep what matters and drop the rest; how the ball's path is
-told from two looks at it.
+inferred from two observations of it.
 Expect: the same game five times, each as jpeg, csv, and gif of the screen beside what the agent would see.
 Time: a quarter of a minute.
 """

@@ -45,7 +45,7 @@ class Options:
     games: int = 20
     """Whole games that each trained agent plays to get its score."""
     run_dir: Path | None = None
-    """Run folder (default: runs/3_obswrapper/3.3_aimbot_training); what is in it already is gone on with."""
+    """Run folder (default: runs/3_obswrapper/3.3_aimbot_training); what is already in it is continued."""
 
 
 options = read_options(Options, __doc__)

@@ -47,7 +47,7 @@ class Options:
     n_envs: int = 64
     """Games side by side in a training."""
     run_dir: Path | None = None
-    """Run folder (default: runs/4_tuning/4.0_study_explore); what is in it already is gone on with."""
+    """Run folder (default: runs/4_tuning/4.0_study_explore); what is already in it is continued."""
 
 
 options = read_options(Options, __doc__)

@@ -48,7 +48,7 @@ class Options:
     seed: int = 0
     """Of the first proposals, and of every training."""
     run_dir: Path | None = None
-    """Run folder (default: runs/4_tuning/4.0_wrapper_optuna); the studies in it are gone on with."""
+    """Run folder (default: runs/4_tuning/4.0_wrapper_optuna); the studies in it are continued."""
 
 
 options = read_options(Options, __doc__)

@@ -1,4 +1,4 @@
-"""Lesson 4.1: one game, three environments. Who learned to play, and who learned a game by heart?
+"""Lesson 4.1: one game, three environments. Who learned to play, and who memorised a game?
 
 You learn: what overfitting is in reinforcement learning, and that a score means nothing without the environment that
 it was made in: no-op starts, frame skip, sticky actions.
@@ -58,7 +58,7 @@ class Options:
     environments: tuple[str, ...] = tuple(ENVIRONMENTS)
     """Where to train; all agents play in all three. The gif is of the first."""
     run_dir: Path | None = None
-    """Run folder (default: runs/4_tuning/4.1_env_comparison); what is in it already is gone on with."""
+    """Run folder (default: runs/4_tuning/4.1_env_comparison); what is already in it is continued."""
 
 
 options = read_options(Options, __doc__)
@@ -84,7 +84,7 @@ for env_id in options.environments:
         curves[env_id] = curve
 
 
-# %% And a player that learned nothing but one game by heart: what the first agent did in the deterministic one.
+# %% And a player that learned nothing but one memorised game: what the first agent did in the deterministic one.
 class Noting:
     """Plays as `player` does, and notes its actions."""
 
@@ -113,7 +113,7 @@ class ByHeart:
         return self.actions[np.minimum(step, len(self.actions) - 1)], (step + 1,)
 
 
-BY_HEART = "nowhere: one game by heart"
+BY_HEART = "nowhere: one memorised game"
 first = load_agent(runs[options.environments[0]] / "last")
 noting = Noting(first.player)
 deterministic = with_values(first.config, DIFFERENCES["none"][1])
@@ -148,7 +148,7 @@ differences = compare(DIFFERENCES)
 different_scores = {who: len(set(results["none"].scores)) for who, results in differences.items()}
 print(f"\ndifferent scores in {options.games} games of the deterministic game: {different_scores}")
 
-# %% The picture of the curves, and the gif of the game by heart: left nothing is random, right actions are sticky.
+# %% The picture of the curves, and the gif of the memorised game: left nothing is random, right actions are sticky.
 picture = draw_curves(curves, folder / "curves.png", title="Lesson 4.1: training games, each in its own environment")
 recordings = []
 for name in ("none", "sticky actions"):

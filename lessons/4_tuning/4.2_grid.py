@@ -1,6 +1,6 @@
 """Lesson 4.2: a grid of three hyperparameters, and how they pull at each other.
 
-You learn: what n_steps, n_epochs and batch_size do, and why a grid is dear: its size is a product.
+You learn: what n_steps, n_epochs and batch_size do, and why a grid is expensive: its size is a product.
 Expect: 27 trials, all of them finished, and a picture with a square for each.
 Time: 27 trials of 2 to 5 minutes on one core, two at a time. Stop it when you like: run again, it goes on.
 
@@ -41,7 +41,7 @@ class Options:
     workers: int = 1
     """Trials at once."""
     run_dir: Path | None = None
-    """Run folder (default: runs/4_tuning/4.2_grid); the study in it is gone on with."""
+    """Run folder (default: runs/4_tuning/4.2_grid); the study in it is continued."""
 
 
 options = read_options(Options, __doc__)

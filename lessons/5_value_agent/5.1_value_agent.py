@@ -38,7 +38,7 @@ class Options:
     games: int = 100
     """Whole games that the trained agent plays to get its score."""
     run_dir: Path | None = None
-    """Run folder (default: runs/5_value_agent/5.1_value_agent); a run that is in it already is gone on with."""
+    """Run folder (default: runs/5_value_agent/5.1_value_agent); a run that is already in it is continued."""
 
 
 options = read_options(Options, __doc__)

@@ -46,7 +46,7 @@ VARIANTS: dict[str, dict] = {
 }
 FRAMES_A_STEP = load_config(CONFIGS / "5.1_value_agent.yaml").frames_a_step
 ALL = "all"
-"""Everything mended: the agent of lesson 5.3."""
+"""Everything fixed: the agent of lesson 5.3."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Options:
     """Which of them: published, transitions, rewards, exploration, no_punishment, life_punished, life_rewarded,
     short_steps, all."""
     run_dir: Path | None = None
-    """Run folder (default: runs/5_value_agent/5.2_what_went_wrong); what is in it already is gone on with."""
+    """Run folder (default: runs/5_value_agent/5.2_what_went_wrong); what is already in it is continued."""
 
 
 options = read_options(Options, __doc__)

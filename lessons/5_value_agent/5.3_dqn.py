@@ -1,4 +1,4 @@
-"""Lesson 5.3: the mended agent. DQN, with four of the ideas that came after it.
+"""Lesson 5.3: the fixed agent. DQN, with four of the ideas that came after it.
 
 You learn: to read an agent's Q-values: what it expects, when it is surprised, and where no action matters.
 Expect: an agent that plays Breakout from the screen, its curve, and a gif of a game with the value of each action and
@@ -39,13 +39,13 @@ class Options:
     seconds: float = 20.0
     """Of the gif, at most."""
     run_dir: Path | None = None
-    """Run folder (default: runs/5_value_agent/5.3_dqn); a run that is in it already is gone on with."""
+    """Run folder (default: runs/5_value_agent/5.3_dqn); a run that is already in it is continued."""
 
 
 options = read_options(Options, __doc__)
 config = load_config(CONFIGS / "5.3_dqn.yaml", [f"steps={options.steps}", f"seed={options.seed}"])
 
-# %% What is mended, against lesson 5.1. Each is a few lines of rlbreakout/value_agent, beside its equation.
+# %% What is fixed, against lesson 5.1. Each is a few lines of rlbreakout/value_agent, beside its equation.
 for key in ("memory", "train_every", "targets", "double", "n_step", "prioritised"):
     print(f"value.{key}: {getattr(config.value, key)}")
 print(f"value.network.dueling: {config.value.network.dueling}")
@@ -112,7 +112,7 @@ gif = write_video(Recording(pictures, speed, [score]), folder / "q_values.gif")
 # %%
 curve = find_scalar(folder, "rollout/ep_rew_mean")
 curves = {} if curve is None else {"the last 100 games": curve}
-picture = draw_curves(curves, folder / "curve.png", title="Lesson 5.3: the mended agent's training games")
+picture = draw_curves(curves, folder / "curve.png", title="Lesson 5.3: the fixed agent's training games")
 finish(
     folder,
     files=[picture, gif, folder / "metrics.csv", folder / "agent.gif"],

@@ -55,7 +55,7 @@ class Options:
     n_envs: int = 64
     """Games side by side in the training."""
     run_dir: Path | None = None
-    """Run folder (default: runs/6_beyond/6.4_champion); the training in it is gone on with."""
+    """Run folder (default: runs/6_beyond/6.4_champion); the training in it is continued."""
 
 
 options = read_options(Options, __doc__)

@@ -57,13 +57,13 @@ def path_of_lessons() -> str:
             "3.3",
             "which picture is learned from fastest? (here: the aimbot's)",
             how_scored({**in_the_emulator, "greedy": False}, in_the_emulator["mean"]),
-            f"{image['training']['minutes']:.0f} min on one",
+            f"{image['training']['minutes']:.0f} min on one core",
         ),
         (
             "3.4",
             "pictures, numbers, or both? (here: numbers, trained in the twin)",
             how_scored(in_the_twin, in_the_twin["score"]),
-            f"{blocks['minutes']['blocks_0']:.0f} min on one",
+            f"{blocks['minutes']['blocks_0']:.0f} min on one core",
         ),
     ):
         rows.append([f"[{number}](lessons/3_obswrapper/README.md)", text, scored, took, gif(f"{number}_agent")])

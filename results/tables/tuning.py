@@ -109,7 +109,7 @@ def rows_of_lesson_4() -> list[list[str]]:
         [f"[4.0]({readme})", "Optuna: two studies, and how far to trust them", "", took(studies[0] + studies[1]), ""],
         [
             f"[4.1]({readme})",
-            "who learned to play, and who learned a game by heart?",
+            "who learned to play, and who memorised a game?",
             how_scored(environments, environments["score"]),
             f"{trained:.0f} min of training, a core each",
             gif("4.1_by_heart"),
@@ -119,7 +119,7 @@ def rows_of_lesson_4() -> list[list[str]]:
             f"[4.3]({readme})",
             "schedules, and the settings that the studies found",
             how_scored(result, result["mean"]),
-            f"{tuned_run['training']['minutes']:.0f} min on one",
+            f"{tuned_run['training']['minutes']:.0f} min on one core",
             gif("4.3_tuned"),
         ],
     ]

@@ -27,7 +27,7 @@ def rows_of_lesson_7() -> list[list[str]]:
             f"[7.3]({readme})",
             "train in the twin, play the real game",
             how_scored(trained, trained["score"]),
-            f"{minutes(trained['training_cpu_seconds'])} of training on one",
+            f"{minutes(trained['training_cpu_seconds'])} of training on one core",
             gif("7.3_train_in_the_twin"),
         ],
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from results.tables.common import gif, how_scored, load, scored, table
 
-PUBLISHED, MENDED = "5.1_value_agent.json", "5.3_dqn.json"
+PUBLISHED, FIXED = "5.1_value_agent.json", "5.3_dqn.json"
 CHANGES = {
     "published": "as published",
     "transitions": "single steps instead of whole games",
@@ -14,7 +14,7 @@ CHANGES = {
     "life_punished": "a lost life costs a point",
     "life_rewarded": "a lost life is worth a point (the wrong sign)",
     "short_steps": "actions of 4 frames instead of 16",
-    "all": "everything mended (lesson 5.3)",
+    "all": "everything fixed (lesson 5.3)",
 }
 """The variants of lesson 5.2."""
 
@@ -22,7 +22,7 @@ CHANGES = {
 def published_and_mended() -> str:
     """Lessons 5.1 and 5.3: the same frames, without sticky actions and with them."""
     rows = []
-    for what, file in (("5.1, as published", PUBLISHED), ("5.3, mended", MENDED)):
+    for what, file in (("5.1, as published", PUBLISHED), ("5.3, fixed", FIXED)):
         run = load(file)
         took = f"{run['minutes']['.']:.0f}"
         rows.append([what, f"{run['frames']:,}", took, scored(run), scored(run["sticky"])])
@@ -46,34 +46,34 @@ def on_policy_off_policy() -> str:
 
 def rows_of_lesson_5() -> list[list[str]]:
     readme = "lessons/5_value_agent/README.md"
-    published, mended, compared = load(PUBLISHED), load(MENDED), load("5.4_on_policy_off_policy.json")
+    published, fixed, compared = load(PUBLISHED), load(FIXED), load("5.4_on_policy_off_policy.json")
     return [
         [
             f"[5.1]({readme})",
             "Q-learning: the published agent",
             how_scored(published, published["score"]),
-            f"{published['minutes']['.']:.0f} min on one",
+            f"{published['minutes']['.']:.0f} min on one core",
             gif("5.1_value_agent"),
         ],
         [
             f"[5.2]({readme})",
             "what went wrong: nine agents, one change each",
             "",
-            f"{sum(load('5.2_what_went_wrong.json')['minutes'].values()):.0f} min on one",
+            f"{sum(load('5.2_what_went_wrong.json')['minutes'].values()):.0f} min on one core",
             "",
         ],
         [
             f"[5.3]({readme})",
-            "the mended agent, and its Q-values",
-            how_scored(mended, mended["score"]),
-            f"{mended['minutes']['.']:.0f} min on one",
+            "the fixed agent, and its Q-values",
+            how_scored(fixed, fixed["score"]),
+            f"{fixed['minutes']['.']:.0f} min on one core",
             gif("5.3_q_values"),
         ],
         [
             f"[5.4]({readme})",
             "on-policy or off-policy: four algorithms, the same screens",
             how_scored(compared, compared["score"]),
-            f"{sum(facts['minutes'] for facts in compared['results'].values()):.0f} min on one",
+            f"{sum(facts['minutes'] for facts in compared['results'].values()):.0f} min on one core",
             "",
         ],
     ]

@@ -17,21 +17,21 @@ from rlbreakout.value_agent import ValueAgent
 from rlbreakout.value_agent.training import Training
 
 
-def dqn_config(*, mended: bool = False) -> Config:
-    """DQN on the trimmed screen at half resolution, on the fast environment; `mended` as in lesson 5.3."""
+def dqn_config(*, fixed: bool = False) -> Config:
+    """DQN on the trimmed screen at half resolution, on the fast environment; `fixed` as in lesson 5.3."""
     return Config(
         algorithm="value",
         steps=1_000_000,
         env=EnvConfig(n_envs=8, vec_env="fast", max_pool=False),
         observation=ObservationConfig(kind="image", half=True),
         value=ValueConfig(
-            network=QNetworkConfig(hidden=[128], dueling=mended),
+            network=QNetworkConfig(hidden=[128], dueling=fixed),
             memory_size=20_000,
             start_training=1_000,
             train_every=4,
-            n_step=3 if mended else 1,
-            double=mended,
-            prioritised=mended,
+            n_step=3 if fixed else 1,
+            double=fixed,
+            prioritised=fixed,
         ),
         evaluation=EvaluationConfig(every=0),
         checkpoint_every=0,

@@ -129,7 +129,7 @@ def bench(json_file: Path | None = None) -> list[Figure]:
             in_a_process, train_value_agent, dqn_config(), DQN_SECONDS
         ),
         "... with Double, dueling, 3 steps, prioritised replay": partial(
-            in_a_process, train_value_agent, dqn_config(mended=True), DQN_SECONDS
+            in_a_process, train_value_agent, dqn_config(fixed=True), DQN_SECONDS
         ),
     }
     speeds = [{name: run() for name, run in off_policy.items()} for _ in range(PPO_ROUNDS)]

@@ -122,7 +122,7 @@ def find_ball(frames: np.ndarray, bricks: np.ndarray | None = None) -> Ball:
     """The ball between the upper wall and the paddle's line, in `(n, 210, 160)` frames.
 
     Above and below the bricks it is all that is lit. Among the bricks it is what is lit and not a whole brick; where it
-    covers a part of a whole brick, that part is hidden, and its place is told from the rest.
+    covers a part of a whole brick, that part is hidden, and its place is inferred from the rest.
     `bricks` spares finding them again.
     """
     frames = _whole_screens(frames)

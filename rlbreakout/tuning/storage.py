@@ -1,7 +1,7 @@
 """Where a study is kept: a journal file beside its trials, or a database that many machines reach.
 
 Optuna does the keeping. What is added here: a trial whose worker has died is noticed in a journal file too and not only
-in a database, and a database that goes away for a while is waited for.
+in a database, and if the database disappears for a while, the study waits for it.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ def grid(tuning: TuningConfig, seed: int) -> list[dict[str, Any]]:
 
 def make_sampler(config: Config, slot: int, *, alone: bool) -> BaseSampler:
     """The sampler for the trial of a slot. Alone, its seed is the study's and the slot's: then the study can be stopped
-    and gone on with, and is still the one that this seed makes. Beside others it is drawn, or they would try the same.
+    and continued, and is still the one that this seed makes. Beside others it is drawn, or they would try the same.
     """
     tuning = settings(config)
     parts = [config.seed, slot, *([] if alone else [socket.gethostname(), os.getpid(), time.time()])]

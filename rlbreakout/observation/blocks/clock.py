@@ -1,6 +1,6 @@
 """The clock, as far as the game lets it be seen: where the next ball would be launched.
 
-The screen shows no clock. Its last two bits decide where a launched ball appears, and only they can be told from
+The screen shows no clock. Its last two bits decide where a launched ball appears, and only they can be inferred from
 screens for sure.
 """
 
