@@ -7,6 +7,7 @@ screens = draw_rgb(states)    # (n, 210, 160, 3) uint8 (`ale.getScreenRGB()`)
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -123,14 +124,57 @@ def draw(states: np.ndarray) -> np.ndarray:
     return screens
 
 
-def draw_grey(states: np.ndarray) -> np.ndarray:
-    """The screens of games in grey, `(n, 210, 160)` uint8."""
-    return GREY[draw(states)]
+def draw_grey(states: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
+    """The screens of games in grey, `(n, 210, 160)` uint8. `into` is a contiguous array of that shape to draw in."""
+    return _in_colours(states, _GREY, (HEIGHT, WIDTH), into)
 
 
-def draw_rgb(states: np.ndarray) -> np.ndarray:
-    """The screens of games in red, green and blue, `(n, 210, 160, 3)` uint8."""
-    return RGB[draw(states)]
+def draw_rgb(states: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
+    """The screens of games in red, green and blue, `(n, 210, 160, 3)` uint8; `into` as in `draw_grey`."""
+    return _in_colours(states, _RGB, (HEIGHT, WIDTH, 3), into)
+
+
+def _in_colours(
+    states: np.ndarray, look_up: tuple[np.ndarray, np.ndarray], shape: tuple[int, ...], into: np.ndarray | None
+) -> np.ndarray:
+    states = check_states(states)
+    screens = np.empty((len(states), *shape), dtype=np.uint8) if into is None else into
+    _draw_in_colours(states, screens.reshape(len(states), math.prod(shape)).view(np.uint64), *look_up)
+    return screens
+
+
+def _look_up(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """From colour numbers to `(256, channels)` bytes, and to the words `(256, channels)` of 8 pixels that are alike."""
+    table = np.ascontiguousarray(colours.reshape(256, -1))
+    return table, np.tile(table, 8).view(np.uint64)
+
+
+_GREY, _RGB = _look_up(GREY), _look_up(RGB)
+_EIGHT_ALIKE, _PIXEL = np.uint64(0x0101010101010101), np.uint64(0xFF)
+
+
+@compiled
+def _draw_in_colours(states: np.ndarray, pictures: np.ndarray, table: np.ndarray, alike: np.ndarray) -> None:
+    """Draw n games in the colours of `_look_up`, into pictures as words, `(n, 4200 x channels)` uint64."""
+    screen = np.empty((HEIGHT, WIDTH), dtype=np.uint8)
+    numbers, words = screen.reshape(-1), screen.reshape(-1).view(np.uint64)
+    channels = table.shape[1]
+    for game in range(len(states)):
+        draw_one(states[game], screen)
+        picture = pictures[game]
+        picture[:] = 0
+        pixels = picture.view(np.uint8)
+        for word in range(len(words)):
+            if words[word] == 0:  # most of the screen is black
+                continue
+            number = words[word] & _PIXEL
+            if words[word] == number * _EIGHT_ALIKE:
+                for channel in range(channels):
+                    picture[channels * word + channel] = alike[number, channel]
+                continue
+            for pixel in range(8 * word, 8 * word + 8):
+                for channel in range(channels):
+                    pixels[channels * pixel + channel] = table[numbers[pixel], channel]
 
 
 @compiled

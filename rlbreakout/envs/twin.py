@@ -14,7 +14,7 @@ from stable_baselines3.common.monitor import Monitor, ResultsWriter
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
-from rlbreakout.breakout.draw import GREY, RGB, draw_into, draw_rgb
+from rlbreakout.breakout.draw import draw_grey, draw_rgb
 from rlbreakout.breakout.rules import (
     FIRE,
     LAST_FRAME,
@@ -24,12 +24,12 @@ from rlbreakout.breakout.rules import (
     RIGHT,
     is_over,
     new_games,
-    one_frame,
+    play,
 )
-from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH
+from rlbreakout.breakout.screen import MOST_POINTS
 from rlbreakout.compiled import compiled
 from rlbreakout.config import BREAKOUT_IDS, Config
-from rlbreakout.envs.twin_games import uniform
+from rlbreakout.envs.twin_games import sticky_frame
 from rlbreakout.errors import UserError
 from rlbreakout.games import one, put
 from rlbreakout.observation import NO_ACTION, WHITE, Observer
@@ -88,12 +88,10 @@ class TwinVecEnv(VecEnv):
             longest = max(longest, config.randomize.longest_frame_skip)
         self._pool = self._a_frame_a_step and settings.max_pool and longest > 1
         self._observer = Observer(config.observation, n)
-        self._colours = RGB if Observer.needs_colour(config.observation) else GREY
-        shape = (HEIGHT, WIDTH, 3) if self._colours is RGB else (HEIGHT, WIDTH)
-        with_screens = config.observation.needs_screens
-        self._screens = np.zeros((n if with_screens else 0, *shape), dtype=np.uint8)
-        """What was shown last in each game."""
-        self._numbers = np.zeros((2 if with_screens else 0, HEIGHT, WIDTH), dtype=np.uint8)
+        self._draw = draw_rgb if Observer.needs_colour(config.observation) else draw_grey
+        drawn_games = new_games(n if config.observation.needs_screens else 0)
+        self._screens = self._draw(drawn_games)
+        """What was shown last in each game, if that is needed."""
 
         self._states = new_games(n)
         self._earlier, self._latest = self._states.copy(), self._states.copy()
@@ -290,7 +288,7 @@ class TwinVecEnv(VecEnv):
             )
         if save is None and self.config.env.noop_max:
             idle = int(self._np_random[game].integers(1, self.config.env.noop_max + 1))
-            _idle(self._states, game, idle)
+            play(self._states[game : game + 1], np.array([NONE]), idle)
             self._frames[game] += idle
             self._all_frames[game] += idle
             if self._ends_within_a_step:
@@ -434,7 +432,10 @@ class TwinVecEnv(VecEnv):
         self._shown[games] = self._latest[games]
         if not len(self._screens):
             return
-        _draw_games(self._earlier, self._latest, games, self._pool, self._colours, self._numbers, self._screens)
+        screens = self._draw(self._latest[games])
+        if self._pool:
+            np.maximum(screens, self._draw(self._earlier[games]), out=screens)
+        self._screens[games] = screens
         negative = games[self._other_colours[games]]
         for game in negative.tolist():
             screen = self._screens[game]
@@ -463,17 +464,14 @@ def _hold_actions(
 ) -> None:
     """Hold an action in each of `games` for its number of frames; every array but `games` is of all games.
 
-    In each frame the game may repeat what it did in the frame before (Machado et al. 2018,
-    https://arxiv.org/abs/1709.06009). With `pool` the last two frames are kept, as SB3's MaxAndSkipEnv does.
+    With `pool` the last two frames are kept, as SB3's MaxAndSkipEnv does.
     A game ends in the frame in which it has `complete_at` points, or the clock has run over. With NEVER all frames
     count, as where the emulator holds the action by itself.
     """
     for i in games:
         game = states[i]
         for frame in range(skips[i]):
-            if uniform(sticky_seeds, i) >= sticky[i]:
-                executed[i] = held[i]
-            points[i] += one_frame(game, executed[i])
+            points[i] += sticky_frame(states, i, held[i], executed, sticky_seeds, sticky[i])
             frames[i] += 1
             if pool and frame == skips[i] - 2:
                 earlier[i] = game
@@ -487,36 +485,3 @@ def _hold_actions(
             earlier[i] = game
         if not pool:
             latest[i] = game
-
-
-@compiled
-def _idle(states: np.ndarray, game: int, frames: int) -> None:
-    for _ in range(frames):
-        one_frame(states[game], NONE)
-
-
-@compiled
-def _draw_games(
-    earlier: np.ndarray,
-    latest: np.ndarray,
-    games: np.ndarray,
-    pool: bool,
-    colours: np.ndarray,
-    numbers: np.ndarray,
-    screens: np.ndarray,
-) -> None:
-    """Draw `games` into the screens of all games: the brighter of two frames with `pool`, in `colours`, a table of the
-    colour numbers' grey `(256,)` or red, green and blue `(256, 3)`."""
-    for i in games:
-        draw_into(latest[i : i + 1], numbers[:1])
-        if pool:
-            draw_into(earlier[i : i + 1], numbers[1:])
-        flat, table = screens[i].reshape(-1), colours.reshape(-1)
-        channels = len(table) // 256
-        for row in range(HEIGHT):
-            for column in range(WIDTH):
-                first = numbers[0, row, column] * channels
-                second = numbers[1, row, column] * channels if pool else first
-                pixel = (row * WIDTH + column) * channels
-                for channel in range(channels):
-                    flat[pixel + channel] = max(table[first + channel], table[second + channel])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from rlbreakout.breakout.draw import GREY, RGB, draw_one
+from rlbreakout.breakout.draw import draw_grey, draw_rgb
 from rlbreakout.breakout.rules import LAST_FRAME, NONE, is_over, new_games, one_frame
 from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.compiled import compiled
@@ -60,19 +60,7 @@ class Games:
     def pictures(self, obs_type: str, into: np.ndarray | None = None, only: int | None = None) -> np.ndarray:
         """The screens `(n, 210, 160)`, with obs_type "rgb" `(n, 210, 160, 3)`; of one game only, if wanted."""
         states = self.states if only is None else self.states[only : only + 1]
-        pictures = np.empty((len(states), *SHAPES[obs_type]), dtype=np.uint8) if into is None else into
-        _show(states, pictures.reshape(len(states), -1).view(np.uint64), *_LOOK_UPS[obs_type])
-        return pictures
-
-
-def _look_up(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """From colour numbers to `(256, channels)` bytes, and to the words `(256, channels)` of 8 pixels that are alike."""
-    table = np.ascontiguousarray(colours.reshape(256, -1))
-    return table, np.tile(table, 8).view(np.uint64)
-
-
-_LOOK_UPS = {"rgb": _look_up(RGB), "grayscale": _look_up(GREY)}
-_EIGHT_ALIKE, _PIXEL = np.uint64(0x0101010101010101), np.uint64(0xFF)
+        return (draw_rgb if obs_type == "rgb" else draw_grey)(states, into)
 
 
 def _whole(value: Any, low: int) -> bool:
@@ -134,20 +122,32 @@ def _hold(
     sticky: float,
     most_frames: int,
 ) -> None:
-    """Hold each action for `held` frames, or to the end of the game. A frame executes the action of the one before
-    with the probability `sticky`."""
+    """Hold each action for `held` frames, or to the end of the game."""
     for game in range(len(states)):
         for _ in range(held[game]):
             if is_over(states[game]) or frames[game] >= most_frames:
                 break
-            if uniform(random, game) >= sticky:
-                executed[game] = actions[game]
-            points[game] += one_frame(states[game], executed[game])
+            points[game] += sticky_frame(states, game, actions[game], executed, random, sticky)
             frames[game] += 1
 
 
 @compiled
-def uniform(random: np.ndarray, game: int) -> float:
+def sticky_frame(
+    states: np.ndarray, game: int, action: int, executed: np.ndarray, random: np.ndarray, sticky: float
+) -> int:
+    """Play a frame of one of n games, which executes the action of the frame before with the probability `sticky`
+    (Machado et al. 2018, https://arxiv.org/abs/1709.06009). Returns its points.
+
+    executed: `(n,)`, the action of the frame before, and then of this one. random: `(n,)`, the states of the random
+    numbers.
+    """
+    if _uniform(random, game) >= sticky:
+        executed[game] = action
+    return one_frame(states[game], executed[game])
+
+
+@compiled
+def _uniform(random: np.ndarray, game: int) -> float:
     """A random number in [0, 1): SplitMix64 (Steele, Lea and Flood 2014, https://doi.org/10.1145/2660193.2660195)."""
     random[game] += np.uint64(0x9E3779B97F4A7C15)
     mixed = random[game]
@@ -155,27 +155,3 @@ def uniform(random: np.ndarray, game: int) -> float:
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed = mixed ^ (mixed >> np.uint64(31))
     return (mixed >> np.uint64(11)) * 2.0**-53
-
-
-@compiled
-def _show(states: np.ndarray, pictures: np.ndarray, table: np.ndarray, alike: np.ndarray) -> None:
-    """Draw n games in the colours of `_look_up`, into pictures as words, `(n, 4200 x channels)` uint64."""
-    screen = np.empty((HEIGHT, WIDTH), dtype=np.uint8)
-    numbers, words = screen.reshape(-1), screen.reshape(-1).view(np.uint64)
-    channels = table.shape[1]
-    for game in range(len(states)):
-        draw_one(states[game], screen)
-        picture = pictures[game]
-        picture[:] = 0
-        pixels = picture.view(np.uint8)
-        for word in range(len(words)):
-            if words[word] == 0:  # most of the screen is black
-                continue
-            number = words[word] & _PIXEL
-            if words[word] == number * _EIGHT_ALIKE:
-                for channel in range(channels):
-                    picture[channels * word + channel] = alike[number, channel]
-                continue
-            for pixel in range(8 * word, 8 * word + 8):
-                for channel in range(channels):
-                    pixels[channels * pixel + channel] = table[numbers[pixel], channel]
