@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from rlbreakout.breakout import rules
+from rlbreakout.breakout.ahead import WAYS, come_down, meet, paddle_after
 from rlbreakout.breakout.draw import draw
 from rlbreakout.breakout.guard import CHUNK, Comparison, Draw, Duel, Play, follow_ball, turn_the_knob
 from rlbreakout.breakout.rules import (
@@ -42,23 +43,18 @@ from rlbreakout.breakout.rules import (
     STATE,
     UPPER_WALL_LINE,
     bounce,
-    fly,
     is_over,
     new_games,
     next_knob,
-    next_paddle,
     one_frame,
     reading_of,
-    row_of_line,
     width_of,
 )
 from rlbreakout.breakout.screen import (
-    BALL_HEIGHT,
     BALL_WIDTH,
     MOST_POINTS,
     PADDLE_LEFTMOST,
     PADDLE_RIGHTMOST,
-    PADDLE_TOP,
     WALL_POINTS,
 )
 from rlbreakout.compiled import compiled
@@ -222,8 +218,6 @@ def random_states(n: int, random: np.random.Generator) -> np.ndarray:
 # The good player. It knows where the ball comes down and where the paddle can rest, tries each such place on a copy of
 # the game, and takes the one that breaks most bricks over the next bounces.
 
-LONGEST_FLIGHT = 600
-"""Frames."""
 MOST_PRESSES, FRAMES_TO_REST = 35, 5
 LATER = 0.9
 """What a brick counts that breaks one bounce later."""
@@ -232,8 +226,6 @@ STALLED = 1_500
 TARGET, VX, VY, WITHOUT_POINTS = range(4)
 """In the player's memory: where the knob should be, the ball's velocity when that was decided, and the frames since the
 last point."""
-_SIDES = np.array([6, 2, -2, -6])
-"""Columns left of the paddle's middle that stand for all ways to meet the ball."""
 
 
 @compiled
@@ -277,19 +269,20 @@ def _look_ahead(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.nd
 def _best_knob(game: Any, scratch: np.ndarray, draw: float, surprise: float) -> int:
     """Where the knob should rest when the ball comes down. `draw`, from 0 to 1, decides between places that differ by
     less than `surprise` bricks. `scratch` is `(4,)` of dtype STATE, and is written over."""
+    flight = np.empty(3, dtype=np.int64)
     scratch[0] = game
-    frames, _ = _come_down(scratch[0])
+    frames = come_down(scratch[0], flight)
     column, width = scratch[0].ball_x >> PIXEL_BITS, width_of(scratch[0])
     best, best_value = game.knob, -100.0
     for direction in (LEFT, RIGHT):
         knob = game.knob
         for presses in range(MOST_PRESSES):
-            rest = _rest(game.paddle, reading_of(knob))
+            rest = paddle_after(game.paddle, reading_of(knob), knob, NONE, 0, MOST_PRESSES)
             left_of_middle = rest + width // 2 - column - BALL_WIDTH
             if abs(left_of_middle) < width // 2:
                 scratch[1] = scratch[0]
                 bounce(scratch[1], left_of_middle)
-                value = _bricks_in_two_bounces(scratch) + surprise * (draw * (2 * presses + direction) % 1)
+                value = _bricks_in_two_bounces(scratch, flight) + surprise * (draw * (2 * presses + direction) % 1)
                 value -= max(abs(left_of_middle) - width // 2 + 2, 0)  # near its end the paddle may miss the ball
                 value -= 10 * (presses > frames - FRAMES_TO_REST)
                 if value > best_value:
@@ -299,39 +292,22 @@ def _best_knob(game: Any, scratch: np.ndarray, draw: float, surprise: float) -> 
 
 
 @compiled
-def _rest(paddle: int, reading: int) -> int:
-    """The column where the paddle comes to rest."""
-    for _ in range(10):
-        paddle = next_paddle(paddle, reading)
-    return paddle
-
-
-@compiled
-def _come_down(game: Any) -> tuple[int, int]:
-    """Play on without a paddle until the ball falls to its line. Returns frames, and bricks that break on the way."""
-    broke = 0
-    for frame in range(LONGEST_FLIGHT):
-        if game.ball_vy > 0 and row_of_line(game.ball_y >> PIXEL_BITS) > PADDLE_TOP - BALL_HEIGHT:
-            return frame, broke
-        if fly(game) > 0:
-            broke += 1
-    return LONGEST_FLIGHT, broke
-
-
-@compiled
-def _bricks_in_two_bounces(scratch: np.ndarray) -> float:
+def _bricks_in_two_bounces(scratch: np.ndarray, flight: np.ndarray) -> float:
     """Bricks that break until the ball of `scratch[1]` is down, and in the best bounce after that; in the best two if
-    there are none in one."""
-    value, best = float(_come_down(scratch[1])[1]), 0.0
-    for side in _SIDES:
+    there are none in one. `flight` is what `come_down` fills."""
+    come_down(scratch[1], flight)
+    value, best = float(flight[0]), 0.0
+    for way in range(len(WAYS)):
         scratch[2] = scratch[1]
-        bounce(scratch[2], side)
-        then = float(_come_down(scratch[2])[1])
+        meet(scratch[2], way)
+        come_down(scratch[2], flight)
+        then = float(flight[0])
         if then == 0:
-            for other in _SIDES:
+            for other in range(len(WAYS)):
                 scratch[3] = scratch[2]
-                bounce(scratch[3], other)
-                then = max(then, LATER * _come_down(scratch[3])[1])
+                meet(scratch[3], other)
+                come_down(scratch[3], flight)
+                then = max(then, LATER * flight[0])
         best = max(best, then)
     return value + LATER * best
 
