@@ -60,9 +60,9 @@ class EvaluationCallback(Every):
     update, at the end.
 
     Leaves the scalars eval/mean, eval/median, eval/lower_quartile and eval/stalled in TensorBoard (eval_twin/... with
-    `evaluation.env: twin`), a line in
-    `evaluations.csv`, and the model with the best mean in `best/`. Every evaluation plays the same starts, from the
-    config's evaluation seed, and draws from random numbers of its own: training goes on as if it had not been.
+    `evaluation.env: twin`), a line in `evaluations.csv`, and the model with the best mean in `best/`. Every evaluation
+    plays the same starts, from the config's evaluation seed, and draws from random numbers of its own: training goes on
+    as if it had not been.
     `go_on(agent steps, result)` is asked after each whether the training is worth going on with.
     """
 

@@ -97,7 +97,7 @@ def image_config(steps: int = 1_000_000, seed: int = 0) -> Config:
         env=EnvConfig(n_envs=MANY, vec_env="twin", max_pool=False),
         observation=ObservationConfig(kind="image", half=True, aimbot=True, frame_stack=3),
         network=NetworkConfig(cnn="nips"),
-        ppo=PPOConfig(learning_rate="lin_1e-3", n_steps=64, batch_size=512, n_epochs=2, clip_range=0.15, ent_coef=0.01),
+        ppo=PPOConfig(learning_rate="lin_1e-3", n_steps=64, batch_size=256, n_epochs=1, clip_range=0.15, ent_coef=0.01),
         evaluation=EvaluationConfig(every=0),
         checkpoint_every=0,
     )
