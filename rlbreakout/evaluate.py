@@ -21,6 +21,7 @@ from tqdm import tqdm
 from rlbreakout.breakout.guard import check_twin
 from rlbreakout.config import Config, check_env_id, check_seed, with_values
 from rlbreakout.envs import make_vec_env
+from rlbreakout.envs.twin import TwinVecEnv
 from rlbreakout.errors import UserError
 from rlbreakout.evaluation_process import call_all
 from rlbreakout.files import write_whole
@@ -145,11 +146,19 @@ def play_games(
                 bar.update()
 
         env.seed(seed)
+        if not isinstance(env.unwrapped, TwinVecEnv):  # where games cost next to nothing
+            for number in range(env.num_envs):
+                env.set_attr("games_left", share_of(games, number, env.num_envs), number)
         scores, lengths = evaluate_policy(
             player, env, n_eval_episodes=games, deterministic=greedy, callback=count, return_episode_rewards=True
         )
     assert isinstance(scores, list) and isinstance(lengths, list)
     return [float(score) for score in scores], lengths, stalled
+
+
+def share_of(games: int, number: int, n_envs: int) -> int:
+    """How many of the games environment `number` of `n_envs` plays, as SB3's evaluate_policy shares them out."""
+    return (games + number) // n_envs
 
 
 def evaluate(

@@ -162,6 +162,32 @@ class CompleteGame(gym.Wrapper, RecordConstructorArgs):
         return observation, reward, terminated or self._score >= MOST_POINTS, truncated, info
 
 
+class StopAfterGames(gym.Wrapper, RecordConstructorArgs):
+    """Play `games_left` games, and then stand still: an environment that has played its share waits for those beside
+    it, and the emulator is what takes time. None, until it is set: play on.
+
+    Put it outside of what ends games, and inside of Monitor.
+    """
+
+    def __init__(self, env: gym.Env) -> None:
+        RecordConstructorArgs.__init__(self)
+        gym.Wrapper.__init__(self, env)
+        self.games_left: int | None = None
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        self._shown = self.env.reset(**kwargs)
+        return self._shown
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        if self.games_left == 0:
+            screen, info = self._shown
+            return screen, 0.0, False, False, info
+        screen, reward, terminated, truncated, info = self.env.step(action)
+        if self.games_left is not None:
+            self.games_left -= terminated or truncated
+        return screen, reward, terminated, truncated, info
+
+
 class LifeIsEpisode(gym.Wrapper, RecordConstructorArgs):
     """A lost life ends the episode; the next one begins at the very screen where the last one ended.
 

@@ -162,3 +162,12 @@ def test_the_figures_of_bench_about_the_twin(tmp_path: Path, monkeypatch: pytest
     assert all(f"seed 0: score in {where}" in figures for where in ("the twin", "ALE"))
     for name, ratio in data["ratios"].items():
         assert ratio["ratio"] == pytest.approx(figures[name] / figures[ratio["to"]])
+
+
+def test_bench_trains_what_lesson_3_4_trains() -> None:
+    from rlbreakout.bench.twin import coordinates_config
+    from rlbreakout.config import load_config
+
+    lesson, bench = load_config(ROOT / "configs" / "3.4_coordinates.yaml"), coordinates_config()
+    for part in ("steps", "env", "observation", "policy", "network", "ppo"):
+        assert getattr(lesson, part) == getattr(bench, part)

@@ -54,6 +54,7 @@ from rlbreakout.wrappers import (
     OtherColours,
     SentActions,
     StalledGame,
+    StopAfterGames,
 )
 
 VEC_ENVS: dict[str, type[DummyVecEnv | SubprocVecEnv]] = {"dummy": DummyVecEnv, "subproc": SubprocVecEnv}
@@ -132,7 +133,7 @@ def _game(config: Config, evaluation: bool, env_id: str | None, render_mode: str
     env = evaluation_game(env, config.env, config.frames_a_step // config.env.frame_skip)
     if config.evaluation.dropped_screens:
         env = DroppedScreens(env, config.evaluation.dropped_screens)
-    return OtherColours(env) if config.evaluation.other_colours else env
+    return StopAfterGames(OtherColours(env) if config.evaluation.other_colours else env)
 
 
 def _view(env: gym.Env, config: Config, evaluation: bool) -> gym.Env:
