@@ -17,7 +17,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from rlbreakout.runs import new_run_folder
+from rlbreakout.training.runs import new_run_folder
 
 LESSONS = Path(__file__).parent
 

@@ -15,14 +15,15 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from rlbreakout.plots import Curve, draw_bands, draw_curves, running_mean
+from rlbreakout.evaluation.plots import Curve, draw_bands, draw_curves, running_mean
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as a script it knows its own folder only
 
-from results.tables import TABLES
 from results.tables.common import RESULTS, load
 from results.tables.observation import PICTURES, SEEN, agents_that_see
 from results.tables.value_agent import CHANGES
+
+from results.tables import TABLES
 
 ROOT = RESULTS.parent
 READMES = (ROOT / "README.md", *sorted((ROOT / "lessons").glob("*/README.md")))

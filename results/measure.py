@@ -1,27 +1,22 @@
 """Measure what the READMEs report, and keep it here as JSON.
 
-    python results/measure.py lessons            lessons with their defaults -> lessons.json
-    python results/measure.py reproduction       lesson 2.3 beside rl_zoo3, 20,000 steps -> 2.3_reproduction.json
-    python results/measure.py agent RUN          a run of 2.3 on three environment ids -> 2.3_zoo.json
-    python results/measure.py runs FILE RUN ...  other runs on the id that they were trained on -> FILE
-    python results/measure.py grid RUN           a folder of lesson 3.3 -> 3.3_grid.json
-    python results/measure.py keep RUN           what a lesson or a study of lesson 4 found -> its name.json
-    python results/measure.py long-run           memory and speed of a long training -> long_run.json
+    python results/measure.py lessons           run the quick lessons with their defaults, and keep each
+    python results/measure.py keep RUN          keep what a lesson or a study left in its run folder
+    python results/measure.py runs NAME RUN ... let trained agents play whole games, and keep them in NAME.json
+    python results/measure.py reproduction      lesson 2.3 beside rl_zoo3 -> 2.3_reproduction.json
+    python results/measure.py long-run          memory and speed of a long training -> long_run.json
 
-`python results/draw.py` then draws the tables and pictures of the READMEs from these files.
+`python results/draw.py` then draws the tables and pictures of the READMEs.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,281 +26,166 @@ import psutil
 import tyro
 from stable_baselines3.common.callbacks import BaseCallback
 
-from rlbreakout.config import installed_versions, load_config
+sys.path.insert(0, str(Path(__file__).parents[1]))  # as a script it knows its own folder only
+
+from results.keep import curves_of, kept, row_of
+from results.schema import RESULTS, Evaluation, Lesson, load, machine, save, write
+from rlbreakout.agents.build import build_algorithm
+from rlbreakout.agents.save_load import load_agent
+from rlbreakout.bench.processes import megabytes_of_children
+from rlbreakout.config import load_config
 from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluate import evaluate
-from rlbreakout.memory import megabytes_of_children
-from rlbreakout.models import build_algorithm, load_agent, trained_steps
-from rlbreakout.plots import read_games, read_monitor_file, read_scalar
-from rlbreakout.runs import start_run
-from rlbreakout.train import learn
+from rlbreakout.evaluation.evaluate import evaluate
+from rlbreakout.evaluation.plots import read_monitor_file
+from rlbreakout.training.runs import start_run
+from rlbreakout.training.train import learn
 
-RESULTS = Path(__file__).parent
-LESSONS = RESULTS.parent / "lessons"
-MEASURED = (
-    "1_gym/1.1_gym",
-    "1_gym/1.2_wrapper",
-    "1_gym/1.3_train",
-    "2_baselines/2.1_envs",
-    "2_baselines/2.2_callbacks",
-    "2_baselines/2.4_fast_envs",
-    "3_obswrapper/3.1_observation_space",
-    "3_obswrapper/3.2_observation_wrapper",
-    "7_twin/7.1_rules",
-    "7_twin/7.2_exact",
-    "7_twin/7.3_train_in_the_twin",
-)
-PICTURES = {
-    "7.1_rules": "law.png",
-    "7.2_exact": "how_long_to_test.png",
-    "7.3_train_in_the_twin": "curve.png",
+ROOT = RESULTS.parent
+SCRIPTS = {path.stem: path.relative_to(ROOT) for path in sorted(ROOT.glob("lessons/*/*.py"))}
+QUICK = {
+    "1.1_gym": (),
+    "1.2_wrapper": (),
+    "1.3_train": (),
+    "2.1_envs": (),
+    "2.2_callbacks": (),
+    "2.4_fast_envs": (),
+    "3.1_observation_space": (),
+    "3.2_observation_wrapper": (),
+    "7.1_rules": ("law.png",),
+    "7.2_exact": ("how_long_to_test.png",),
+    "7.3_train_in_the_twin": ("curve.png",),
 }
-"""Kept of these lessons."""
-EVALUATED_ON = ("BreakoutNoFrameskip-v4", "Breakout-v4", "ALE/Breakout-v5")
-CURVE_POINTS = 100
+"""The lessons that `lessons` runs, and which of their pictures are kept."""
 TENTHS = 10
-CURVES_KEPT = ("rollout/ep_rew_mean", "eval/mean", "time/fps", "train/noise_spread")
 
 
-@dataclass
-class Lessons:
-    """Run the lessons with their defaults."""
+def lessons(run_dir: Path | None = None, only: tuple[str, ...] = tuple(QUICK)) -> None:
+    """Run lessons with their defaults.
 
-    run_dir: Path | None = None
-    """Where their run folders go (default: a temporary folder)."""
-    only: tuple[str, ...] = ()
-    """Measure these again, such as 2.4_fast_envs, and keep what was measured of the others (default: all)."""
-
-
-@dataclass
-class Reproduction:
-    """Train with lesson 2.3 and with rl_zoo3, and keep both lists of games."""
-
-    steps: int = 20_000
-    """Agent steps."""
-
-
-@dataclass
-class AgentScores:
-    """Evaluate a run of lesson 2.3, sampled and greedy, on three environment ids."""
-
-    run: Annotated[Path, tyro.conf.Positional]
-    """A run folder."""
-    games: int = 100
-    """Whole games for each."""
+    Args:
+        run_dir: Where their run folders go (default: a temporary folder).
+        only: Which lessons, such as 2.4_fast_envs.
+    """
+    for name in only:
+        folder = (run_dir or Path(tempfile.mkdtemp())) / name
+        start = time.perf_counter()
+        run_lesson(name, folder)
+        seconds = round(time.perf_counter() - start, 1)
+        command = f"python results/measure.py lessons --only {name}"
+        save(kept(folder, name, command=command, seconds=seconds, **machine()))
+        keep_pictures(folder, QUICK[name])
 
 
-@dataclass
-class Runs:
-    """Evaluate runs, sampled and greedy, on the id that they were trained on, and keep their training curves."""
-
-    file: Annotated[str, tyro.conf.Positional]
-    """Name of the JSON file; what it holds of a run already is not measured again."""
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Run folders."""
-    games: int = 100
-    """Whole games for each; 0: only their curves."""
+def run_lesson(name: str, folder: Path, *options: str) -> None:
+    subprocess.run([sys.executable, str(ROOT / SCRIPTS[name]), "--run-dir", str(folder), *options], check=True)
 
 
-@dataclass
-class Grid:
-    """Keep the curves and the scores of lesson 3.3."""
-
-    run: Annotated[Path, tyro.conf.Positional]
-    """The lesson's run folder."""
+def keep_pictures(run: Path, pictures: tuple[str, ...]) -> None:
+    for picture in pictures:
+        shutil.copy(run / picture, RESULTS / f"{run.name}_{Path(picture).name}")
 
 
-@dataclass
-class Keep:
-    """Keep what a lesson or a study left in its run folder: its figures, its curves and some of its pictures."""
+def keep(
+    run: Annotated[Path, tyro.conf.Positional],
+    pictures: tuple[str, ...] = (),
+    add: bool = False,
+    command: str = "",
+) -> None:
+    """Keep the scores, curves and other figures in the run folder of a lesson or a study.
 
-    run: Annotated[Path, tyro.conf.Positional]
-    """The run folder; the files are called after it."""
-    pictures: tuple[str, ...] = ()
-    """Which pictures, such as curves.png."""
-    add: bool = False
-    """Keep what the file holds of other variants: for a lesson that was measured in parts."""
-
-
-@dataclass
-class LongRun:
-    """Watch the memory and the speed of PPO on the fast environment."""
-
-    steps: int = 2_000_000
-    """Agent steps."""
-    config: Path = LESSONS.parent / "configs" / "3.4_emulator.yaml"
-    """Whose settings, but for the evaluations, which would take from the speed of one part."""
-    run_dir: Path | None = None
-    """The run folder (default: one in a temporary folder)."""
+    Args:
+        run: The run folder. The files are called after it.
+        pictures: Which of its pictures, such as curves.png.
+        add: Keep what the file has of other agents and games: for a lesson that is measured in parts.
+        command: What ran the lesson (default: its script without options).
+    """
+    script = f"python {SCRIPTS.get(run.name, run.name)} --run-dir {run.name}"
+    command = f"{command or script}, then python results/measure.py keep {run.name}"
+    lesson = kept(run, run.name, command=command, **machine())
+    save(merged(load(run.name), lesson) if add else lesson)
+    keep_pictures(run, pictures)
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured with."""
-    return {"cores": os.cpu_count(), "python": platform.python_version(), "versions": installed_versions()}
+def merged(before: Lesson, new: Lesson) -> Lesson:
+    """The agents, games, curves and figures of both; of those that both have, the new ones."""
+    rows = {(row.agent, row.run): row for row in before.rows}
+    for row in new.rows:
+        old = rows.get((row.agent, row.run), row).evaluations
+        games = {(one.game, one.env_id, one.greedy): one for one in (*old, *row.evaluations)}
+        rows[row.agent, row.run] = row.model_copy(update={"evaluations": list(games.values())})
+    seen = {id(one) for row in new.rows for one in row.evaluations if one.shown}
+    for one in (one for row in rows.values() for one in row.evaluations):
+        one.shown = id(one) in seen if seen else one.shown
+    curves = {**before.curves, **new.curves}
+    return new.model_copy(
+        update={"rows": list(rows.values()), "curves": curves, "facts": {**before.facts, **new.facts}}
+    )
 
 
-def write(name: str, data: dict[str, Any]) -> None:
-    path = RESULTS / name
-    path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    print(f"wrote {path}")
+def runs(
+    name: Annotated[str, tyro.conf.Positional],
+    run: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    games: int = 100,
+    env_ids: tuple[str, ...] = (),
+) -> None:
+    """Let trained agents play, sampled and greedy, and keep their scores and the curves of their training.
 
-
-def run_lesson(lesson: str, folder: Path, *options: str) -> dict[str, Any]:
-    """Run a lesson script; return its lesson.json, with the seconds that it took."""
-    start = time.perf_counter()
-    command = [sys.executable, str(LESSONS / f"{lesson}.py"), "--run-dir", str(folder), *options]
-    subprocess.run(command, check=True)
-    seconds = round(time.perf_counter() - start, 1)
-    return {"seconds": seconds, "options": list(options), **json.loads((folder / "lesson.json").read_text())}
-
-
-def thinned(folder: Path, tag: str) -> dict[str, list[float]]:
-    """At most CURVE_POINTS points of a scalar, the last one among them."""
-    curve = read_scalar(folder, tag)
-    keep = range(len(curve.x) - 1, -1, -max(1, len(curve.x) // CURVE_POINTS))
-    order = sorted(keep)
-    return {"steps": [int(curve.x[i]) for i in order], "values": [round(float(curve.y[i]), 4) for i in order]}
-
-
-def curves_in(folder: Path) -> dict[str, dict[str, Any]]:
-    """The curves of every run in `folder`."""
-    curves = {}
-    for run in sorted({path.parent for path in folder.rglob("events.out.tfevents.*")}):
-        found = {}
-        for tag in CURVES_KEPT:
-            try:
-                found[tag] = thinned(run, tag)
-            except ValueError:  # not every run is evaluated on the way
+    Args:
+        name: Of the JSON file. What it has of a run already is not measured again.
+        run: Run folders, called after the agent and the seed: coordinates_0.
+        games: Whole games for each. 0: only the curves.
+        env_ids: Where they play (default: where they were trained).
+    """
+    name = name.removesuffix(".json")
+    command = " ".join(["python results/measure.py runs", name, "RUN ...", f"--games {games}"])
+    command += f" --env-ids {' '.join(env_ids)}" if env_ids else ""
+    lesson = load(name) if (RESULTS / f"{name}.json").exists() else Lesson(lesson=name, command=command, **machine())
+    for folder in run:
+        row = next((row for row in lesson.rows if row.run == folder.name), None)
+        if row is None:
+            row = row_of(folder.name.rstrip("0123456789").rstrip("_"), folder.name, folder)
+            lesson.rows.append(row)
+        lesson.curves[folder.name] = curves_of(folder)
+        agent = load_agent(folder / "last")
+        wanted = [(env_id, greedy) for env_id in env_ids or (agent.config.env.id,) for greedy in (False, True)]
+        for env_id, greedy in wanted if games else ():
+            if any((one.env_id, one.greedy, one.games) == (env_id, greedy, games) for one in row.evaluations):
                 continue
-        curves[str(run.relative_to(folder))] = found
-    return curves
+            result = evaluate(agent, env_id=env_id, games=games, seed=0, greedy=greedy, progress_bar=True)
+            print(folder.name, result)
+            facts = asdict(result)
+            row.evaluations.append(Evaluation(score=facts.pop("mean"), **facts))
+            save(lesson)
+    for number, one in enumerate(one for row in lesson.rows for one in row.evaluations):
+        one.shown = number == 0
+    save(lesson)
 
 
-def measure_lessons(options: Lessons) -> None:
-    base = options.run_dir or Path(tempfile.mkdtemp())
-    path = RESULTS / "lessons.json"
-    results: dict[str, Any] = json.loads(path.read_text()) if options.only else {}
-    results["machine"] = machine()
-    for lesson in MEASURED:
-        if options.only and Path(lesson).name not in options.only:
-            continue
-        folder = base / lesson
-        results[Path(lesson).name] = run_lesson(lesson, folder)
-        results[Path(lesson).name]["curves"] = curves_in(folder)
-        if (picture := PICTURES.get(Path(lesson).name)) is not None:
-            shutil.copy(folder / picture, RESULTS / f"{Path(lesson).name}_{picture}")
-        write("lessons.json", results)
+def reproduction(steps: int = 20_000) -> None:
+    """Train with lesson 2.3 and with rl_zoo3, and keep both lists of games.
 
-
-def measure_reproduction(options: Reproduction) -> None:
+    Args:
+        steps: Agent steps.
+    """
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        run_lesson("2_baselines/2.3_copying_hp_zoo", run, "--steps", str(options.steps), "--games", "1", "--zoo")
-        config = load_config(run / "config.yaml")
+        run_lesson("2.3_copying_hp_zoo", run, "--steps", str(steps), "--games", "1", "--zoo")
+        seed = load_config(run / "config.yaml").seed
         zoo = next((run / "rl_zoo3" / "ppo").glob("*_1"))
         environments: list[dict[str, Any]] = []
         for file in sorted(run.glob("*.monitor.csv")):
-            ours, theirs = read_monitor_file(file), read_monitor_file(zoo / file.name)
-            environments.append(
-                {
-                    "file": file.name,
-                    "by_hand": {"scores": ours.scores.tolist(), "frames": ours.lengths.tolist()},
-                    "rl_zoo3": {"scores": theirs.scores.tolist(), "frames": theirs.lengths.tolist()},
-                }
-            )
+            played = {"by_hand": read_monitor_file(file), "rl_zoo3": read_monitor_file(zoo / file.name)}
+            games = {who: {"scores": of.scores.tolist(), "frames": of.lengths.tolist()} for who, of in played.items()}
+            environments.append({"file": file.name, **games})
     data = {
-        "what": f"lesson 2.3 and rl_zoo3's own training, {options.steps} agent steps, seed {config.seed}",
-        "command": f"python results/measure.py reproduction --steps {options.steps}",
-        "machine": machine(),
-        "same": all(e["by_hand"] == e["rl_zoo3"] for e in environments),
-        "games": sum(len(e["by_hand"]["scores"]) for e in environments),
+        "what": f"lesson 2.3 and rl_zoo3's own training, {steps} agent steps, seed {seed}",
+        "command": f"python results/measure.py reproduction --steps {steps}",
+        **machine(),
+        "same": all(games["by_hand"] == games["rl_zoo3"] for games in environments),
+        "games": sum(len(games["by_hand"]["scores"]) for games in environments),
         "environments": environments,
     }
-    write("2.3_reproduction.json", data)
-
-
-def measure_agent(options: AgentScores) -> None:
-    agent = load_agent(options.run / "last")
-    games = read_games(options.run)
-    data: dict[str, Any] = {
-        "what": "lesson 2.3 evaluated on whole games, and its training",
-        "command": f"python results/measure.py agent RUN --games {options.games}",
-        "machine": machine(),
-        "config": agent.config.model_dump(),
-        "training": {
-            "steps": trained_steps(options.run / "last"),
-            "minutes": round(float(games.seconds[-1]) / 60, 1),
-            "games": len(games.scores),
-            "mean_of_last_100_games": float(games.scores[-100:].mean()),
-            "curve": thinned(options.run, "rollout/ep_rew_mean"),
-        },
-        "evaluations": [],
-    }
-    for env_id in EVALUATED_ON:
-        for greedy in (False, True):
-            result = evaluate(agent, env_id=env_id, games=options.games, seed=0, greedy=greedy, progress_bar=True)
-            print(result)
-            data["evaluations"].append(asdict(result))
-            write("2.3_zoo.json", data)
-
-
-def minutes(folder: Path) -> float:
-    """Wall-clock minutes of a training, from SB3's steps a second since the start."""
-    speed = read_scalar(folder, "time/fps")
-    return round(float(speed.x[-1] / speed.y[-1]) / 60, 1)
-
-
-def measure_runs(options: Runs) -> None:
-    path = RESULTS / options.file
-    data: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"machine": machine(), "runs": {}}
-    data["command"] = f"python results/measure.py runs {options.file} RUN ... --games {options.games}"
-    for run in options.runs:
-        agent = load_agent(run / "last")
-        entry = data["runs"].setdefault(run.name, {"evaluations": []})
-        steps = trained_steps(run / "last")
-        entry["config"] = agent.config.model_dump()
-        entry["training"] = {"steps": steps, "minutes": minutes(run), "curve": thinned(run, "rollout/ep_rew_mean")}
-        for greedy in (False, True) if options.games else ():
-            if any(e["greedy"] == greedy and e["games"] == options.games for e in entry["evaluations"]):
-                continue
-            result = evaluate(agent, games=options.games, seed=0, greedy=greedy, progress_bar=True)
-            print(run.name, result)
-            entry["evaluations"].append(asdict(result))
-            write(options.file, data)
-    write(options.file, data)
-
-
-def measure_grid(options: Grid) -> None:
-    runs = {}
-    for folder in sorted(path.parent.parent for path in options.run.glob("*/last/model.yaml")):
-        result = json.loads(next(folder.glob("evaluation_*.json")).read_text())
-        runs[folder.name] = {
-            "seed": load_config(folder / "config.yaml").seed,
-            "observation": load_config(folder / "config.yaml").observation.model_dump(),
-            "steps": trained_steps(folder / "last"),
-            "minutes": minutes(folder),
-            "curve": thinned(folder, "rollout/ep_rew_mean"),
-            "evaluation": result,
-        }
-    write("3.3_grid.json", {"command": "python results/measure.py grid RUN", "machine": machine(), "runs": runs})
-
-
-def keep(options: Keep) -> None:
-    name = options.run.name
-    data: dict[str, Any] = {"command": f"python results/measure.py keep RUN for {name}", "machine": machine()}
-    for file in ("lesson.json", "study.json"):
-        if (options.run / file).exists():
-            data |= json.loads((options.run / file).read_text())
-    if "trials" not in data:  # the curves of a study's trials would be too many
-        data["curves"] = curves_in(options.run)
-        data["minutes"] = {run: minutes(options.run / run) for run in data["curves"]}
-    if options.add:
-        before = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-        for part in ("results", "curves", "minutes"):
-            data[part] = {**before[part], **data[part]}
-    write(f"{name}.json", data)
-    for picture in options.pictures:
-        shutil.copy(options.run / picture, RESULTS / f"{name}_{Path(picture).name}")
+    write(RESULTS / "2.3_reproduction.json", data)
 
 
 class Watch(BaseCallback):
@@ -326,56 +206,40 @@ class Watch(BaseCallback):
     _on_training_end = _on_rollout_start
 
 
-def measure_long_run(options: LongRun) -> None:
-    config = load_config(options.config, [f"steps={options.steps}", "evaluation.every=0"])
+def long_run(
+    steps: int = 2_000_000, config: Path = ROOT / "configs" / "3.4_emulator.yaml", run_dir: Path | None = None
+) -> None:
+    """Watch the memory and the speed of PPO on the fast environment.
+
+    Args:
+        steps: Agent steps.
+        config: Whose settings, but for the evaluations, which would take from the speed of one part.
+        run_dir: The run folder (default: one in a temporary folder).
+    """
+    settings = load_config(config, [f"steps={steps}", "evaluation.every=0"])
     watch = Watch()
-    folder = start_run(config, options.run_dir or Path(tempfile.mkdtemp()) / "run")
-    learn(build_algorithm(config, make_vec_env(config, monitor_dir=folder)), config, folder, [watch])
-    steps, seconds, megabytes = np.array(watch.seen).T
-    ends = np.searchsorted(steps, np.linspace(0, steps[-1], TENTHS + 1))
-    tenths = list(pairwise(ends))
-    speeds = [float((steps[b] - steps[a]) / (seconds[b] - seconds[a])) for a, b in tenths]
+    folder = start_run(settings, run_dir or Path(tempfile.mkdtemp()) / "run")
+    learn(build_algorithm(settings, make_vec_env(settings, monitor_dir=folder)), settings, folder, [watch])
+    trained, seconds, megabytes = np.array(watch.seen).T
+    tenths = list(pairwise(np.searchsorted(trained, np.linspace(0, trained[-1], TENTHS + 1))))
+    speeds = [float((trained[b] - trained[a]) / (seconds[b] - seconds[a])) for a, b in tenths]
     memory = [float(megabytes[a : b + 1].max()) for a, b in tenths]
     data = {
-        "what": f"PPO on the fast environment with {options.config.name}, evaluations off, tenth by tenth",
-        "command": f"python results/measure.py long-run --steps {options.steps} --config configs/{options.config.name}",
-        "machine": machine(),
-        "steps": int(steps[-1]),
+        "what": f"PPO on the fast environment with {config.name}, evaluations off, tenth by tenth",
+        "command": f"python results/measure.py long-run --steps {steps} --config configs/{config.name}",
+        **machine(),
+        "steps": int(trained[-1]),
         "steps_per_second": [round(speed, 1) for speed in speeds],
         "most_megabytes": [round(most, 1) for most in memory],
         # The first tenth is the warm-up.
         "megabytes_more_in_the_last_than_in_the_second": round(memory[-1] - memory[1], 1),
         "speed_of_the_last_to_the_second": round(speeds[-1] / speeds[1], 3),
     }
-    write("long_run.json", data)
-
-
-def main() -> None:
-    choice = tyro.cli(
-        Annotated[Lessons, tyro.conf.subcommand("lessons")]
-        | Annotated[Reproduction, tyro.conf.subcommand("reproduction")]
-        | Annotated[AgentScores, tyro.conf.subcommand("agent")]
-        | Annotated[Runs, tyro.conf.subcommand("runs")]
-        | Annotated[Grid, tyro.conf.subcommand("grid")]
-        | Annotated[Keep, tyro.conf.subcommand("keep")]
-        | Annotated[LongRun, tyro.conf.subcommand("long-run")],
-        description=__doc__,
-    )
-    if isinstance(choice, Lessons):
-        measure_lessons(choice)
-    elif isinstance(choice, Reproduction):
-        measure_reproduction(choice)
-    elif isinstance(choice, Runs):
-        measure_runs(choice)
-    elif isinstance(choice, Grid):
-        measure_grid(choice)
-    elif isinstance(choice, Keep):
-        keep(choice)
-    elif isinstance(choice, LongRun):
-        measure_long_run(choice)
-    else:
-        measure_agent(choice)
+    write(RESULTS / "long_run.json", data)
 
 
 if __name__ == "__main__":
-    main()
+    tyro.extras.subcommand_cli_from_dict(
+        {"lessons": lessons, "keep": keep, "runs": runs, "reproduction": reproduction, "long-run": long_run},
+        description=__doc__,
+    )

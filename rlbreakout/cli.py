@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rlbreakout import __version__
-from rlbreakout.errors import BAD_INPUT, FAILED, INTERRUPTED, MachineError, UserError, machine_error
+from rlbreakout.common.errors import BAD_INPUT, FAILED, INTERRUPTED, MachineError, UserError, machine_error
 
 MOST_WORKERS = 256
 """Of `rlbreakout tune`: each is a process of its own."""
@@ -23,7 +23,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _train(args: argparse.Namespace) -> None:
     from rlbreakout.config import load_config
-    from rlbreakout.train import train
+    from rlbreakout.training.train import train
 
     folder = train(load_config(args.config, args.set), args.run_dir, resume=args.resume)
     print(
@@ -35,9 +35,9 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from rlbreakout.evaluate import evaluate
-    from rlbreakout.models import load_agent
-    from rlbreakout.runs import check_output_file
+    from rlbreakout.agents import load_agent
+    from rlbreakout.evaluation import evaluate
+    from rlbreakout.training.runs import check_output_file
 
     if args.json is not None:
         check_output_file(args.json)
@@ -57,8 +57,8 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _gif(args: argparse.Namespace) -> None:
-    from rlbreakout.models import load_agent
-    from rlbreakout.video import check_video_path, parse_grid, record, write_video
+    from rlbreakout.agents.save_load import load_agent
+    from rlbreakout.evaluation.video import check_video_path, parse_grid, record, write_video
 
     check_video_path(args.out)
     rows, columns = parse_grid(args.grid)
@@ -80,7 +80,7 @@ def _gif(args: argparse.Namespace) -> None:
 
 def _tune(args: argparse.Namespace) -> None:
     from rlbreakout.config import load_config
-    from rlbreakout.runs import study_folder
+    from rlbreakout.training.runs import study_folder
 
     overrides = args.set if args.trials is None else [*args.set, f"tuning.trials={args.trials}"]
     config = load_config(args.config, overrides)
@@ -133,10 +133,10 @@ def parser() -> argparse.ArgumentParser:
     env_id = "the environment to play in (default: the one that the agent was trained on)"
 
     train = command("train", _train, "train an agent as a config file says")
-    train.add_argument("config", metavar="CONFIG.yaml", help="such as configs/2.3_zoo.yaml")
+    train.add_argument("config", metavar="CONFIG", help="a config file, or the name of a shipped one, such as 2.3_zoo")
     train.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="such as --set ppo.n_steps=64")
     train.add_argument("--run-dir", metavar="DIR", type=Path, help="run folder (default: runs/<lesson>/<name>)")
-    train.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
+    train.add_argument("--resume", action="store_true", help="continue the training in the run folder")
 
     evaluate = command("evaluate", _evaluate, "play whole games with an agent and report its score")
     evaluate.add_argument("model", metavar="MODEL", help=model)
@@ -147,7 +147,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--games", metavar="N", type=int, default=100, help="whole games (default: 100)")
     evaluate.add_argument("--seed", metavar="S", type=int, default=0, help="decides the games (default: 0)")
     evaluate.add_argument("--greedy", action="store_true", help="the likeliest action instead of a drawn one")
-    trust = "load a zip of Stable-Baselines3, which can run any code that its maker put into it"
+    trust = "load a zip of Stable-Baselines3, which can run any code that its author put into it"
     evaluate.add_argument("--trust", action="store_true", help=trust)
     evaluate.add_argument("--json", metavar="FILE", type=Path, help="write the result to this file")
 
@@ -163,7 +163,9 @@ def parser() -> argparse.ArgumentParser:
     gif.add_argument("--greedy", action="store_true", help="the likeliest action instead of a drawn one")
 
     tune = command("tune", _tune, "search for better hyperparameters: the part `tuning` of a config file")
-    tune.add_argument("config", metavar="CONFIG.yaml", help="such as configs/4.0_study_1.yaml")
+    tune.add_argument(
+        "config", metavar="CONFIG", help="a config file, or the name of a shipped one, such as 4.0_study_1"
+    )
     tune.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="such as --set tuning.seeds=3")
     tune.add_argument(
         "--storage", metavar="URL", help="a database for many machines, also from $RLBREAKOUT_STORAGE (default: a file)"

@@ -12,25 +12,15 @@ from typing import Any, TypeVar
 
 import tyro
 
-from rlbreakout.config import check_seed
-from rlbreakout.errors import BAD_INPUT, FAILED, INTERRUPTED, UserError, machine_error
-from rlbreakout.files import write_whole
-from rlbreakout.runs import RUNS, folder_to_go_on_with, new_run_folder
+from rlbreakout.common.errors import BAD_INPUT, FAILED, INTERRUPTED, UserError, machine_error
+from rlbreakout.common.files import write_atomically
+from rlbreakout.config import CONFIGS, check_seed
+from rlbreakout.training.runs import RUNS, folder_to_continue, new_run_folder
+
+__all__ = ["CONFIGS", "check_choices", "finish", "once", "read_options", "run_folder"]
 
 Options = TypeVar("Options")
 
-
-def find_configs(*near: Path) -> Path:
-    """The folder `configs` beside `lessons`, above one of the paths `near`; the package itself may be elsewhere."""
-    for path in near:
-        for folder in path.resolve().parents:
-            if (folder / "lessons").is_dir() and (folder / "configs").is_dir():
-                return folder / "configs"
-    return Path(__file__).parents[1] / "configs"
-
-
-CONFIGS = find_configs(Path(sys.argv[0]), Path.cwd() / "notebook")
-"""The config files of the lessons."""
 
 AT_LEAST_ONE = (
     "steps",
@@ -77,14 +67,14 @@ def check_choices(option: str, chosen: Sequence[Any], allowed: Collection[Any]) 
         raise UserError(f"{' '.join([option, *wrong])}: allowed: {', '.join(str(one) for one in allowed)}")
 
 
-def run_folder(lesson: str, wanted: Path | None, *, go_on: bool = False) -> Path:
+def run_folder(lesson: str, wanted: Path | None, *, resume: bool = False) -> Path:
     """Make the folder of a lesson's run: `wanted`, or runs/<lesson>; a new name if that is in use.
 
-    With `go_on` a folder that is in use is taken: for lessons that go on with what is in it.
+    With `resume` a folder that is in use is taken: for lessons that continue with what is in it.
     Raises UserError if it cannot be written.
     """
     folder = wanted or RUNS / lesson
-    return folder_to_go_on_with(folder) if go_on else new_run_folder(folder)
+    return folder_to_continue(folder) if resume else new_run_folder(folder)
 
 
 def once(run: Path, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -96,7 +86,7 @@ def once(run: Path, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, 
     file = run / f"{name}.json"
     if not file.exists():
         shutil.rmtree(run, ignore_errors=True)
-        write_whole(file, json.dumps(make(), indent=1) + "\n")
+        write_atomically(file, json.dumps(make(), indent=1) + "\n")
     return json.loads(file.read_text(encoding="utf-8"))
 
 
@@ -106,7 +96,7 @@ def finish(folder: Path, *, files: Sequence[Path], look_at: str, score: float | 
     score: mean points a game, if the lesson measured one; `facts` say how it was measured, and what else was.
     """
     summary = {"score": score, **facts, "files": [str(file.relative_to(folder)) for file in files]}
-    write_whole(folder / "lesson.json", json.dumps(summary, indent=1) + "\n")
+    write_atomically(folder / "lesson.json", json.dumps(summary, indent=1) + "\n")
     print("\nYour files:")
     for file in files:
         print(f"  {file}")

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from rlbreakout.errors import UserError
+from rlbreakout.common.errors import UserError
 
 NOTATIONS = "a number (constant), 'lin_START' or 'exp_START_HALFLIFE' (half-life in agent steps)"
 

@@ -1,12 +1,12 @@
 """Gymnasium wrappers for one Breakout environment: playing whole games, and what the agent sees.
 
-What Stable-Baselines3 already has (skipping frames, resizing) is used from there. The pixels are those of
-observation.py, called with a batch of one.
+What Stable-Baselines3 already has (skipping frames, resizing) is used from there. What the agent sees is made by the
+room `observation`, with a batch of one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -16,27 +16,22 @@ from gymnasium.utils import RecordConstructorArgs
 from stable_baselines3.common.atari_wrappers import MaxAndSkipEnv
 
 from rlbreakout.breakout.follow import Follower
-from rlbreakout.breakout.rules import LAST_FRAME
-from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH, Found, find_ball
+from rlbreakout.breakout.rules import FIRE, LAST_FRAME
+from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH, find_ball
+from rlbreakout.common.errors import UserError
 from rlbreakout.config import BREAKOUT_IDS, MONO_MODES, TRIM_MODES, ObservationConfig
-from rlbreakout.errors import UserError
-from rlbreakout.observation import (
-    FIRE,
+from rlbreakout.observation.aimbot import Aimbot
+from rlbreakout.observation.observer import Observer, needs_colour
+from rlbreakout.observation.pictures import (
     WHITE,
-    Knowledge,
-    Observation,
-    Observer,
-    Watcher,
     check_mode,
-    coordinates,
-    coordinates_space,
+    halve,
     mono,
     one_channel,
     paint_counters,
     paint_mark,
     trim,
 )
-from rlbreakout.observation import half as max_pooled
 
 TWIN_ID = "rlbreakout/Breakout-twin-v5"
 """The twin as an environment, which `import rlbreakout.envs` registers."""
@@ -162,32 +157,6 @@ class CompleteGame(gym.Wrapper, RecordConstructorArgs):
         return observation, reward, terminated or self._score >= MOST_POINTS, truncated, info
 
 
-class StopAfterGames(gym.Wrapper, RecordConstructorArgs):
-    """Play `games_left` games, and then stand still: an environment that has played its share waits for those beside
-    it, and the emulator is what takes time. None, until it is set: play on.
-
-    Put it outside of what ends games, and inside of Monitor.
-    """
-
-    def __init__(self, env: gym.Env) -> None:
-        RecordConstructorArgs.__init__(self)
-        gym.Wrapper.__init__(self, env)
-        self.games_left: int | None = None
-
-    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        self._shown = self.env.reset(**kwargs)
-        return self._shown
-
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        if self.games_left == 0:
-            screen, info = self._shown
-            return screen, 0.0, False, False, info
-        screen, reward, terminated, truncated, info = self.env.step(action)
-        if self.games_left is not None:
-            self.games_left -= terminated or truncated
-        return screen, reward, terminated, truncated, info
-
-
 class LifeIsEpisode(gym.Wrapper, RecordConstructorArgs):
     """A lost life ends the episode; the next one begins at the very screen where the last one ended.
 
@@ -244,48 +213,6 @@ class LostLifeReward(gym.Wrapper, RecordConstructorArgs):
         return observation, reward, terminated, truncated, info
 
 
-class DroppedScreens(gym.Wrapper, RecordConstructorArgs):
-    """Show the screen before again instead of a new one, with this probability: a camera that loses pictures.
-
-    >>> env = DroppedScreens(gym.make("ALE/Breakout-v5"), 0.1)
-
-    Raises UserError for what is no probability.
-    """
-
-    def __init__(self, env: gym.Env, probability: float) -> None:
-        RecordConstructorArgs.__init__(self, probability=probability)
-        gym.Wrapper.__init__(self, env)
-        if not 0 <= probability <= 1:
-            raise UserError(f"probability is {probability}; allowed: 0 to 1")
-        self.probability = probability
-        self._random = np.random.default_rng()
-
-    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        if kwargs.get("seed") is not None:
-            self._random = np.random.default_rng(kwargs["seed"])
-        self._shown, info = self.env.reset(**kwargs)
-        return self._shown, info
-
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        screen, reward, terminated, truncated, info = self.env.step(action)
-        if self._random.random() >= self.probability:
-            self._shown = screen
-        return self._shown, reward, terminated, truncated, info
-
-
-class OtherColours(gym.ObservationWrapper, RecordConstructorArgs):
-    """Show the negative of all that is not black, in colour or grey."""
-
-    def __init__(self, env: gym.Env) -> None:
-        RecordConstructorArgs.__init__(self)
-        gym.ObservationWrapper.__init__(self, env)
-        self._in_colour = len(_picture_shape(env, "OtherColours")) == 3
-
-    def observation(self, observation: np.ndarray) -> np.ndarray:
-        lit = (observation != 0).any(axis=-1, keepdims=True) if self._in_colour else observation != 0
-        return np.where(lit, np.maximum(WHITE - observation, 1), observation)
-
-
 class MonoObservation(gym.ObservationWrapper, RecordConstructorArgs):
     """Show fewer colours: `3col` (as they are), `grey_3dim`, `grey_1dim`, `mono_3dim` or `mono_1dim` (black and white).
 
@@ -304,7 +231,7 @@ class MonoObservation(gym.ObservationWrapper, RecordConstructorArgs):
         shape = _picture_shape(env, "MonoObservation")
         if mode == "3col" and shape[2:] != (3,):
             raise UserError(f"MonoObservation mode '3col' needs a screen in colour, not of shape {shape}")
-        aimbot = _inside(env, AimbotObservation)
+        aimbot = _find_layer(env, AimbotObservation)
         if mode.startswith("mono") and aimbot is not None and aimbot.counters:
             raise UserError(
                 f"MonoObservation mode {mode!r} must come before AimbotObservation with counters, whose numbers are "
@@ -335,100 +262,52 @@ class TrimObservation(gym.ObservationWrapper, RecordConstructorArgs):
         gym.ObservationWrapper.__init__(self, env)
         check_mode(mode, TRIM_MODES, "trim mode")
         self.mode, self.half = mode, half
-        self._shape = _whole_screen(env, "TrimObservation")
+        self._shape = _check_whole_screens(env, "TrimObservation")
         trimmed = self.observation(np.zeros(self._shape, dtype=np.uint8))
         self.observation_space = gym.spaces.Box(0, WHITE, trimmed.shape, np.uint8)
 
     def observation(self, observation: np.ndarray) -> np.ndarray:
         picture = trim(observation.reshape(1, HEIGHT, WIDTH, -1), self.mode)
-        picture = max_pooled(picture) if self.half else picture.copy()
+        picture = halve(picture) if self.half else picture.copy()
         return picture[0] if len(self._shape) == 3 else picture[0, :, :, 0]
 
 
-class _Watching(gym.Wrapper):
-    """Follows ball and paddle of one game; what a wrapper makes of it is for its subclass to say."""
-
-    def __init__(self, env: gym.Env) -> None:
-        gym.Wrapper.__init__(self, env)
-        name = type(self).__name__
-        self._shape = _whole_screen(env, name)
-        pooling = _inside(env, MaxAndSkipEnv)
-        if pooling is not None and pooling._skip > 1:
-            raise UserError(
-                f"{name} needs single frames, and MaxAndSkipEnv lays two over each other, which smears the ball; "
-                "hold actions with gymnasium.make(..., frameskip=4) instead, or put it inside of MaxAndSkipEnv"
-            )
-        self._clock = _Clock(env)
-        self._watcher = Watcher(1, ObservationConfig())
-        self._last_action = np.array([-1])
-
-    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        observation, info = self.env.reset(**kwargs)
-        self._watcher.forget(np.array([0]))
-        self._last_action = np.array([-1])
-        return self._show(observation, self._clock.start(info)), info
-
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        self._last_action = np.array([action])
-        return self._show(observation, self._clock.elapsed(info)), reward, terminated, truncated, info
-
-    def _show(self, observation: np.ndarray, elapsed: int) -> Any:
-        frames = observation.reshape(1, HEIGHT, WIDTH, -1)
-        known = self._watcher.look(Found.on(one_channel(frames)), elapsed)
-        return self.observation(observation, known)
-
-    def observation(self, observation: np.ndarray, known: Knowledge) -> Any:
-        raise NotImplementedError
-
-
-class AimbotObservation(_Watching, RecordConstructorArgs):
+class AimbotObservation(gym.Wrapper, RecordConstructorArgs):
     """Paint where the falling ball will cross the paddle's line, as a white mark 6 pixels wide on rows 200 to 204.
 
-    With `counters`, write what observation.COUNTERS names as the brightness of single pixels of row 196.
+    With `counters`, write the numbers of observation.pictures.COUNTERS as the brightness of single pixels of row 196.
     Put it inside of what cuts or resizes the screen. Rendering shows the game as it is.
 
     >>> env = AimbotObservation(gym.make("ALE/Breakout-v5"))
 
-    Raises UserError for what is no whole screen of Breakout, or two frames laid over each other.
+    Raises UserError for anything but whole screens of Breakout, and for two frames laid over each other.
     """
 
     def __init__(self, env: gym.Env, counters: bool = False) -> None:
         RecordConstructorArgs.__init__(self, counters=counters)
-        _Watching.__init__(self, env)
+        gym.Wrapper.__init__(self, env)
         self.counters = counters
+        _check_single_frames(env, "AimbotObservation")
+        _check_whole_screens(env, "AimbotObservation")
+        self._clock, self._aimbot = _Clock(env), Aimbot(1)
 
-    def observation(self, observation: np.ndarray, known: Knowledge) -> np.ndarray:
-        painted = observation.copy()
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        screen, info = self.env.reset(**kwargs)
+        self._aimbot.forget(np.array([0]))
+        return self._paint(screen, self._clock.start(info)), info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        screen, reward, terminated, truncated, info = self.env.step(action)
+        return self._paint(screen, self._clock.elapsed(info)), reward, terminated, truncated, info
+
+    def _paint(self, screen: np.ndarray, elapsed: int) -> np.ndarray:
+        painted = screen.copy()
         picture = painted.reshape(1, HEIGHT, WIDTH, -1)
-        paint_mark(picture, known.landing)
+        aim = self._aimbot.watch(one_channel(picture), elapsed)
+        paint_mark(picture, aim)
         if self.counters:
-            paint_counters(picture, known.flight, known.landing, known.paddle_seen, known.paddle_column)
+            paint_counters(picture, aim)
         return painted
-
-
-class CoordinatesObservation(_Watching, RecordConstructorArgs):
-    """Show what is known as numbers: float32 `(len(COORDINATES),)`; observation.COORDINATES names each and its unit.
-
-    With `image`, show both: a Dict of the picture that comes in ("image") and the numbers ("coordinates"), for
-    MultiInputPolicy.
-
-    >>> env = CoordinatesObservation(gym.make("ALE/Breakout-v5"))
-
-    Raises UserError for what is no whole screen of Breakout, or two frames laid over each other.
-    """
-
-    def __init__(self, env: gym.Env, image: bool = False) -> None:
-        RecordConstructorArgs.__init__(self, image=image)
-        _Watching.__init__(self, env)
-        self.image = image
-        numbers = coordinates_space()
-        both = gym.spaces.Dict({"image": env.observation_space, "coordinates": numbers})
-        self.observation_space = both if image else numbers
-
-    def observation(self, observation: np.ndarray, known: Knowledge) -> Any:
-        numbers = coordinates(known, self._last_action)[0]
-        return {"image": observation, "coordinates": numbers} if self.image else numbers
 
 
 class SentActions(gym.Wrapper, RecordConstructorArgs):
@@ -453,7 +332,7 @@ class SentActions(gym.Wrapper, RecordConstructorArgs):
         self._sent.append(int(action))
         return self.env.step(action)
 
-    def take_sent(self) -> tuple[np.ndarray | None, list[int]]:
+    def take(self) -> tuple[np.ndarray | None, list[int]]:
         """The first screen of a game that has begun since the last call, or None, and the actions sent since then."""
         first_screen, sent = self._first_screen, self._sent
         self._first_screen, self._sent = None, []
@@ -461,61 +340,74 @@ class SentActions(gym.Wrapper, RecordConstructorArgs):
 
 
 class ConfiguredObservation(gym.Wrapper, RecordConstructorArgs):
-    """Show what an ObservationConfig says: the same that BreakoutVecEnv and TwinVecEnv show, for one environment.
+    """Show what an ObservationConfig says, but for the frame stack: what TwinVecEnv shows, for one environment.
 
-    When a game is over, what was seen last stays: no ball is left to be seen. The others do the same. Blocks of
-    coordinates need SentActions next to the emulator: the state of the game is followed from screens and actions.
+    When a game is over, the last observation stays. Coordinates need SentActions next to the emulator: the state of the
+    game is inferred from the screens and the actions.
 
-    Raises UserError for what is no whole screen of Breakout in colour, and for blocks without SentActions.
+    Raises UserError for anything but whole screens of Breakout, for grey ones where colour is needed, for two frames
+    laid over each other, and for coordinates without SentActions.
     """
 
     def __init__(self, env: gym.Env, config: ObservationConfig) -> None:
         RecordConstructorArgs.__init__(self, config=config)
         gym.Wrapper.__init__(self, env)
-        shape = _whole_screen(env, "ConfiguredObservation")
-        self._observer = Observer(config, 1)
-        if Observer.needs_colour(config) and shape != (HEIGHT, WIDTH, 3):
-            raise UserError(f"this observation needs a screen in colour, not of shape {shape}")
-        self._shape = (1, *shape)
-        self._clock = _Clock(env)
-        self.follower: Follower | None = None
-        """Infers the state of the game where blocks need it."""
-        self._noted = _inside(env, SentActions)
-        if config.blocks is not None:
-            if self._noted is None:
-                raise UserError("observation.blocks need SentActions next to the emulator; it is missing")
-            self.follower = Follower(1)
+        name = type(self).__name__
+        shape = _check_whole_screens(env, name)
+        if needs_colour(config) and shape != (HEIGHT, WIDTH, 3):
+            raise UserError(f"{name} needs a screen in colour here, not of shape {shape}")
+        if config.has_aimbot or config.has_coordinates:
+            _check_single_frames(env, name)
+        self._sent = _find_layer(env, SentActions)
+        if config.has_coordinates and self._sent is None:
+            raise UserError(f"{name} needs SentActions next to the emulator for coordinates; it is missing")
+        self.follower = Follower(1) if config.has_coordinates else None
+        """Infers the state of the game, if coordinates are shown."""
+        self._shape, self._clock, self._observer = (1, *shape), _Clock(env), Observer(config, 1)
         self.observation_space = self._observer.space
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        frame, info = self.env.reset(**kwargs)
+        screen, info = self.env.reset(**kwargs)
         self._observer.forget(np.array([0]))
-        screen = frame.reshape(self._shape)
-        self._last = _only(self._observer.look(screen, self._clock.start(info), states=self._follow(screen)))
+        self._observe(screen, self._clock.start(info))
         return self._last, info
 
-    def _follow(self, screen: np.ndarray) -> np.ndarray | None:
-        if self.follower is None:
-            return None
-        first_screen, sent = self._noted.take_sent()
-        if first_screen is not None:
-            self.follower.begin(first_screen.reshape(self._shape))
-        if sent:
-            self.follower.look(screen, [sent])
-        return self.follower.states
-
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        frame, reward, terminated, truncated, info = self.env.step(action)
+        screen, reward, terminated, truncated, info = self.env.step(action)
         elapsed = self._clock.elapsed(info)
         if not (truncated or (terminated and lives(self.env) == 0)):
-            screen = frame.reshape(self._shape)
-            states = self._follow(screen)
-            self._last = _only(self._observer.look(screen, elapsed, np.array([action]), states=states))
+            self._observe(screen, elapsed)
         return self._last, reward, terminated, truncated, info
+
+    def _observe(self, screen: np.ndarray, elapsed: int) -> None:
+        screens, states = screen.reshape(self._shape), None
+        if self.follower is not None:
+            first_screen, sent = self._sent.take()
+            if first_screen is not None:
+                self.follower.begin(first_screen.reshape(self._shape))
+            if sent:
+                self.follower.update(screens, [sent])
+            states = self.follower.states
+        seen = self._observer.observe(screens, elapsed, states=states)
+        self._last: Any = {name: part[0] for name, part in seen.items()} if isinstance(seen, dict) else seen[0]
+
+
+class CoordinatesObservation(ConfiguredObservation):
+    """Show what is known as numbers instead of a screen: float32 `(k,)`, the entries of the named blocks
+    (observation.blocks.entries_of names each and its unit). Put SentActions next to the emulator.
+
+    >>> env = CoordinatesObservation(SentActions(gym.make("ALE/Breakout-v5")), blocks=["now", "arrival"])
+    """
+
+    def __init__(self, env: gym.Env, blocks: Sequence[str] = ("now", "arrival", "choices")) -> None:
+        ConfiguredObservation.__init__(
+            self, env, ObservationConfig.model_validate({"kind": "coordinates", "blocks": list(blocks)})
+        )
+        RecordConstructorArgs.__init__(self, blocks=blocks)
 
 
 class _Clock:
-    """Counts the frames between two looks, also where an id draws its own frame skip."""
+    """Counts the frames between two observations, also where an id draws its own frame skip."""
 
     def __init__(self, env: gym.Env) -> None:
         spec = env.unwrapped.spec
@@ -539,14 +431,7 @@ def lives(env: gym.Env) -> int:
     return int(env.unwrapped.ale.lives())  # type: ignore[attr-defined]
 
 
-def _only(observation: Observation) -> Any:
-    """A batch of one, without the batch."""
-    if isinstance(observation, dict):
-        return {name: part[0] for name, part in observation.items()}
-    return observation[0]
-
-
-def _inside(env: gym.Env, kind: type[Any] | tuple[type[Any], ...]) -> Any:
+def _find_layer(env: gym.Env, kind: type[Any] | tuple[type[Any], ...]) -> Any:
     """The wrapper of this kind, or of one of these, that is nearest to the outside of `env`, or None."""
     return next((layer for layer in _layers(env) if isinstance(layer, kind)), None)
 
@@ -570,7 +455,7 @@ def _shown(space: gym.Space) -> str:
 def _picture_shape(env: gym.Env, who: str) -> tuple[int, ...]:
     space = env.observation_space
     if not isinstance(space, gym.spaces.Box) or space.dtype != np.uint8 or len(space.shape) not in (2, 3):
-        numbers = _inside(env, (CoordinatesObservation, ConfiguredObservation))
+        numbers = _find_layer(env, (CoordinatesObservation, ConfiguredObservation))
         inner = "" if numbers is None else type(numbers).__name__
         first = f"; it must come before (inside of) {inner}" if inner not in ("", who) else ""
         raise UserError(f"{who} needs pictures, uint8 (height, width[, channels]), not {_shown(space)}{first}")
@@ -581,7 +466,16 @@ def _picture_shape(env: gym.Env, who: str) -> tuple[int, ...]:
     return space.shape
 
 
-def _whole_screen(env: gym.Env, who: str) -> tuple[int, ...]:
+def _check_single_frames(env: gym.Env, who: str) -> None:
+    """Raise UserError if SB3's MaxAndSkipEnv lays two frames over each other inside of `env`."""
+    if _find_layer(env, MaxAndSkipEnv) is not None:
+        raise UserError(
+            f"{who} needs single frames, and MaxAndSkipEnv lays two over each other, which smears the ball; "
+            "hold actions with gymnasium.make(..., frameskip=4) instead, or put it inside of MaxAndSkipEnv"
+        )
+
+
+def _check_whole_screens(env: gym.Env, who: str) -> tuple[int, ...]:
     """The shape of the screen that `env` shows. Raises UserError if it is not Breakout's whole screen."""
     shape = _picture_shape(env, who)
     if shape[:2] != (HEIGHT, WIDTH):

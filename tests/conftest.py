@@ -12,7 +12,7 @@ import torch
 
 from lessons.tour import all_lessons
 from rlbreakout.config import Config, load_config
-from rlbreakout.train import train
+from rlbreakout.training.train import train
 from tests.processes import run_python
 
 ROOT = Path(__file__).parent.parent

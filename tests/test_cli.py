@@ -130,8 +130,8 @@ if sys.platform != "win32":
 
     def test_a_folder_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         # Root may write everywhere, so the refusal of the operating system is played here.
-        from rlbreakout.errors import UserError
-        from rlbreakout.runs import check_writable
+        from rlbreakout.common.errors import UserError
+        from rlbreakout.training.runs import check_writable
 
         def refuse(*_: object, **__: object) -> None:
             raise PermissionError(13, "Permission denied")
@@ -144,7 +144,8 @@ if sys.platform != "win32":
 def test_the_figures_of_bench_about_the_twin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import json
 
-    from rlbreakout.bench import speed, twin
+    from rlbreakout.bench import speed
+    from rlbreakout.bench import twin_speed as twin
 
     for name, value in (("SECONDS", 0.02), ("ROUNDS", 1), ("COMPARED_FRAMES", 3_000), ("GAMES", 2), ("SEEDS", 1)):
         monkeypatch.setattr(twin, name, value)
@@ -165,7 +166,7 @@ def test_the_figures_of_bench_about_the_twin(tmp_path: Path, monkeypatch: pytest
 
 
 def test_bench_trains_what_lesson_3_4_trains() -> None:
-    from rlbreakout.bench.twin import coordinates_config
+    from rlbreakout.bench.twin_speed import coordinates_config
     from rlbreakout.config import load_config
 
     lesson, bench = load_config(ROOT / "configs" / "3.4_coordinates.yaml"), coordinates_config()

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rlbreakout.cli import main
-from rlbreakout.config import Config, dump_config, flat, load_config, parse_config, to_yaml
-from rlbreakout.errors import UserError
+from rlbreakout.common.errors import UserError
+from rlbreakout.common.yaml import to_yaml
+from rlbreakout.config import Config, dump_config, flat, load_config, parse_config
 from tests.conftest import ROOT
 
 KEYS = sorted(key for key in flat(Config().model_dump()) if key != "versions")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rlbreakout.agents.save_load import trained_steps
 from rlbreakout.lesson import find_configs
-from rlbreakout.models import trained_steps
 from tests.conftest import ONE_THREAD, ROOT, SCRIPTS, TINY, ZOO_CONFIG, rlbreakout, run_command
-from tests.test_tuning import SEARCH, STUDY, TINY_STUDY
+from tests.tuning.test_tuning import SEARCH, STUDY, TINY_STUDY
 
 NAME = "mes essais à moi, Übung 1 «学习» & co"
 

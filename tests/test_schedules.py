@@ -1,6 +1,6 @@
 import pytest
 
-from rlbreakout.errors import UserError
+from rlbreakout.common.errors import UserError
 from rlbreakout.schedules import parse_schedule
 
 

@@ -16,11 +16,12 @@ import pytest
 import yaml
 from stable_baselines3 import A2C, PPO
 
-from rlbreakout.config import load_config, read_yaml, to_yaml
-from rlbreakout.errors import UserError
-from rlbreakout.evaluate import evaluate
-from rlbreakout.models import find_model, load_agent
-from rlbreakout.train import train
+from rlbreakout.agents.save_load import find_model, load_agent
+from rlbreakout.common.errors import UserError
+from rlbreakout.common.yaml import read_yaml, to_yaml
+from rlbreakout.config import load_config
+from rlbreakout.evaluation.evaluate import evaluate
+from rlbreakout.training.train import train
 from tests.conftest import ROOT, rlbreakout
 
 
@@ -143,7 +144,7 @@ def test_a_yaml_tag_builds_no_object(copy: Path, file: str, tmp_path: Path) -> N
 def test_a_name_does_not_climb_out_of_the_shipped_agents(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = copy.parent / "pretrained"
     shipped.mkdir()
-    monkeypatch.setattr("rlbreakout.models.PRETRAINED", shipped)
+    monkeypatch.setattr("rlbreakout.agents.save_load.PRETRAINED", shipped)
     monkeypatch.chdir(shipped.parent.parent)
     with pytest.raises(UserError, match="does not exist"):
         find_model("../model")

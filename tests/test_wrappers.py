@@ -13,9 +13,9 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from rlbreakout.breakout.emulator import BALL_X, PADDLE
 from rlbreakout.breakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICK_WIDTH, BRICKS_IN_A_ROW, BRICKS_LEFT
+from rlbreakout.common.errors import UserError
 from rlbreakout.config import EnvConfig, ObservationConfig
 from rlbreakout.envs import make_emulator, register
-from rlbreakout.errors import UserError
 from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
 from rlbreakout.wrappers import (
     AimbotObservation,

@@ -23,7 +23,7 @@ class Player:
 
     def act(self, states: np.ndarray) -> np.ndarray:
         """Actions `(n,)` int64."""
-        values = self._blocks.look(states)
+        values = self._blocks.compute(states)
         likes = values[:, self._worth] + 1e-3 * values[:, self._halves].max(axis=2)
         wanted = np.sign(values[:, self._from_rest])[:, None] * np.array([0, 1, -1])  # if all are alike
         best = np.argmax(likes + 1e-6 * wanted, axis=1)

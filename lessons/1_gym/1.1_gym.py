@@ -16,10 +16,10 @@ import ale_py
 import gymnasium as gym
 import numpy as np
 
+from rlbreakout.agents.save_load import load_agent
 from rlbreakout.breakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICKS_LEFT
+from rlbreakout.evaluation.video import record, write_video
 from rlbreakout.lesson import finish, read_options, run_folder
-from rlbreakout.models import load_agent
-from rlbreakout.video import record, write_video
 
 
 @dataclass

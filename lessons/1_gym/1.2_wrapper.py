@@ -17,8 +17,8 @@ import gymnasium as gym
 import numpy as np
 from PIL import Image
 
+from rlbreakout.evaluation.video import Recording, write_video
 from rlbreakout.lesson import finish, read_options, run_folder
-from rlbreakout.video import Recording, write_video
 from rlbreakout.wrappers import LaunchBall, ball_in_play
 
 FIRE, RIGHT, LEFT = 1, 2, 3

@@ -18,14 +18,14 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.atari_wrappers import EpisodicLifeEnv, WarpFrame
 from stable_baselines3.common.monitor import Monitor
 
+from rlbreakout.agents.save_load import load_agent
+from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config, EnvConfig, EvaluationConfig, ObservationConfig
-from rlbreakout.errors import UserError
-from rlbreakout.evaluate import evaluate
+from rlbreakout.evaluation.evaluate import evaluate
+from rlbreakout.evaluation.plots import read_scalar
 from rlbreakout.lesson import finish, read_options, run_folder
-from rlbreakout.models import load_agent
-from rlbreakout.plots import read_scalar
-from rlbreakout.runs import write_config
-from rlbreakout.train import learn, show
+from rlbreakout.training.runs import write_config
+from rlbreakout.training.train import learn, show
 from rlbreakout.wrappers import LaunchBall
 
 

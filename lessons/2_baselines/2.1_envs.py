@@ -19,14 +19,14 @@ from stable_baselines3.common.atari_wrappers import AtariWrapper
 from stable_baselines3.common.env_util import make_atari_env
 from stable_baselines3.common.vec_env import VecFrameStack
 
+from rlbreakout.agents.save_load import load_agent
 from rlbreakout.config import Config, EnvConfig, EvaluationConfig, PPOConfig
 from rlbreakout.envs import register
-from rlbreakout.evaluate import Evaluation, evaluate
+from rlbreakout.evaluation.evaluate import Evaluation, evaluate
+from rlbreakout.evaluation.plots import by_the_clock, draw_curves, read_scalar
 from rlbreakout.lesson import finish, read_options, run_folder
-from rlbreakout.models import load_agent
-from rlbreakout.plots import by_the_clock, draw_curves, read_scalar
-from rlbreakout.runs import start_run
-from rlbreakout.train import learn, show
+from rlbreakout.training.runs import start_run
+from rlbreakout.training.train import learn, show
 
 ENV_ID = "BreakoutNoFrameskip-v4"
 ROLLOUT = 1024  # agent steps between two updates, the same for every number of environments

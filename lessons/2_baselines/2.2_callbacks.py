@@ -15,15 +15,16 @@ from pathlib import Path
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from rlbreakout.agents.build import build_algorithm
+from rlbreakout.agents.save_load import load_agent
 from rlbreakout.callbacks import MetricCallback
 from rlbreakout.config import Config, EnvConfig, EvaluationConfig, PPOConfig
 from rlbreakout.envs import make_emulator, make_env, make_vec_env
-from rlbreakout.evaluate import evaluate
+from rlbreakout.evaluation.evaluate import evaluate
+from rlbreakout.evaluation.plots import draw_curves, read_scalar
 from rlbreakout.lesson import finish, read_options, run_folder
-from rlbreakout.models import build_algorithm, load_agent
-from rlbreakout.plots import draw_curves, read_scalar
-from rlbreakout.runs import write_config
-from rlbreakout.train import learn, show
+from rlbreakout.training.runs import write_config
+from rlbreakout.training.train import learn, show
 from rlbreakout.wrappers import STALLED_AFTER
 
 

@@ -29,15 +29,15 @@ from stable_baselines3.common.atari_wrappers import (
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack
 
+from rlbreakout.agents.save_load import load_agent
+from rlbreakout.common.errors import require_extra
 from rlbreakout.config import Config, EnvConfig, EvaluationConfig, ObservationConfig, PPOConfig, dump_config
 from rlbreakout.envs import register
-from rlbreakout.errors import require_extra
-from rlbreakout.evaluate import evaluate
+from rlbreakout.evaluation.evaluate import evaluate
+from rlbreakout.evaluation.plots import draw_curves, read_monitor_file, score_curve
 from rlbreakout.lesson import finish, read_options, run_folder
-from rlbreakout.models import load_agent
-from rlbreakout.plots import draw_curves, read_monitor_file, score_curve
-from rlbreakout.runs import write_config
-from rlbreakout.train import learn, show
+from rlbreakout.training.runs import write_config
+from rlbreakout.training.train import learn, show
 
 ENV_ID = "BreakoutNoFrameskip-v4"
 

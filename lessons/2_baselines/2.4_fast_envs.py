@@ -16,15 +16,16 @@ from typing import Literal
 
 import numpy as np
 
+from rlbreakout.agents.build import build_algorithm
+from rlbreakout.agents.save_load import load_agent
+from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config, EnvConfig, EvaluationConfig, PPOConfig
 from rlbreakout.envs import make_vec_env
-from rlbreakout.errors import UserError
-from rlbreakout.evaluate import evaluate
+from rlbreakout.evaluation.evaluate import evaluate
+from rlbreakout.evaluation.plots import by_the_clock, draw_curves, find_scalar, read_scalar
 from rlbreakout.lesson import finish, read_options, run_folder
-from rlbreakout.models import build_algorithm, load_agent
-from rlbreakout.plots import by_the_clock, draw_curves, find_scalar, read_scalar
-from rlbreakout.runs import start_run
-from rlbreakout.train import learn, show
+from rlbreakout.training.runs import start_run
+from rlbreakout.training.train import learn, show
 
 
 @dataclass

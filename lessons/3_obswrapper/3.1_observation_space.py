@@ -18,10 +18,10 @@ import numpy as np
 from PIL import Image
 from stable_baselines3.common.atari_wrappers import AtariWrapper
 
+from rlbreakout.agents.save_load import load_agent
 from rlbreakout.breakout.screen import BALL_HEIGHT, BALL_WIDTH, BRICKS_BOTTOM, find_ball
+from rlbreakout.evaluation.video import record, write_video
 from rlbreakout.lesson import finish, read_options, run_folder
-from rlbreakout.models import load_agent
-from rlbreakout.video import record, write_video
 
 ENLARGED = 16
 

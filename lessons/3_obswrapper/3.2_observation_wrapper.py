@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 
 from rlbreakout.breakout.screen import HEIGHT, find_ball, find_paddle
+from rlbreakout.evaluation.video import Recording, write_video
 from rlbreakout.lesson import finish, read_options, run_folder
-from rlbreakout.video import Recording, write_video
 from rlbreakout.wrappers import AimbotObservation, LaunchBall, MonoObservation, TrimObservation
 
 RIGHT, LEFT = 2, 3

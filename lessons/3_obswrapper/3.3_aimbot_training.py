@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlbreakout.config import Config, load_config, parse_config
-from rlbreakout.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.plots import draw_bands, find_scalar
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
-from rlbreakout.plots import draw_bands, find_scalar
-from rlbreakout.train import train_or_go_on
+from rlbreakout.training.train import train_or_go_on
 
 # %% One change at a time, from the grey screen to the aimbot with numbers. All at half resolution.
 VARIANTS: dict[str, dict] = {

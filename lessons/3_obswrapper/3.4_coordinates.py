@@ -19,11 +19,11 @@ import numpy as np
 
 from rlbreakout.config import Config, load_config, parse_config
 from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.plots import Curve, by_the_clock, draw_bands, find_scalar, read_scalar
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
 from rlbreakout.observation.blocks import Blocks
-from rlbreakout.plots import Curve, by_the_clock, draw_bands, find_scalar, read_scalar
-from rlbreakout.train import train_or_go_on
+from rlbreakout.training.train import train_or_go_on
 
 # %% What each agent sees, and the policy that takes it: convolutions for a picture, layers for a vector, both for both.
 VARIANTS: dict[str, tuple[str, dict]] = {

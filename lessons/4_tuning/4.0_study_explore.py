@@ -20,11 +20,11 @@ import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState, create_trial
 
+from rlbreakout.common.errors import UserError
 from rlbreakout.config import load_config, with_values
-from rlbreakout.errors import UserError
-from rlbreakout.evaluate import evaluate_once
+from rlbreakout.evaluation.evaluate import evaluate_once
 from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
-from rlbreakout.train import train_or_go_on
+from rlbreakout.training.train import train_or_go_on
 from rlbreakout.tuning.study import config_values, distributions, settings
 
 RESULTS = Path(__file__).parents[2] / "results"

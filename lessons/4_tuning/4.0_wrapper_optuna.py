@@ -21,14 +21,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from rlbreakout.agents.build import build_algorithm
 from rlbreakout.callbacks import EvaluationCallback
 from rlbreakout.config import load_config, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
-from rlbreakout.models import build_algorithm
-from rlbreakout.runs import start_run
-from rlbreakout.train import learn, show
-from rlbreakout.tuning.plots import draw_study
+from rlbreakout.training.runs import start_run
+from rlbreakout.training.train import learn, show
+from rlbreakout.tuning.study_plots import draw_study
 
 
 @dataclass

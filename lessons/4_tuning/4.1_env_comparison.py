@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from rlbreakout.agents.players import Player
+from rlbreakout.agents.save_load import load_agent
 from rlbreakout.config import Config, load_config, with_values
-from rlbreakout.evaluate import Evaluation, evaluate, evaluate_once
+from rlbreakout.evaluation.evaluate import Evaluation, evaluate, evaluate_once
+from rlbreakout.evaluation.plots import Curve, draw_curves, find_scalar
+from rlbreakout.evaluation.video import record, side_by_side, write_video
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
-from rlbreakout.models import Player, load_agent
-from rlbreakout.plots import Curve, draw_curves, find_scalar
-from rlbreakout.train import train_or_go_on
-from rlbreakout.video import record, side_by_side, write_video
+from rlbreakout.training.train import train_or_go_on
 
 # %% Three environments. In the first one nothing is drawn at random: the same actions make the same game.
 ENVIRONMENTS: dict[str, dict] = {

@@ -18,10 +18,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
+from rlbreakout.agents.save_load import load_agent
 from rlbreakout.config import load_config
 from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
-from rlbreakout.models import load_agent
-from rlbreakout.train import show
+from rlbreakout.training.train import show
 from rlbreakout.tuning.objective import TRIALS
 from rlbreakout.tuning.workers import tune
 

@@ -18,11 +18,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from rlbreakout.config import Config, load_config, with_values
-from rlbreakout.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.plots import Curve, find_scalar
 from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
-from rlbreakout.plots import Curve, find_scalar
 from rlbreakout.schedules import parse_schedule
-from rlbreakout.train import train_or_go_on
+from rlbreakout.training.train import train_or_go_on
 
 
 @dataclass

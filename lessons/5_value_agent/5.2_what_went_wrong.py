@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlbreakout.config import Config, load_config, with_values
-from rlbreakout.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.plots import Curve, draw_curves, find_scalar
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
-from rlbreakout.plots import Curve, draw_curves, find_scalar
-from rlbreakout.train import train_or_go_on
+from rlbreakout.training.train import train_or_go_on
 
 # %% The changes, in the words of configs/5.1_value_agent.yaml.
 SINGLE_STEPS = {

@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from rlbreakout.agents.save_load import load_agent
+from rlbreakout.agents.value import ValueAgent
 from rlbreakout.config import load_config
 from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluate import evaluate_once
+from rlbreakout.evaluation.evaluate import evaluate_once
+from rlbreakout.evaluation.plots import draw_curves, find_scalar
+from rlbreakout.evaluation.video import Recording, agent_views, pictures_per_second, write_video
 from rlbreakout.lesson import CONFIGS, finish, read_options
-from rlbreakout.models import load_agent
 from rlbreakout.observation import ACTION_NAMES
-from rlbreakout.plots import draw_curves, find_scalar
-from rlbreakout.train import train_or_take
-from rlbreakout.value_agent import ValueAgent
-from rlbreakout.video import Recording, agent_views, pictures_per_second, write_video
+from rlbreakout.training.train import train_or_take
 
 
 @dataclass

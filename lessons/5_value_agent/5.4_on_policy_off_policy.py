@@ -21,15 +21,16 @@ from stable_baselines3 import DQN
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import configure
 
+from rlbreakout.agents.build import build_algorithm, off_policy_settings
+from rlbreakout.agents.players import Agent
 from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluate import Evaluation, evaluate
+from rlbreakout.evaluation.evaluate import Evaluation, evaluate
+from rlbreakout.evaluation.plots import Curve, by_the_clock, draw_curves, find_scalar
+from rlbreakout.evaluation.video import record, write_video
 from rlbreakout.lesson import CONFIGS, check_choices, finish, once, read_options, run_folder
-from rlbreakout.models import Agent, build_algorithm, off_policy_settings
-from rlbreakout.plots import Curve, by_the_clock, draw_curves, find_scalar
-from rlbreakout.runs import start_run
-from rlbreakout.value_agent.training import learn as train_value_agent
-from rlbreakout.video import record, write_video
+from rlbreakout.training.runs import start_run
+from rlbreakout.training.value import learn as train_value_agent
 
 # %% What each of them is.
 ALGORITHMS = {

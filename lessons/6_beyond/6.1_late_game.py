@@ -18,11 +18,11 @@ import numpy as np
 
 from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.envs import make_emulator
-from rlbreakout.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.plots import Curve, draw_bands, find_scalar
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
 from rlbreakout.observation import FIRE, LEFT
-from rlbreakout.plots import Curve, draw_bands, find_scalar
-from rlbreakout.train import train_or_go_on
+from rlbreakout.training.train import train_or_go_on
 
 # %% Where training games begin: shares of them, see StartsConfig; the rest at the start.
 VARIANTS: dict[str, dict[str, float]] = {

@@ -19,9 +19,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from rlbreakout.config import Config, load_config, with_values
-from rlbreakout.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.evaluate import Evaluation, evaluate_once
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
-from rlbreakout.train import train_or_go_on
+from rlbreakout.training.train import train_or_go_on
 
 # %% Nothing is left to chance in this game but the agent's own drawing of actions: it starts at once, and the same.
 QUIET: dict[str, Any] = {"env.id": "BreakoutNoFrameskip-v4", "env.noop_max": 0}

@@ -25,15 +25,16 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import VecEnv
 
+from rlbreakout.agents.build import build_algorithm
+from rlbreakout.agents.players import Agent
 from rlbreakout.callbacks import OneThreadWhilePlaying
 from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluate import Evaluation, evaluate
+from rlbreakout.evaluation.evaluate import Evaluation, evaluate
+from rlbreakout.evaluation.plots import Curve, by_the_clock, draw_bands, find_scalar
+from rlbreakout.evaluation.video import record, write_video
 from rlbreakout.lesson import CONFIGS, check_choices, finish, once, read_options, run_folder
-from rlbreakout.models import Agent, build_algorithm
-from rlbreakout.plots import Curve, by_the_clock, draw_bands, find_scalar
-from rlbreakout.runs import start_run
-from rlbreakout.video import record, write_video
+from rlbreakout.training.runs import start_run
 
 LAYERS = [256, 256]
 GAMMA = 0.995

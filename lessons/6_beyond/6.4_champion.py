@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from rlbreakout.agents.save_load import load_agent
 from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
 from rlbreakout.config import load_config, with_values
-from rlbreakout.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation.plots import draw_curves, find_scalar
+from rlbreakout.evaluation.video import record, write_video
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
-from rlbreakout.models import load_agent
-from rlbreakout.plots import draw_curves, find_scalar
-from rlbreakout.train import train_or_take
-from rlbreakout.video import record, write_video
+from rlbreakout.training.train import train_or_take
 
 # %% What is different in each row: the environment's id, or keys of the config; first of all nothing.
 OTHER_IDS = ("BreakoutNoFrameskip-v4", "Breakout-v4")

@@ -16,14 +16,15 @@ from pathlib import Path
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from rlbreakout.agents.build import build_algorithm
+from rlbreakout.agents.save_load import load_agent
 from rlbreakout.config import load_config, with_values
 from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluate import evaluate
+from rlbreakout.evaluation.evaluate import evaluate
+from rlbreakout.evaluation.plots import draw_curves, find_scalar
 from rlbreakout.lesson import CONFIGS, finish, read_options
-from rlbreakout.models import build_algorithm, load_agent
-from rlbreakout.plots import draw_curves, find_scalar
-from rlbreakout.runs import start_run
-from rlbreakout.train import learn, show
+from rlbreakout.training.runs import start_run
+from rlbreakout.training.train import learn, show
 
 
 @dataclass

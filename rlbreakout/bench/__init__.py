@@ -15,7 +15,7 @@ def bench(json_file: Path | None = None, part: str = "speed") -> None:
 
         measure(json_file)
     else:
-        from rlbreakout.bench.twin import report
+        from rlbreakout.bench.twin_speed import report
 
         report(json_file, quick=part == "twin-speed")
 

@@ -50,14 +50,8 @@ from rlbreakout.breakout.rules import (
     reading_of,
     width_of,
 )
-from rlbreakout.breakout.screen import (
-    BALL_WIDTH,
-    MOST_POINTS,
-    PADDLE_LEFTMOST,
-    PADDLE_RIGHTMOST,
-    WALL_POINTS,
-)
-from rlbreakout.compiled import compiled
+from rlbreakout.breakout.screen import BALL_WIDTH, MOST_POINTS, PADDLE_LEFTMOST, PADDLE_RIGHTMOST, WALL_POINTS
+from rlbreakout.common.compiled import compiled
 
 FRAMES_OF_A_RANDOM_STATE = 24
 REPORT_EVERY = 100_000

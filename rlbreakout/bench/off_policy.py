@@ -9,12 +9,12 @@ from tempfile import TemporaryDirectory
 from stable_baselines3 import DQN
 from stable_baselines3.common.callbacks import BaseCallback
 
+from rlbreakout.agents.build import off_policy_settings
+from rlbreakout.agents.value import ValueAgent
 from rlbreakout.config import Config, EnvConfig, EvaluationConfig, ObservationConfig, QNetworkConfig, ValueConfig
 from rlbreakout.envs import make_vec_env, register
-from rlbreakout.memory import keep_freed_memory
-from rlbreakout.models import off_policy_settings
-from rlbreakout.value_agent import ValueAgent
-from rlbreakout.value_agent.training import Training
+from rlbreakout.training.malloc import keep_freed_memory
+from rlbreakout.training.value import Training
 
 
 def dqn_config(*, fixed: bool = False) -> Config:

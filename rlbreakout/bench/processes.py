@@ -8,6 +8,8 @@ from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
 
+import psutil
+
 T = TypeVar("T")
 
 
@@ -25,3 +27,8 @@ def in_a_process(function: Callable[..., T], *arguments: Any) -> T:
     """Call `function` in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=process_context()) as process:
         return process.submit(function, *arguments).result()
+
+
+def megabytes_of_children() -> float:
+    """Memory that the processes use now that this one has started, and those that they have, in MB."""
+    return sum(child.memory_info().rss for child in psutil.Process().children(recursive=True)) / 1e6

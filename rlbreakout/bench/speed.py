@@ -23,26 +23,19 @@ from rich.table import Table
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
-from rlbreakout.bench.aimbot import Accuracy, play
+from rlbreakout.agents.build import build_algorithm
+from rlbreakout.bench.aimbot_accuracy import Accuracy, play
 from rlbreakout.bench.off_policy import dqn_config, train_sb3_dqn, train_value_agent
-from rlbreakout.bench.processes import in_a_process, process_context
+from rlbreakout.bench.processes import in_a_process, megabytes_of_children, process_context
 from rlbreakout.breakout.emulator import load_emulator
 from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.callbacks import OneThreadWhilePlaying
-from rlbreakout.config import (
-    Config,
-    EnvConfig,
-    EvaluationConfig,
-    NetworkConfig,
-    ObservationConfig,
-    PPOConfig,
-)
+from rlbreakout.common.files import write_atomically
+from rlbreakout.config import Config, EnvConfig, EvaluationConfig, NetworkConfig, ObservationConfig, PPOConfig
 from rlbreakout.envs import make_vec_env, register
-from rlbreakout.files import write_whole
-from rlbreakout.memory import keep_freed_memory, megabytes_of_children
-from rlbreakout.models import build_algorithm
-from rlbreakout.runs import check_output_file
-from rlbreakout.vec_env import cores
+from rlbreakout.envs.views import cores
+from rlbreakout.training.malloc import keep_freed_memory
+from rlbreakout.training.runs import check_output_file
 
 SECONDS, ROUNDS = 1.0, 12
 """What each environment is measured for, at least, in each of so many rounds."""
@@ -154,7 +147,7 @@ def bench(json_file: Path | None = None) -> list[Figure]:
             "ratios": ratios,
             "aimbot_steps_by_speed": {f"{x:g}, {y:g} pixels a frame": n for (x, y), n in accuracy.speeds.items()},
         }
-        write_whole(json_file, json.dumps(result, indent=1) + "\n")
+        write_atomically(json_file, json.dumps(result, indent=1) + "\n")
     return figures
 
 
@@ -338,7 +331,7 @@ def _train(config: Config, seconds: float, keep: bool) -> Measured:
     if keep:
         keep_freed_memory()
     if config.policy == "MlpPolicy":
-        torch.set_num_threads(1)  # as rlbreakout.train.learn does
+        torch.set_num_threads(1)  # as rlbreakout.training.train.learn does
     model = build_algorithm(config, make_vec_env(config))
     clock = _Clock(seconds)
     model.learn(config.steps, callback=[clock, OneThreadWhilePlaying()])

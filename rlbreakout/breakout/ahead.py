@@ -31,7 +31,7 @@ from rlbreakout.breakout.rules import (
     width_of,
 )
 from rlbreakout.breakout.screen import BALL_HEIGHT, BRICKS_IN_A_ROW, PADDLE_HEIGHT, PADDLE_TOP
-from rlbreakout.compiled import compiled
+from rlbreakout.common.compiled import compiled
 
 LEFT_FLAT, LEFT_STEEP, RIGHT_STEEP, RIGHT_FLAT = range(4)
 WAYS = ("left_flat", "left_steep", "right_steep", "right_flat")

@@ -40,7 +40,7 @@ from rlbreakout.breakout.screen import (
     PADDLE_TOP,
     WIDTH,
 )
-from rlbreakout.compiled import compiled
+from rlbreakout.common.compiled import compiled
 
 WALL_COLOUR, PADDLE_COLOUR = 6, 70
 BRICK_COLOURS = np.array([70, 54, 38, 22, 198, 134], dtype=np.uint8)

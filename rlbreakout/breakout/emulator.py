@@ -10,7 +10,7 @@ from ale_py.roms import get_rom_path
 
 from rlbreakout.breakout.rules import PIXEL, STATE
 from rlbreakout.breakout.screen import BRICK_ROWS, BRICKS_IN_A_ROW
-from rlbreakout.compiled import compiled
+from rlbreakout.common.compiled import compiled
 
 RAM_SIZE = 128
 

@@ -7,7 +7,7 @@ another screen. Usually one is left. It reads no memory of the console.
 
     follower = Follower(n=8)
     follower.begin(screens)                  # the first screens of 8 games
-    follower.look(screens, actions)          # after each step: the new screens, and the actions that were sent
+    follower.update(screens, actions)          # after each step: the new screens, and the actions that were sent
     follower.states["ball_x"]                # the most probable state of each game
 """
 
@@ -30,8 +30,8 @@ from rlbreakout.breakout.pick_up import (
 )
 from rlbreakout.breakout.rules import N_ACTIONS, PIXEL, STATE, is_over, new_games, one_frame
 from rlbreakout.breakout.seen import SEEN, fits_screen, paddle_fits, see, shapes_of
-from rlbreakout.compiled import compiled
-from rlbreakout.errors import UserError
+from rlbreakout.common.compiled import compiled
+from rlbreakout.common.errors import UserError
 
 MOST_STATES = 128
 """How many possible states of a game are kept, the most probable ones."""
@@ -166,7 +166,7 @@ class Follower:
         shapes = shapes_of(screens, len(numbers))
         _begin(shapes, numbers, self._known, self._members, self._view(self.states), self.executed, self._work)
 
-    def look(
+    def update(
         self,
         screens: np.ndarray,
         sent: np.ndarray | Sequence[int] | Sequence[Sequence[int]],

@@ -41,8 +41,8 @@ from rlbreakout.breakout.rules import (
     width_of,
 )
 from rlbreakout.breakout.screen import BALL_WIDTH, HEIGHT, MOST_POINTS, WALL_POINTS, WIDE_PADDLE, WIDTH
-from rlbreakout.compiled import compiled
-from rlbreakout.errors import UserError
+from rlbreakout.common.compiled import compiled
+from rlbreakout.common.errors import UserError
 
 CHECKED_WITH = ("0.12.1",)
 """The versions of ale-py that the twin was compared with."""

@@ -34,7 +34,7 @@ from rlbreakout.breakout.rules import (
 )
 from rlbreakout.breakout.screen import BRICK_ROWS, BRICKS_IN_A_ROW, PADDLE_LEFTMOST, PADDLE_RIGHTMOST, WALL_POINTS
 from rlbreakout.breakout.seen import fits_screen, paddle_fits
-from rlbreakout.compiled import compiled
+from rlbreakout.common.compiled import compiled
 
 MOST_FRAMES = 6
 """The longest frame skip that is considered."""

@@ -35,8 +35,8 @@ from rlbreakout.breakout.screen import (
     WALL_POINTS,
     WIDE_PADDLE,
 )
-from rlbreakout.compiled import compiled
-from rlbreakout.errors import UserError
+from rlbreakout.common.compiled import compiled
+from rlbreakout.common.errors import UserError
 
 NONE, FIRE, RIGHT, LEFT = range(4)
 """The actions. FIRE launches the ball; RIGHT and LEFT turn the knob of the paddle controller."""

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlbreakout.compiled import compiled
-from rlbreakout.errors import UserError
+from rlbreakout.common.compiled import compiled
+from rlbreakout.common.errors import UserError
 
 HEIGHT, WIDTH = 210, 160
 
@@ -148,46 +148,7 @@ def _whole_screens(frames: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(frames)
 
 
-class Found(NamedTuple):
-    """What is found on n screens."""
-
-    bricks: np.ndarray
-    """As find_bricks has them."""
-    ball: Ball
-    paddle: Paddle
-
-    @classmethod
-    def on(cls, frames: np.ndarray) -> Found:
-        """On `frames`, `(n, 210, 160)`."""
-        bricks = find_bricks(frames)
-        return cls(bricks, find_ball(frames, bricks), find_paddle(frames))
-
-
-class Finds:
-    """What was found on the last screens of n games, which come one by one: a screen that has just been drawn is still
-    at hand to the core, one of many that were drawn before it is not."""
-
-    def __init__(self, n: int) -> None:
-        self._bricks = np.zeros((n, len(BRICK_ROWS), BRICKS_IN_A_ROW), dtype=bool)
-        self._places = np.full((4, n), -1)
-        """Rows and columns of the balls, first columns of the paddles and those after their last."""
-
-    def look(self, game: int, frame: np.ndarray) -> None:
-        """Take in the screen of `game`, `(210, 160)`."""
-        _find_all(frame, frame.view(np.uint64), self._bricks, self._places, game)
-
-    def copy(self, games: np.ndarray, others: np.ndarray) -> None:
-        """What was found in `games` is from now on that of `others`, too; arrays of indices."""
-        self._bricks[others] = self._bricks[games]
-        self._places[:, others] = self._places[:, games]
-
-    def of_first(self, n: int) -> Found:
-        """What was found in the first n games. It changes with the next look."""
-        row, column, left, right = self._places[:, :n]
-        return Found(self._bricks[:n], Ball(row >= 0, row, column), Paddle(left >= 0, left, right))
-
-
-# What follows is compiled when it is called first. Pixel by pixel, it is many times faster than NumPy on whole frames.
+# Compiled on first use: pixel by pixel, it is many times faster than NumPy on whole frames.
 
 
 _PIXEL = np.uint64(0xFF)
@@ -286,11 +247,3 @@ def _find_paddle(frame: np.ndarray) -> tuple[int, int]:
         first = longest_end - longest
         end = min(longest_end, first + WIDE_PADDLE)
     return first, end
-
-
-@compiled
-def _find_all(frame: np.ndarray, words: np.ndarray, bricks: np.ndarray, places: np.ndarray, game: int) -> None:
-    """All that is on one frame, `(210, 160)` and as words `(210, 20)`, into the bricks and places of all games."""
-    _find_bricks_of_one(words, bricks[game])
-    places[0, game], places[1, game] = _find_ball(frame, words, bricks[game])
-    places[2, game], places[3, game] = _find_paddle(frame)

@@ -55,8 +55,8 @@ from rlbreakout.breakout.screen import (
     PADDLE_TOP,
     WIDTH,
 )
-from rlbreakout.compiled import compiled
-from rlbreakout.errors import UserError
+from rlbreakout.common.compiled import compiled
+from rlbreakout.common.errors import UserError
 
 SEEN = np.dtype(
     [

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from rlbreakout.errors import UserError
+from rlbreakout.common.errors import UserError
 
 # The ids that ale-py registers for Breakout, with what tells them apart:
 # id -> (frames an action is held by the id itself, repeat_action_probability).

@@ -19,8 +19,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from rlbreakout.common.errors import UserError
 from rlbreakout.config.fields import Count, Part, whole_number
-from rlbreakout.errors import UserError
 
 Whole = Annotated[int, BeforeValidator(whole_number)]
 ScheduleKind = Literal["constant", "linear", "exponential"]
@@ -143,10 +143,8 @@ class TuningConfig(Part):
     pruner_startup_trials: Count = 5
     """Trials that median lets finish before it stops any."""
     heartbeat: Count = 15
-    """Seconds between two signs of life of a running trial. One that is silent for six of them is lost: it is marked
-    failed and tried again."""
-    wait_for_storage: Count = 600
-    """Seconds to wait for a database that has gone away."""
+    """Seconds between two signs of life of a running trial, in a database. A trial that misses four of them is marked
+    as failed and run again."""
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> TuningConfig:

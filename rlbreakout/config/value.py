@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from rlbreakout.common.errors import UserError
 from rlbreakout.config.fields import Count, CountOrZero, Fraction, Nodes, Part
-from rlbreakout.errors import UserError
 
 Positive = Annotated[float, Field(gt=0)]
 Layers = Annotated[list[Nodes], Field(min_length=1, max_length=16)]
@@ -85,8 +85,6 @@ class ValueConfig(_Documented):
     """What it remembers and learns from: whole games, or single transitions as DQN does."""
     memory_size: Count = 100_000
     """Games or transitions that it remembers; the oldest are forgotten first."""
-    memory_megabytes: Count = 4_000
-    """The most that the memory may take."""
     remember_fraction: Fraction = 1.0
     """Memory of games: the share of the games without enough reward that is remembered all the same."""
     minimum_reward: float = 0.0
@@ -127,8 +125,6 @@ class ValueConfig(_Documented):
     """Reward for losing the game, added after its last step."""
     life_reward: float = 0.0
     """Reward for losing a life; below 0 it is a punishment."""
-    reward_incentive: float = 1.0
-    """Every reward of the game is multiplied by this."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> ValueConfig:

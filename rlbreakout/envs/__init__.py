@@ -1,19 +1,11 @@
-"""From a config to environments, in the emulator and in the twin.
+"""Environments: from a config to the games of a training or an evaluation, in the emulator and in the twin.
 
 Importing it registers the twin with gymnasium, as "rlbreakout/Breakout-twin-v5".
 """
 
 import gymnasium
 
-from rlbreakout.envs.make import (
-    VEC_ENVS,
-    evaluation_game,
-    make_emulator,
-    make_env,
-    make_vec_env,
-    register,
-    training_game,
-)
+from rlbreakout.envs.make import make_emulator, make_env, make_evaluation_env, make_vec_env, register
 from rlbreakout.wrappers import TWIN_ID
 
 gymnasium.register(
@@ -29,13 +21,4 @@ gymnasium.register(
     },
 )
 
-__all__ = [
-    "TWIN_ID",
-    "VEC_ENVS",
-    "evaluation_game",
-    "make_emulator",
-    "make_env",
-    "make_vec_env",
-    "register",
-    "training_game",
-]
+__all__ = ["TWIN_ID", "make_emulator", "make_env", "make_evaluation_env", "make_vec_env", "register"]

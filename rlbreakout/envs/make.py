@@ -38,26 +38,28 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecFrameStack
 
 from rlbreakout.config import BREAKOUT_IDS, Config, EnvConfig, check_env_id
-from rlbreakout.envs.twin import MONITOR_NAME as TWIN_MONITOR_NAME
-from rlbreakout.envs.twin import TwinVecEnv
-from rlbreakout.observation import Observer
-from rlbreakout.vec_env import MONITOR_NAME, BreakoutVecEnv, HeldActions, VecObservation
+from rlbreakout.envs import vector
+from rlbreakout.envs.twin_vec_env import MONITOR_NAME, TwinVecEnv
+from rlbreakout.envs.views import (
+    DroppedScreens,
+    HeldActions,
+    IndependentSeeds,
+    OtherColours,
+    StopAfterGames,
+    VecObservation,
+)
+from rlbreakout.observation import needs_colour
 from rlbreakout.wrappers import (
     STALLED_AFTER,
     CompleteGame,
     ConfiguredObservation,
-    DroppedScreens,
     IdleFrames,
     LaunchBall,
     LifeIsEpisode,
     LostLifeReward,
-    OtherColours,
     SentActions,
     StalledGame,
-    StopAfterGames,
 )
-
-VEC_ENVS: dict[str, type[DummyVecEnv | SubprocVecEnv]] = {"dummy": DummyVecEnv, "subproc": SubprocVecEnv}
 
 
 def register() -> None:
@@ -125,8 +127,8 @@ def evaluation_game(env: gym.Env, config: EnvConfig, steps_held: int = 1) -> gym
 
 def _game(config: Config, evaluation: bool, env_id: str | None, render_mode: str | None = "rgb_array") -> gym.Env:
     """What Monitor watches."""
-    env = make_emulator(config.env, env_id, render_mode, grey=not Observer.needs_colour(config.observation))
-    if config.observation.blocks is not None:
+    env = make_emulator(config.env, env_id, render_mode, grey=not needs_colour(config.observation))
+    if config.observation.has_coordinates:
         env = SentActions(env)
     if not evaluation:
         return CompleteGame(env)
@@ -146,10 +148,6 @@ def _view(env: gym.Env, config: Config, evaluation: bool) -> gym.Env:
     return LostLifeReward(env, config.env.lost_life_reward) if config.env.lost_life_reward else env
 
 
-def _monitor_settings(evaluation: bool) -> dict[str, Any]:
-    return {"info_keywords": ("stalled",)} if evaluation else {}
-
-
 def make_env(
     config: Config,
     *,
@@ -159,64 +157,75 @@ def make_env(
     render_mode: str | None = "rgb_array",
 ) -> gym.Env:
     """One environment, monitored, without frame stack, seeded with `seed`. Raises UserError for a wrong id."""
-    game = _game(config, evaluation, env_id, render_mode)
-    env = _view(Monitor(game, **_monitor_settings(evaluation)), config, evaluation)
+    env = _view(_monitored(config, evaluation, env_id, render_mode), config, evaluation)
     if seed is not None:
         env.reset(seed=seed)
         env.action_space.seed(seed)
     return env
 
 
+def _monitored(config: Config, evaluation: bool, env_id: str | None, render_mode: str | None = "rgb_array") -> Monitor:
+    game = _game(config, evaluation, env_id, render_mode)
+    return Monitor(game, info_keywords=("stalled",) if evaluation else ())
+
+
 def make_vec_env(
     config: Config,
     *,
-    evaluation: bool = False,
-    env_id: str | None = None,
     n_envs: int | None = None,
     seed: int | None = None,
     monitor_dir: Path | None = None,
     append_to_monitor: bool = False,
-    twin: bool = False,
 ) -> VecEnv:
-    """Many environments as one of SB3's, with the config's frame stack; environment i is seeded with seed + i.
+    """The games that a training plays, as one of SB3's vector environments, with the config's frame stack.
 
     Pictures are channels last, `(n_envs, height, width, channels x frame_stack)`, uint8; coordinates are float32
     `(n_envs, entries x frame_stack)`; both are a dict of them.
-    Evaluation plays in gymnasium's environments of the emulator whatever `env.vec_env` says, so that a seed means the
-    same games for every agent; with `twin` it plays in the twin.
-    `monitor_dir` gets `*.monitor.csv` with the score of every game, one file an environment, or one for all of the fast
-    environment; `append_to_monitor` adds to the files that are there instead of starting them anew.
+    n_envs, seed: by default the config's. `monitor_dir` gets `*.monitor.csv` with the score of every game;
+    `append_to_monitor` adds to the files that are there instead of starting them anew.
+    dummy and subproc seed environment i with seed + i, as SB3 and rl_zoo3 do; vector and twin with `spawn_seeds`.
     """
-    if twin or (config.env.vec_env == "twin" and not evaluation):
-        games = TwinVecEnv(
-            config,
+    n_envs, seed = n_envs or config.env.n_envs, config.seed if seed is None else seed
+    many = {"vector": (vector.VectorVecEnv, vector.MONITOR_NAME), "twin": (TwinVecEnv, MONITOR_NAME)}
+    if config.env.vec_env in many:
+        made_by, name = many[config.env.vec_env]
+        file = None if monitor_dir is None else monitor_dir / name
+        games: VecEnv = made_by(
+            config, n_envs=n_envs, seed=seed, monitor_file=file, append_to_monitor=append_to_monitor
+        )
+    else:
+        games = sb3_make_vec_env(
+            partial(_game, config, evaluation=False, env_id=None),
             n_envs=n_envs,
             seed=seed,
-            evaluation=evaluation,
-            env_id=env_id,
-            monitor_file=None if monitor_dir is None else monitor_dir / TWIN_MONITOR_NAME,
-            append_to_monitor=append_to_monitor,
+            monitor_dir=None if monitor_dir is None else str(monitor_dir),
+            wrapper_class=partial(_view, config=config, evaluation=False),
+            vec_env_cls=SubprocVecEnv if config.env.vec_env == "subproc" else DummyVecEnv,
+            monitor_kwargs={"override_existing": not append_to_monitor},
         )
-        return _stacked(games, config)
-    if config.env.vec_env == "fast" and not evaluation and env_id in (None, config.env.id):
-        fast = BreakoutVecEnv(
-            config,
-            n_envs=n_envs,
-            seed=seed,
-            monitor_file=None if monitor_dir is None else monitor_dir / MONITOR_NAME,
-            append_to_monitor=append_to_monitor,
+    return _stacked(games, config)
+
+
+def make_evaluation_env(
+    config: Config, *, n_envs: int, seed: int, env_id: str | None = None, twin: bool = False, first: int = 0
+) -> VecEnv:
+    """Whole games by the rules of evaluation, as one of SB3's vector environments, with the config's frame stack.
+
+    They are played in gymnasium's environments of the emulator whatever `env.vec_env` says, so that a seed means the
+    same games for every agent; with `twin` they are played in the twin. `env_id`: by default the config's. `first`: the
+    number of the first game; the same numbers of the same seed are the same games, whoever else plays beside them.
+    """
+    if twin:
+        return _stacked(
+            TwinVecEnv(config, n_envs=n_envs, seed=seed, evaluation=True, env_id=env_id, first=first), config
         )
-        return _stacked(fast, config)
-    vec_env = sb3_make_vec_env(
-        partial(_game, config, evaluation, env_id),
-        n_envs=n_envs or config.env.n_envs,
-        seed=config.seed if seed is None else seed,
-        monitor_dir=None if monitor_dir is None else str(monitor_dir),
-        wrapper_class=None if evaluation else partial(_view, config=config, evaluation=False),
-        vec_env_cls=DummyVecEnv if evaluation else VEC_ENVS[config.env.vec_env],
-        monitor_kwargs={**_monitor_settings(evaluation), "override_existing": not append_to_monitor},
-    )
-    return _stacked(VecObservation(vec_env, config.observation) if evaluation else vec_env, config)
+
+    def make(place: int) -> gym.Env:
+        return IndependentSeeds(_monitored(config, True, env_id), place, first)
+
+    env = DummyVecEnv([partial(make, place) for place in range(n_envs)])
+    env.seed(seed)
+    return _stacked(VecObservation(env, config.observation), config)
 
 
 def _stacked(env: VecEnv, config: Config) -> VecEnv:

@@ -28,8 +28,8 @@ from gymnasium.vector.utils import batch_space
 from rlbreakout.breakout.draw import draw
 from rlbreakout.breakout.rules import N_ACTIONS
 from rlbreakout.breakout.screen import HEIGHT, WIDTH
+from rlbreakout.common.errors import UserError
 from rlbreakout.envs.twin_games import SHAPES, Games, check_seeds, check_settings
-from rlbreakout.errors import UserError
 
 ACTIONS = [Action.NOOP, Action.FIRE, Action.RIGHT, Action.LEFT]
 """ale-py's names of the game's actions 0 to 3."""

@@ -11,8 +11,9 @@ from gymnasium.vector import AutoresetMode
 from rlbreakout.breakout.draw import draw_grey, draw_rgb
 from rlbreakout.breakout.rules import LAST_FRAME, NONE, is_over, new_games, one_frame
 from rlbreakout.breakout.screen import HEIGHT, WIDTH
-from rlbreakout.compiled import compiled
-from rlbreakout.errors import UserError
+from rlbreakout.common.compiled import compiled
+from rlbreakout.common.errors import UserError
+from rlbreakout.common.random import next_uniform
 
 SHAPES = {"rgb": (HEIGHT, WIDTH, 3), "grayscale": (HEIGHT, WIDTH)}
 """Of a screen, by obs_type."""
@@ -141,17 +142,6 @@ def sticky_frame(
     executed: `(n,)`, the action of the frame before, and then of this one. random: `(n,)`, the states of the random
     numbers.
     """
-    if _uniform(random, game) >= sticky:
+    if next_uniform(random, game) >= sticky:
         executed[game] = action
     return one_frame(states[game], executed[game])
-
-
-@compiled
-def _uniform(random: np.ndarray, game: int) -> float:
-    """A random number in [0, 1): SplitMix64 (Steele, Lea and Flood 2014, https://doi.org/10.1145/2660193.2660195)."""
-    random[game] += np.uint64(0x9E3779B97F4A7C15)
-    mixed = random[game]
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed = mixed ^ (mixed >> np.uint64(31))
-    return (mixed >> np.uint64(11)) * 2.0**-53

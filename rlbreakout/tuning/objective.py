@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +13,35 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from torch.utils.tensorboard import SummaryWriter
 
-from rlbreakout.callbacks import EvaluationCallback
-from rlbreakout.config import Config, with_values
+from rlbreakout.agents.build import build_algorithm
+from rlbreakout.common.errors import UserError
+from rlbreakout.config import Config, TuningConfig, with_values
 from rlbreakout.envs import make_vec_env
-from rlbreakout.errors import MachineError, UserError
-from rlbreakout.evaluate import Evaluation, lower_quartile
-from rlbreakout.models import build_algorithm
-from rlbreakout.runs import start_run
-from rlbreakout.train import learn
-from rlbreakout.tuning.study import INTERRUPTED, settings, suggest
+from rlbreakout.evaluation.evaluate import Evaluation, lower_quartile
+from rlbreakout.training.runs import start_run
+from rlbreakout.training.train import learn
+from rlbreakout.tuning.study import settings, suggest
 
 TRIALS = "trials"
 """Folder of the trials' run folders in that of the study."""
 WORST = 0.0
-"""What a trial is worth whose network is no longer made of numbers: the score of an agent that never hits the ball."""
+"""What a trial is worth whose training diverged: the score of an agent that never hits the ball."""
 STATISTICS: dict[str, Callable[[list[float]], Any]] = {
     "mean": np.mean,
     "median": np.median,
     "lower_quartile": lower_quartile,
 }
-BEYOND = 1e15
-"""No weight of a network that still learns is as large."""
+LARGEST_WEIGHT = 1e15
+"""No weight of a network that still learns is larger."""
 
 
 class Diverged(Exception):
-    """The weights of the network are out of all bounds, or no numbers."""
+    """The weights of the network are NaN, infinite or larger than LARGEST_WEIGHT."""
 
 
 def has_diverged(model: BaseAlgorithm) -> bool:
-    return not all(bool((weights.abs() < BEYOND).all()) for weights in model.policy.parameters())  # NaN is not below
+    """Whether a weight of the policy is NaN, infinite or larger than LARGEST_WEIGHT."""
+    return not all(bool((weights.abs() < LARGEST_WEIGHT).all()) for weights in model.policy.parameters())
 
 
 class DivergenceCallback(BaseCallback):
@@ -53,103 +50,91 @@ class DivergenceCallback(BaseCallback):
     def _on_step(self) -> bool:
         return True
 
-    def _check(self) -> None:
+    def _on_rollout_start(self) -> None:
         if has_diverged(self.model):
             raise Diverged
 
-    def _on_rollout_start(self) -> None:
-        self._check()
-
-    def _on_training_end(self) -> None:
-        self._check()
+    _on_training_end = _on_rollout_start
 
 
-class Objective:
-    """Call it with a trial: it returns the trial's worth in points a game, or raises optuna.TrialPruned.
+def run_trial(trial: optuna.Trial, config: Config, folder: Path) -> float:
+    """Train with the values that `trial` proposes, once for each seed; return what they are worth in points a game.
 
-    The trial's run folders are `folder`/trials/trial_<number>, one a seed. Every training is evaluated on the same
-    games, at the times that `config.evaluation` says, and these evaluations are what the pruner sees. A training that
-    diverges makes its trial a bad one, worth WORST.
+    The run folders are `folder`/trials/trial_<number>, one a seed. Every training is evaluated on the same games, at
+    the times that `config.evaluation` says, and the pruner sees these evaluations. A training that diverges makes its
+    trial worth WORST. Raises optuna.TrialPruned if the pruner stops the trial, or if its values do not go together.
     """
-
-    def __init__(self, config: Config, folder: Path) -> None:
-        self.config, self.folder = config, folder
-        self.tuning = settings(config)
-
-    def __call__(self, trial: optuna.Trial) -> float:
-        trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
+    tuning = settings(config)
+    values = suggest(trial, tuning)
+    scores: list[float] = []
+    stalled = 0
+    for index in range(tuning.seeds):
         try:
-            return self.try_values(trial)
-        except (KeyboardInterrupt, MachineError):
-            with suppress(OSError):  # a storage on a full disk
-                trial.set_user_attr(INTERRUPTED, True)
-            raise
-
-    def try_values(self, trial: optuna.Trial) -> float:
-        """Train with what the trial proposes, once for each seed."""
-        values = suggest(trial, self.tuning)
-        scores: list[float] = []
-        stalled = 0
-        for index in range(self.tuning.seeds):
-            try:
-                config = self.config_of(trial.number, values, index)
-            except (ValidationError, UserError) as error:
-                trial.set_user_attr("not_allowed", str(error))
-                raise optuna.TrialPruned(f"these values do not go together: {error}") from None
-            run = start_run(config, self.folder / TRIALS / config.name)
-            try:
-                result = self.train(trial, config, values, run, index)
-            except Diverged:
-                trial.set_user_attr("diverged", True)
-                write_hparams(run, values, WORST)
-                return WORST
-            scores += result.scores
-            stalled += result.stalled
-            worth = self.worth(result.scores)
-            write_hparams(run, values, worth)
-            if self.tuning.pruner == "wilcoxon":
-                trial.report(worth, index)
-                if trial.should_prune():
-                    break  # with the worth of the seeds so far, as Optuna's documentation advises for this pruner
-        trial.set_user_attr("scores", scores)
-        trial.set_user_attr("stalled", stalled)
-        return self.worth(scores)
-
-    def worth(self, scores: list[float]) -> float:
-        """The objective's statistic of whole-game scores."""
-        return float(STATISTICS[self.tuning.objective](scores))
-
-    def config_of(self, number: int, values: dict[str, Any], index: int) -> Config:
-        """The config of a trial's training with its seed number `index`."""
-        name = f"trial_{number:03d}" + (f"_seed_{index}" if self.tuning.seeds > 1 else "")
-        evaluation_seed = {"evaluation.seed": self.config.evaluation_seed}  # the same games for every training
-        config = with_values(self.config, values | evaluation_seed)
-        return config.model_copy(update={"name": name, "seed": self.config.seed + index})
-
-    def train(self, trial: optuna.Trial, config: Config, values: dict[str, Any], run: Path, index: int) -> Evaluation:
-        """One training. Returns its last evaluation; raises optuna.TrialPruned if the pruner stops it, and Diverged."""
-
-        def report(steps: int, result: Evaluation) -> bool:
-            """Whether to go on."""
-            if self.tuning.pruner == "wilcoxon":
-                return True
-            trial.report(self.worth(result.scores), index * config.steps + steps)
-            return not trial.should_prune() or steps >= config.steps
-
-        evaluation = EvaluationCallback(config, run, report)
-        env = make_vec_env(config, monitor_dir=run)
-        model = build_algorithm(config, env)
-        watch = [DivergenceCallback()]
+            trial_config = make_trial_config(config, trial.number, values, index)
+        except (ValidationError, UserError) as error:
+            trial.set_user_attr("not_allowed", str(error))
+            raise optuna.TrialPruned(f"these values do not go together: {error}") from None
+        run = start_run(trial_config, folder / TRIALS / trial_config.run.name)
         try:
-            learn(model, config, run, watch, evaluation=evaluation, progress_bar=False, resumable=False)
-        except (ValueError, RuntimeError):
-            if has_diverged(model):  # in the middle of an update
-                raise Diverged from None
-            raise
-        if model.num_timesteps < config.steps:
-            write_hparams(run, values, self.worth(evaluation.results[-1].scores), pruned=True)
-            raise optuna.TrialPruned(f"stopped after {model.num_timesteps:,} of {config.steps:,} agent steps")
-        return evaluation.results[-1]
+            result = train_trial(trial, trial_config, tuning, values, run, index)
+        except Diverged:
+            trial.set_user_attr("diverged", True)
+            write_hparams(run, values, WORST)
+            return WORST
+        scores += result.scores
+        stalled += result.stalled
+        worth = summarize(result.scores, tuning)
+        write_hparams(run, values, worth)
+        if tuning.pruner == "wilcoxon":
+            trial.report(worth, index)
+            if trial.should_prune():
+                break  # with the worth of the seeds so far, as Optuna's documentation advises for this pruner
+    trial.set_user_attr("scores", scores)
+    trial.set_user_attr("stalled", stalled)
+    return summarize(scores, tuning)
+
+
+def summarize(scores: list[float], tuning: TuningConfig) -> float:
+    """The objective's statistic of the scores of whole games, in points."""
+    return float(STATISTICS[tuning.objective](scores))
+
+
+def make_trial_config(config: Config, number: int, values: dict[str, Any], index: int) -> Config:
+    """The config of trial `number`'s training with its seed number `index`. Raises pydantic.ValidationError."""
+    several = settings(config).seeds > 1
+    of_this_training = {
+        "run.name": f"trial_{number:03d}" + (f"_seed_{index}" if several else ""),
+        "seed": config.seed + index,
+        "evaluation.seed": config.evaluation_seed,  # the same games for every training
+    }
+    return with_values(config, values | of_this_training)
+
+
+def train_trial(
+    trial: optuna.Trial, config: Config, tuning: TuningConfig, values: dict[str, Any], run: Path, index: int
+) -> Evaluation:
+    """Train once, and return the last evaluation. Raises Diverged, and optuna.TrialPruned if the pruner stops it."""
+
+    def go_on(steps: int, result: Evaluation) -> bool:
+        if tuning.pruner == "wilcoxon":  # which compares whole trainings
+            return True
+        trial.report(summarize(result.scores, tuning), index * config.steps + steps)
+        return not trial.should_prune() or steps >= config.steps
+
+    model = build_algorithm(config, make_vec_env(config, monitor_dir=run))
+    try:
+        recorder = learn(
+            model, config, run, [DivergenceCallback()], go_on=go_on, progress_bar=False, resumable=False
+        )  # fmt: skip
+    except (ValueError, RuntimeError):
+        if has_diverged(model):  # in the middle of an update
+            raise Diverged from None
+        raise
+    last = recorder.results[-1]
+    if model.num_timesteps < config.steps:
+        write_hparams(run, values, summarize(last.scores, tuning), pruned=True)
+        raise optuna.TrialPruned(f"stopped after {model.num_timesteps:,} of {config.steps:,} agent steps")
+    return last
 
 
 def write_hparams(run: Path, values: dict[str, Any], worth: float, *, pruned: bool = False) -> None:

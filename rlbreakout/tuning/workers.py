@@ -2,187 +2,65 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 import torch
+from loky import cpu_count
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from rlbreakout.breakout.guard import check_twin
-from rlbreakout.config import Config, dump_config, with_values
-from rlbreakout.errors import (
-    BAD_INPUT,
+from rlbreakout.common.errors import (
     FAILED,
     INTERRUPTED,
     DiskError,
-    GamesLost,
     MachineError,
     UserError,
     machine_error,
 )
-from rlbreakout.files import write_whole
-from rlbreakout.tuning.objective import Objective
-from rlbreakout.tuning.plots import draw_study
-from rlbreakout.tuning.storage import open_storage
-from rlbreakout.tuning.study import (
-    FINISHED,
-    SLOT,
-    VOID,
-    config_values,
-    drop_spare,
-    fill,
-    finished,
-    given_up,
-    grid,
-    is_void,
-    live,
-    make_sampler,
-    open_study,
-    settings,
-)
-from rlbreakout.vec_env import cores
+from rlbreakout.config import Config
+from rlbreakout.tuning import attempts
+from rlbreakout.tuning.attempts import finished, given_up, is_spare, next_proposal, queue_values, retry_failed
+from rlbreakout.tuning.objective import run_trial
+from rlbreakout.tuning.results import write_results
+from rlbreakout.tuning.storage import DATABASE_ERRORS, JOURNAL_NAME, describe_failure, open_storage, repair_journal
+from rlbreakout.tuning.study import grid, make_sampler, open_study, settings
 
-LOOK_AGAIN_AFTER = 1.0
-"""Seconds between two looks of a worker that has nothing to do at those that have."""
+WORKER = "worker"
+"""Attribute of a trial: the process that runs it, as host:pid."""
+UNNAMED_FOR = timedelta(seconds=10)
+"""A trial that has been running for longer without the name of its worker has none."""
+POLL_EVERY = 1.0
+"""Seconds between two times that a process without a trial of its own reads the study."""
 DISK_FULL = 74
 """Exit status of a worker that cannot write, that of sysexits.h for input and output."""
 
 
-class Void(Exception):
-    """A trial whose slot is another's."""
+class Spare(Exception):
+    """A trial is one too many."""
 
 
 def quiet() -> None:
-    """No line of Optuna's for every trial, and no warnings about what is searched on purpose: parts of Optuna that are
-    called experimental, and minibatches of which the last one is smaller."""
+    """Silence Optuna's line for every trial, and warnings about what is done on purpose: its heartbeats are called
+    experimental, and searched values may leave a smaller last minibatch."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-
-
-def work(
-    config: Config, study: Study, folder: Path, slots: int, after_trial: Callable[[], None] = lambda: None
-) -> None:
-    """Take trials of `study` until `slots` of them are finished, whoever finishes them.
-
-    A worker without a trial of its own waits for the others: should one die, it takes over what is left.
-    """
-    objective = Objective(config, folder)
-
-    def run(trial: optuna.Trial) -> float:
-        if is_void(study, trial):
-            trial.set_user_attr(VOID, True)
-            raise Void
-        return objective(trial)
-
-    while len(finished(study)) + len(given_up(study)) < slots:
-        parent = multiprocessing.parent_process()
-        if parent is not None and not parent.is_alive():
-            return
-        waiting = [slot for slot, trial in live(study).items() if trial.state == TrialState.WAITING]
-        if not waiting:
-            optuna.storages.fail_stale_trials(study)
-            fill(study, slots)
-            after_trial()
-            time.sleep(LOOK_AGAIN_AFTER)
-            continue
-        others = any(trial.state == TrialState.RUNNING for trial in live(study).values())
-        study.sampler = make_sampler(config, waiting[0], alone=not others)
-        try:
-            study.optimize(run, n_trials=1, catch=(Void,))
-        except optuna.exceptions.UpdateFinishedTrialError:
-            print("a trial had been given up for lost and to another worker; its result is dropped", file=sys.stderr)
-        fill(study, slots)
-        after_trial()
-
-
-def share_of_cores(worker: int, workers: int) -> list[int]:
-    """The cores for one of `workers`, by number; workers beyond the number of cores share one with another."""
-    mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(cores()))
-    each = max(1, len(mine) // workers)
-    first = worker * each % len(mine)
-    return mine[first : first + each]
-
-
-def _worker(worker: int, workers: int, config: Config, url: str | None, name: str, folder: Path, slots: int) -> None:
-    """A process of its own."""
-    quiet()
-    share = share_of_cores(worker, workers)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, share)
-    torch.set_num_threads(config.torch_threads or len(share))
-    try:
-        tuning = settings(config)
-        storage = open_storage(url, folder, heartbeat=tuning.heartbeat, patience=tuning.wait_for_storage)
-        work(config, open_study(config, storage, name), folder, slots)
-    except UserError as error:
-        print(f"worker {worker}: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(BAD_INPUT) from None
-    except (OSError, MachineError) as error:
-        if (message := machine_error(error)) is None:
-            raise
-        print(f"worker {worker}: {message}", file=sys.stderr, flush=True)
-        raise SystemExit(FAILED if isinstance(error, GamesLost) else DISK_FULL) from None
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
-
-
-def run_workers(
-    config: Config, study: Study, *, url: str | None, folder: Path, slots: int, workers: int, progress_bar: bool
-) -> None:
-    """Let `workers` processes work on `study` until it is finished. Raises UserError if all of them end before, and
-    DiskError if that is because the disk is full."""
-    context = multiprocessing.get_context("spawn")
-    job = (config, url, study.study_name, folder, slots)
-    processes = [
-        context.Process(target=_worker, args=(number, workers, *job), name=f"worker {number}")
-        for number in range(workers)
-    ]
-    for process in processes:
-        process.start()
-    reported: set[str] = set()
-    try:
-        with tqdm(total=slots, desc="trials", unit="trial", disable=not progress_bar) as bar:
-            while any(process.is_alive() for process in processes):
-                for process in processes:
-                    process.join(LOOK_AGAIN_AFTER / workers)
-                    if process.exitcode and process.name not in reported:
-                        reported.add(process.name)
-                        tqdm.write(f"{process.name} {_how_it_ended(process.exitcode)}", file=sys.stderr)
-                show_progress(bar, study)
-    except KeyboardInterrupt:
-        for process in processes:
-            process.join()  # Ctrl-C reached it too; it marks its trial
-        raise
-    if len(finished(study)) < slots and any(process.exitcode == DISK_FULL for process in processes):
-        raise DiskError("the workers cannot write any more")
-    if reported and len(finished(study)) < slots:
-        raise UserError("the workers ended before the study did; run the same command again: it goes on")
-
-
-def _how_it_ended(code: int) -> str:
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-
-
-def show_progress(bar: tqdm, study: Study) -> None:
-    done = finished(study)
-    values = [trial.value for trial in done if trial.state == TrialState.COMPLETE and trial.value is not None]
-    pruned = sum(trial.state == TrialState.PRUNED for trial in done)
-    bar.set_postfix_str(f"best {max(values):.1f}, {pruned} pruned" if values else f"{pruned} pruned", refresh=False)
-    bar.update(len(done) - bar.n)
 
 
 def tune(
@@ -199,81 +77,214 @@ def tune(
 
     folder: gets the run folders of the trials that this machine makes, and at the end the study's pictures, trials as
     study.json and trials.csv, and best.yaml, the config with the best values found.
-    url: the storage (default: a journal file in `folder`); name: the study (default: the config's name); starts:
+    url: the storage (default: a journal file in `folder`); name: the study (default: the config's run.name); starts:
     values, by dotted keys, that the first trials have.
-    Raises UserError if storage, study or number of workers cannot be used, DiskError if the disk is full, and
-    KeyboardInterrupt after Ctrl-C: the trial in progress is tried again when the study goes on.
+    Raises UserError if storage, study or number of workers cannot be used, MachineError if the database is lost or the
+    workers end, DiskError if the disk is full, and KeyboardInterrupt after Ctrl-C. After each of them the same call
+    goes on with the study, and tries the values of unfinished trials again.
     """
     quiet()
     if workers < 1:
         raise UserError(f"workers is {workers}; allowed: 1 or more")
-    if workers > cores():
-        print(f"warning: {workers} workers on {cores()} cores: each is slower than one a core", file=sys.stderr)
+    if workers > cpu_count():
+        print(f"warning: {workers} workers on {cpu_count()} cores: each is slower than one a core", file=sys.stderr)
     tuning = settings(config)
-    if "twin" in (config.env.vec_env, config.evaluation.env):
-        check_twin()  # once, and not in every worker
-    slots = tuning.trials
+    trials = tuning.trials
     if tuning.sampler == "grid":
         starts = grid(tuning, config.seed)
-        slots = min(slots, len(starts))
-    try:
-        storage = open_storage(url, folder, heartbeat=tuning.heartbeat, patience=tuning.wait_for_storage)
-        study = open_study(config, storage, name or config.name)
-        fill(study, slots, starts)
-        if workers == 1:
-            if config.torch_threads:
-                torch.set_num_threads(config.torch_threads)
-            with tqdm(total=slots, desc="trials", unit="trial", disable=not progress_bar) as bar:
+        trials = min(trials, len(starts))
+    with errors_explained(url):
+        if url is None:
+            repair_journal(folder / JOURNAL_NAME)
+        study = open_study(config, open_storage(url, folder, tuning.heartbeat), name or config.run.name)
+        queue_values(study, starts, trials)
+        with tqdm(total=trials, desc="trials", unit="trial", disable=not progress_bar) as bar:
+
+            def look_after_study(living: Collection[str] = ()) -> None:
+                """Fail what a dead worker left running, and show how far the study is."""
+                if url is None:
+                    fail_lost_trials(study, living)
                 show_progress(bar, study)
-                work(config, study, folder, slots, after_trial=lambda: show_progress(bar, study))
-        else:
-            run_workers(config, study, url=url, folder=folder, slots=slots, workers=workers, progress_bar=progress_bar)
-        drop_spare(study)
-        for slot in given_up(study):
-            print(f"warning: slot {slot} of the study was given up: its trial failed again and again", file=sys.stderr)
-        leave(study, config, folder)
+
+            look_after_study()
+            if workers == 1:
+                work(config, study, folder, trials, look_after_study, alone=True)
+            else:
+                run_workers(workers, (config, url, study.study_name, folder, trials), look_after_study)
+        if len(finished(study)) + len(given_up(study)) < trials:
+            raise MachineError("the workers ended before the study did; run the same command again: it goes on")
+        for trial in given_up(study):
+            print(f"warning: trial {trial.number} failed again and again and was given up", file=sys.stderr)
+        write_results(study, config, folder)
+    return study
+
+
+@contextmanager
+def errors_explained(url: str | None) -> Iterator[None]:
+    """Raise MachineError for a database that was lost, and DiskError for a full disk, that say how to go on."""
+    try:
+        yield
+    except DATABASE_ERRORS as error:
+        failure = describe_failure(url or "", error)
+        raise MachineError(f"{failure}; when it does, the same command goes on with the study") from None
     except (OSError, DiskError) as error:
         if (message := machine_error(error)) is None:
             raise
         raise DiskError(f"{message}; with room on the disk the same command goes on with the study") from None
-    return study
 
 
-def leave(study: Study, config: Config, folder: Path) -> list[Path]:
-    """Write what a study leaves in its run folder; return the files."""
-    tuning = settings(config)
-    trials = sorted(finished(study), key=lambda trial: trial.user_attrs[SLOT])
-    rows = [_row(trial) for trial in trials]
-    summary = {"study": study.study_name, "objective": tuning.objective, "env_id": config.evaluation_env_id}
-    files = [folder / "study.json", folder / "trials.csv"]
-    write_whole(files[0], json.dumps({**summary, "trials": rows}, indent=1) + "\n")
-    names = sorted({name for row in rows for name in row["params"]})
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["number", "state", "value", *names])
-    for row in rows:
-        writer.writerow([row["number"], row["state"], row["value"], *(row["params"].get(name) for name in names)])
-    write_whole(files[1], table.getvalue())
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    if complete:
-        best = max(complete, key=lambda trial: trial.value or 0.0)
-        found = with_values(config, config_values(best.params, tuning))
-        files.append(folder / "best.yaml")
-        dump_config(found.model_copy(update={"name": f"{config.name}_best"}), files[-1])
-        files += draw_study(study, folder)
-    return files
+def work(config: Config, study: Study, folder: Path, trials: int, between: Callable[[], None], *, alone: bool) -> None:
+    """Run trials of `study` until `trials` of them are finished, whoever finishes them.
+
+    A worker without a trial of its own waits for the others: if one of them dies, it runs that trial again. `between`
+    is called before each trial, and every second while it waits. alone: whether this machine has no other worker.
+    """
+    taken: list[int] = []
+
+    def run(trial: optuna.Trial) -> float:
+        trial.set_user_attr(WORKER, worker_name(os.getpid()))
+        if is_spare(study, trial.number, trials):
+            trial.set_user_attr(attempts.SPARE, True)
+            raise Spare
+        try:
+            return run_trial(trial, config, folder)
+        except UpdateFinishedTrialError:
+            taken.append(trial.number)
+            raise
+        except (KeyboardInterrupt, MachineError):
+            with suppress(OSError, *DATABASE_ERRORS):
+                trial.set_user_attr(attempts.INTERRUPTED, True)
+            raise
+
+    while len(finished(study)) + len(given_up(study)) < trials:
+        between()
+        optuna.storages.fail_stale_trials(study)  # those without a heartbeat, in a database
+        retry_failed(study)
+        place = next_proposal(study, trials)
+        if place is None:
+            time.sleep(POLL_EVERY)
+            continue
+        beside_others = not alone or study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        study.sampler = make_sampler(config, None if beside_others else place)
+        try:
+            study.optimize(run, n_trials=1, catch=(Spare,))
+        except (UpdateFinishedTrialError, ValueError):
+            if not taken:
+                raise
+            print(
+                f"trial {taken.pop()} gave no sign of life and went to another worker; its result is dropped",
+                file=sys.stderr,
+            )
+    between()
 
 
-def _row(trial: FrozenTrial) -> dict[str, Any]:
-    """A trial as study.json has it."""
-    assert trial.state in FINISHED
-    took = (trial.datetime_complete - trial.datetime_start).total_seconds() if trial.datetime_complete else 0.0  # type: ignore[operator]
-    return {
-        "number": trial.number,
-        "state": trial.state.name.lower(),
-        "value": trial.value,
-        "params": trial.params,
-        "intermediate": {str(step): value for step, value in trial.intermediate_values.items()},
-        "seconds": round(took, 1),
-        **{key: value for key, value in trial.user_attrs.items() if key in ("scores", "stalled", "diverged")},
-    }
+# Processes.
+
+
+def worker_name(pid: int) -> str:
+    """How trials name the process that runs them."""
+    return f"{socket.gethostname()}:{pid}"
+
+
+def fail_lost_trials(study: Study, living: Collection[str] = ()) -> None:
+    """Mark running trials as failed whose worker, unless it is one of `living`, no longer exists.
+
+    For a journal, which belongs to one machine: elsewhere a process cannot be looked up. Not to be called in the
+    middle of a trial.
+    """
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if trial.user_attrs.get(WORKER) not in living and _is_lost(trial):
+            with suppress(ValueError, UpdateFinishedTrialError):  # it ended at this moment
+                study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _is_lost(trial: FrozenTrial) -> bool:
+    assert trial.datetime_start is not None
+    if WORKER not in trial.user_attrs:
+        return datetime.now() - trial.datetime_start > UNNAMED_FOR
+    host, _, pid = trial.user_attrs[WORKER].rpartition(":")
+    if host != socket.gethostname() or int(pid) == os.getpid():
+        return True
+    try:
+        process = psutil.Process(int(pid))
+        later = process.create_time() > trial.datetime_start.timestamp()  # another process with the same number
+        return later or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def share_cores(worker: int, workers: int) -> list[int]:
+    """The cores for number `worker` of `workers`; if there are more workers than cores, some share one."""
+    mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(cpu_count()))
+    each = max(1, len(mine) // workers)
+    first = worker * each % len(mine)
+    return mine[first : first + each]
+
+
+def run_workers(workers: int, job: tuple[Any, ...], look_after_study: Callable[[Collection[str]], None]) -> None:
+    """Run `job`, arguments of run_worker, in so many processes until all have ended. Raises DiskError if the disk was
+    full for one of them."""
+    context = multiprocessing.get_context("spawn")
+    processes = [
+        context.Process(target=run_worker, args=(number, workers, *job), name=f"worker {number}")
+        for number in range(workers)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        running = processes
+        while running:
+            wait([process.sentinel for process in running], POLL_EVERY)
+            for process in running:
+                if process.exitcode:
+                    tqdm.write(f"{process.name} {_describe_end(process.exitcode)}", file=sys.stderr)
+            running = [process for process in running if process.exitcode is None]
+            look_after_study([worker_name(process.pid) for process in running if process.pid])
+    except KeyboardInterrupt:
+        for process in processes:
+            process.join()  # Ctrl-C reached it, too: it marks its trial as interrupted
+        raise
+    finally:
+        for process in processes:
+            process.terminate()
+    if any(process.exitcode == DISK_FULL for process in processes):
+        raise DiskError("the workers cannot write any more")
+
+
+def _describe_end(code: int) -> str:
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+
+
+def run_worker(
+    worker: int, workers: int, config: Config, url: str | None, name: str, folder: Path, trials: int
+) -> None:
+    """Work on a study as a process of its own, on its share of the cores."""
+    quiet()
+    cores = share_cores(worker, workers)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+    torch.set_num_threads(config.run.threads or len(cores))
+    parent = multiprocessing.parent_process()
+
+    def end_with_parent() -> None:
+        if parent is not None and not parent.is_alive():
+            raise SystemExit(FAILED)
+
+    try:
+        with errors_explained(url):
+            study = open_study(config, open_storage(url, folder, settings(config).heartbeat), name)
+            work(config, study, folder, trials, end_with_parent, alone=False)
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+    except (UserError, MachineError) as error:
+        print(f"worker {worker}: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(DISK_FULL if isinstance(error, DiskError) else FAILED) from None
+
+
+def show_progress(bar: tqdm, study: Study) -> None:
+    """Show in `bar` how many trials are finished, how many of them were pruned, and the best."""
+    done = finished(study)
+    values = [trial.value for trial in done if trial.state == TrialState.COMPLETE and trial.value is not None]
+    pruned = sum(trial.state == TrialState.PRUNED for trial in done)
+    bar.set_postfix_str(f"best {max(values):.1f}, {pruned} pruned" if values else f"{pruned} pruned", refresh=False)
+    bar.update(len(done) - bar.n)

@@ -1,7 +1,7 @@
 """Coordinates in blocks: each is one file with its named entries and one function from states to numbers.
 
 `observation.blocks: [now, arrival, choices, clock]` in a config names them; their entries stand in that order in one
-vector. To add a block, add its file and its name to `BLOCK_NAMES` in config/schema.py.
+vector. To add a block, add its file, and its name to `BlockName` in config/parts.py.
 """
 
 from __future__ import annotations
@@ -15,31 +15,43 @@ import numpy as np
 
 from rlbreakout.breakout.ahead import look_ahead, outlook
 from rlbreakout.breakout.rules import check_states
-from rlbreakout.errors import UserError
+from rlbreakout.common.errors import UserError
 from rlbreakout.observation.blocks.entry import Entry
 from rlbreakout.observation.blocks.picture import draw_blocks
+
+
+def _modules(names: Sequence[str]) -> list[ModuleType]:
+    return [import_module(f"{__name__}.{name}") for name in names]
+
+
+def entries_of(names: Sequence[str]) -> tuple[Entry, ...]:
+    """Name, unit and range of each number of the named blocks, in order."""
+    return tuple(entry for module in _modules(names) for entry in module.ENTRIES)
+
+
+def blocks_space(names: Sequence[str]) -> gym.spaces.Box:
+    """The space of the named blocks of one game: `(k,)` float32."""
+    low, high = (np.array([getattr(entry, end) for entry in entries_of(names)], np.float32) for end in ("low", "high"))
+    return gym.spaces.Box(low, high, dtype=np.float32)
 
 
 class Blocks:
     """The named blocks of n games.
 
     >>> blocks = Blocks(["now", "arrival"], n=1_000)
-    >>> blocks.look(states)                    # (1000, k) float32
+    >>> blocks.compute(states)                    # (1000, k) float32
     >>> [entry.name for entry in blocks.entries]
     """
 
     def __init__(self, names: Sequence[str], n: int) -> None:
-        self._modules: list[ModuleType] = [import_module(f"{__name__}.{name}") for name in names]
-        self.entries: tuple[Entry, ...] = tuple(entry for module in self._modules for entry in module.ENTRIES)
+        self._modules = _modules(names)
+        self.entries = entries_of(names)
         """Name, unit and range of each number."""
-        low, high = (np.array([getattr(entry, end) for entry in self.entries], np.float32) for end in ("low", "high"))
-        self.space = gym.spaces.Box(low, high, dtype=np.float32)
-        """Of one game: `(k,)` float32."""
         self._all = np.arange(n)
         self._outlook = outlook(n)
         self._looks_ahead = any(module.LOOKS_AHEAD for module in self._modules)
 
-    def look(self, states: np.ndarray, games: np.ndarray | None = None) -> np.ndarray:
+    def compute(self, states: np.ndarray, games: np.ndarray | None = None) -> np.ndarray:
         """`(m, k)` float32 from `(m,)` states. `games` are the indices of the games that they are of, by default all;
         they decide nothing but where what was computed is kept for the next call.
 
@@ -61,4 +73,4 @@ class Blocks:
         return values
 
 
-__all__ = ["Blocks", "Entry", "draw_blocks"]
+__all__ = ["Blocks", "Entry", "blocks_space", "draw_blocks", "entries_of"]

@@ -7,7 +7,7 @@ import numpy as np
 from rlbreakout.breakout.ahead import Outlook, rest
 from rlbreakout.breakout.rules import PIXEL, width_of
 from rlbreakout.breakout.screen import BALL_WIDTH, WIDTH
-from rlbreakout.compiled import compiled
+from rlbreakout.common.compiled import compiled
 from rlbreakout.observation.blocks.entry import FRAMES, NEAR, Entry, within
 
 LOOKS_AHEAD = True

@@ -6,7 +6,7 @@ import numpy as np
 
 from rlbreakout.breakout.ahead import BOUNCES_WITH_FEW, HELD, MOST_COLUMNS, WAYS, Outlook
 from rlbreakout.breakout.screen import BRICK_ROWS, WIDTH
-from rlbreakout.compiled import compiled
+from rlbreakout.common.compiled import compiled
 from rlbreakout.observation.blocks.entry import FRAMES, Entry, within
 
 LOOKS_AHEAD = True

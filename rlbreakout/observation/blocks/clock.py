@@ -10,7 +10,7 @@ import numpy as np
 
 from rlbreakout.breakout.ahead import Outlook
 from rlbreakout.breakout.rules import LAUNCH_COLUMNS
-from rlbreakout.compiled import compiled
+from rlbreakout.common.compiled import compiled
 from rlbreakout.observation.blocks.entry import Entry
 
 LOOKS_AHEAD = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rlbreakout.compiled import compiled
+from rlbreakout.common.compiled import compiled
 
 NEAR = 16.0
 """Columns that entries called `..._near` are measured in; they are clipped there, to show what is close finely."""

@@ -7,7 +7,7 @@ import numpy as np
 from rlbreakout.breakout.ahead import Outlook, rest
 from rlbreakout.breakout.rules import HITS_AFTER_UPPER_ROWS, LIVES, LOST_LINE, PIXEL, width_of
 from rlbreakout.breakout.screen import BALL_WIDTH, BRICK_ROWS, BRICKS_IN_A_ROW, NARROW_PADDLE, WIDTH
-from rlbreakout.compiled import compiled
+from rlbreakout.common.compiled import compiled
 from rlbreakout.observation.blocks.entry import NEAR, Entry, within
 
 LOOKS_AHEAD = False

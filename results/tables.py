@@ -1,0 +1,376 @@
+"""The tables of the READMEs. To add one, add it to TABLES, and `<!-- its name -->` and `<!-- end of its name -->` to a
+README."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from statistics import median as middle
+from typing import Any, NamedTuple
+
+from results import markdown as md
+from results.markdown import Across, bold, each, markdown, mean, median, reached, score, span, stalled, table
+from results.schema import RESULTS, Lesson, load
+from rlbreakout.bench.speed import RATIO_HEADS
+from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
+
+STICKY = {"": "without sticky actions", "sticky": "with sticky actions"}
+NAMES = {
+    "1.1_gym": {"1.1_gym": "random"},
+    "1.3_train": {"1.3_train": "PPO, SB3's defaults, 20,480 agent steps"},
+    "3.3_aimbot": {"image": "image with the aimbot", "trim": "image without the aimbot"},
+    "3.3_aimbot_training": {
+        "grey": "grey, whole screen",
+        "mono": "black and white",
+        "trim": "... trimmed",
+        "aimbot": "... with the aimbot",
+        "counters": "... and counters",
+    },
+    "3.4_four_ways": {"counters": "image + counters"},
+    "3.4_coordinates": {"counters": "image + counters"},
+    "4.3_best": {"best": "tuned"},
+    "5.1_value_agent": {"5.1_value_agent": "5.1, as published", **STICKY},
+    "5.2_what_went_wrong": {
+        "published": "as published",
+        "transitions": "single steps instead of whole games",
+        "rewards": "rewards instead of normalised returns",
+        "exploration": "epsilon falls with the actions",
+        "no_punishment": "no punishment for a lost game",
+        "life_punished": "a lost life costs a point",
+        "life_rewarded": "a lost life is worth a point (the wrong sign)",
+        "short_steps": "actions of 4 frames instead of 16",
+        "all": "everything fixed (lesson 5.3)",
+    },
+    "5.3_dqn": {"5.3_dqn": "5.3, fixed", **STICKY},
+    "5.4_on_policy_off_policy": {"ours": "lesson 5.3's agent", "dqn": "SB3's DQN", "qrdqn": "QR-DQN", "ppo": "PPO"},
+    "6.1_late_game": {
+        "fresh": "all at the start",
+        "late": "a third where few bricks are left",
+        "failure": "a third before a lost life",
+    },
+    "6.3_other_models": {
+        "ppo": "PPO",
+        "a2c": "A2C",
+        "recurrent_ppo": "recurrent PPO",
+        "dqn": "DQN",
+        "qrdqn": "QR-DQN",
+    },
+    "6.4_champion_before": {"6.4_champion": "one bounce ahead"},
+    "6.4_champion_foresight": {"6.4_champion": "with foresight and rounds"},
+    "6.4_champion": {"6.4_champion": "with aim, too: the champion"},
+}
+"""What tables and pictures call the agents and games of a lesson, where its own labels do not say enough."""
+
+plays = partial(md.plays, names=NAMES)
+INTERVAL = "mean [95% interval]"
+RUN = {"seed": "{row.seed}", "agent steps": "{row.steps:,}", "minutes": "{row.minutes:.0f}"}
+SEEN = {"what it sees": "{agent}", **RUN}
+SAMPLED_AND_GREEDY = {"{} [95% interval]": Across("{actions}", score)}
+EACH_SEED = {"seed {}": Across("{row.seed}", score), "all games": bold}
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "path_of_lessons": lambda: path_of_lessons(),
+    "first_ppo": lambda: table(
+        plays("1.1_gym", "1.3_train"),
+        {
+            "agent": "{agent}",
+            "games": "{evaluation.games}, seed {evaluation.seed}",
+            "environment": "{evaluation.env_id}",
+        },
+        {INTERVAL: score},
+    ),
+    "two_speeds": lambda: table(
+        plays("2.1_envs"),
+        {"environments": "{agent}"},
+        {"agent steps/s, learning included": figure("steps_per_second"), "ratio": ratio, INTERVAL: score},
+    ),
+    "three_rewards": lambda: markdown(
+        ["number", "after 20,480 agent steps"],
+        [[name, f"{value:.2f}"] for name, value in load("2.2_callbacks").facts["three_rewards"].items()],
+    ),
+    "three_ids": lambda: table(
+        plays("2.3_zoo"),
+        {"environment": "{evaluation.env_id}", "actions": "{actions}"},
+        {INTERVAL: mean, "median": median, "range": span, "stalled": stalled},
+    ),
+    "fast_envs": lambda: table(
+        plays("2.4_fast_envs"),
+        {"environments": "{agent}"},
+        {"agent steps/s alone": figure("alone"), "with PPO": figure("steps_per_second"), INTERVAL: score},
+    ),
+    "speeds": lambda: speeds(),
+    "aimbot_accuracy": lambda: aimbot_accuracy(),
+    "grid": lambda: table(
+        plays("3.3_aimbot_training"), {"what it sees": "{parts[0]}"}, {"{}": Across("{parts[1]}", score)}
+    ),
+    "with_aimbot": lambda: table(plays("3.3_aimbot"), SEEN, SAMPLED_AND_GREEDY),
+    "in_the_twin": lambda: table(plays("3.4_blocks"), RUN, {"mean in the emulator, sampled [95% interval]": score}),
+    "four_ways": lambda: table(plays("3.4_four_ways"), SEEN, SAMPLED_AND_GREEDY),
+    "what_it_sees": lambda: table(
+        plays("3.3_aimbot", "3.4_coordinates", where=lambda play: play.row.agent != "trim"), SEEN, SAMPLED_AND_GREEDY
+    ),
+    "best_of_two_studies": lambda: best_of_two_studies(),
+    "importance": lambda: importance(),
+    "luck": lambda: luck(),
+    "everybody_everywhere": lambda: table(
+        plays("4.1_env_comparison", where=lambda play: play.evaluation.game == play.evaluation.env_id),
+        {"trained in": "{agent}"},
+        {"plays in {}": Across("{game}", score)},
+    ),
+    "one_difference": lambda: table(
+        plays("4.1_env_comparison", where=lambda play: play.evaluation.game != play.evaluation.env_id),
+        {"trained in": "{agent}"},
+        {"{}": Across("{game}", score)},
+    ),
+    "short_and_long": lambda: table(
+        plays("4.3_schedules"), {"schedule": "{parts[0]}"}, {"{} agent steps": Across("{parts[1]}", score)}
+    ),
+    "tuned": lambda: table(
+        plays("3.4_coordinates", "4.3_best", where=lambda play: not play.evaluation.greedy),
+        {"settings": "{agent}", "agent steps": "{row.steps:,}"},
+        {**EACH_SEED, "median": median},
+    ),
+    "published_and_fixed": lambda: table(
+        plays("5.1_value_agent", "5.3_dqn"),
+        {"agent": "{agent}", "frames": "{lesson.facts[frames]:,}", "minutes, one core": "{row.minutes:.0f}"},
+        {"{}": Across("{game}", score)},
+    ),
+    "what_went_wrong": lambda: table(plays("5.2_what_went_wrong"), {"change": "{agent}"}, {INTERVAL: score}),
+    "on_policy_off_policy": lambda: table(
+        plays("5.4_on_policy_off_policy"),
+        {"algorithm": "{agent}", "minutes, one core": "{row.minutes:.0f}"},
+        {INTERVAL: score},
+    ),
+    "late_game": lambda: table(plays("6.1_late_game"), {"training games begin": "{agent}"}, EACH_SEED),
+    "noise": lambda: table(
+        plays("6.2_noise"), {"trained with, and plays with:": "{agent}"}, {"{}": Across("{game}", score)}
+    ),
+    "other_models": lambda: table(
+        plays("6.3_other_models"),
+        {"algorithm": "{agent}"},
+        {"minutes on one core": each("{row.minutes:.0f}"), **EACH_SEED},
+    ),
+    "champion": lambda: table(
+        plays("6.4_champion", "6.4_champion_second"),
+        {"what is different": "{game}", "training seed": "{row.seed}", "games": "{evaluation.games}"},
+        {
+            INTERVAL: mean,
+            "median": median,
+            "first wall": reached(WALL_POINTS),
+            "both walls": reached(MOST_POINTS),
+            "stalled": stalled,
+        },
+    ),
+    "foresight": lambda: foresight(),
+}
+"""What draws each table, by the name in the comments around it."""
+
+
+def figure(key: str) -> md.Cell:
+    """The figure `key` of the lesson for each of these agents."""
+    return lambda line: ", ".join(f"{play.lesson.facts[key][play.row.agent]:,.0f}" for play in line)
+
+
+def ratio(line: list[md.Play]) -> str:
+    """Steps a second, compared with the first agent's."""
+    lesson, row = line[0].lesson, line[0].row
+    return f"{lesson.facts['steps_per_second'][row.agent] / lesson.facts['steps_per_second'][lesson.rows[0].agent]:.2f}"
+
+
+def foresight() -> str:
+    """Lesson 6.4: three agents, each of which looks further ahead, in the games that all of them played."""
+    each_agent = [plays(f"6.4_champion{which}") for which in ("_before", "_foresight", "")]
+    shared = set.intersection(*({play.game for play in line} for line in each_agent))
+    champions = [play for line in each_agent for play in line if play.game in shared]
+    both, share = reached(MOST_POINTS), lambda line: f"{int(stalled(line)) / len(md.all_scores(line)):.0%}"
+    cell = Across("{agent}", lambda line: f"{mean(line)}, {both(line)}, {share(line)}")
+    return table(champions, {"what is different": "{game}"}, {"{}": cell})
+
+
+def bench() -> dict[str, Any]:
+    return json.loads((RESULTS / "bench.json").read_text(encoding="utf-8"))
+
+
+def speeds() -> str:
+    """What `rlbreakout bench` says about speed."""
+    found = bench()
+    rows = []
+    for figure in found["figures"]:
+        if figure["unit"] in ("frames/s", "agent steps/s", "MB"):
+            shares = [
+                f"{ratio[figure['name']]:.2f}" if figure["name"] in ratio else "" for ratio in found["ratios"].values()
+            ]
+            rows.append([figure["name"], f"{figure['value']:,.0f} {figure['unit']}", *shares])
+    return markdown(["what", "measured", *(RATIO_HEADS[name] for name in found["ratios"])], rows)
+
+
+def aimbot_accuracy() -> str:
+    """What `rlbreakout bench` says about the aimbot."""
+    rows = []
+    for figure in bench()["figures"]:
+        what, _, name = figure["name"].partition(": ")
+        value, unit = figure["value"], figure["unit"]
+        if what == "aimbot":
+            rows.append([name, f"{value:.2%}" if unit == "share" else f"{value:,.0f} {unit}"])
+    return markdown(["aimbot", "measured"], rows)
+
+
+def best_of_two_studies() -> str:
+    """Lesson 4.0: the five best of study 1, in study 1 and again in study 2, beside the settings of lesson 3.4."""
+    first, second = (load(f"4.0_study_{number}").facts["trials"] for number in (1, 2))
+    best = sorted((trial for trial in first if trial["state"] == "complete"), key=lambda trial: -trial["value"])[:5]
+    again = [next((f"{t['value']:.1f}" for t in second if t["params"] == trial["params"]), "") for trial in best]
+    before = next(play for play in plays("3.4_four_ways") if play.row.agent == "coordinates")
+    rows = [
+        ["points in study 1", *(f"{trial['value']:.1f}" for trial in best), f"{before.evaluation.score:.1f}"],
+        ["points in study 2", *again, ""],
+    ]
+    for name in (name for name in best[0]["params"] if not name.endswith(".schedule")):
+        part, _, key = name.partition(".")
+        setting = before.row.config[part][key] or {"activation": "tanh"}[key]  # SB3's
+        rows.append([f"`{key}`", *(searched(name, trial["params"]) for trial in best), short(setting)])
+    return markdown(["", *(f"trial {trial['number']}" for trial in best), "lesson 3.4"], rows)
+
+
+def searched(name: str, params: dict[str, Any]) -> str:
+    return ("lin_" if params.get(f"{name}.schedule") == "linear" else "") + short(params[name])
+
+
+def short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def importance() -> str:
+    """Lesson 4.0: how much each hyperparameter matters, two answers."""
+    found = load("4.0_study_explore").facts["importance"]
+    *_, last = found.values()
+    rows = [
+        [f"`{name}`", *(f"{answer.get(name, 0):.2f}" for answer in found.values())]
+        for name in sorted(last, key=lambda name: -last[name])
+    ]
+    return markdown(
+        ["hyperparameter", *(what.replace("pruned", "pruned trials").replace("_", " ") for what in found)], rows
+    )
+
+
+def luck() -> str:
+    """Lesson 4.0: the best trial of study 1, and the same settings with other seeds."""
+    facts = load("4.0_study_explore").facts
+    rows = [["the best trial of study 1, seed 0", f"{facts['value_in_the_study']:.1f}"]]
+    rows += [[f"the same settings, seed {n}", f"{found:.1f}"] for n, found in enumerate(facts["scores_of_seeds"], 1)]
+    return markdown(["training of 100,000 agent steps", "mean of 20 games"], rows)
+
+
+def time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def script(lesson: Lesson) -> str:
+    return time(lesson.seconds or 0)
+
+
+def trainings(lesson: Lesson) -> str:
+    minutes = [row.minutes for row in lesson.rows if row.minutes is not None]
+    each = f"{min(minutes):.0f} to {max(minutes):.0f}" if max(minutes) > 5 * min(minutes) else f"{middle(minutes):.0f}"
+    return f"{len(minutes)} x {each} min on one core"
+
+
+def trials(*studies: Lesson) -> str:
+    """Two trials at once."""
+    return time(sum(trial["seconds"] for study in studies for trial in study.facts["trials"]) / 2)
+
+
+TRAINING = "{row.minutes:.0f} min on one core"
+SCORE = "{evaluation.score:.1f} ({evaluation.games} games, seed {evaluation.seed}, `{evaluation.env_id}`, {actions})"
+
+
+class Step(NamedTuple):
+    """A line of the path of lessons. `text` and `took` may have the fields of the Play that the lesson shows."""
+
+    number: str
+    text: str
+    results: str = ""
+    took: str | Callable[[Lesson], str] = script
+    gif: str = ""
+
+
+PATH = (
+    Step("0.1", "is everything here?", took="10 s"),
+    Step("1.1", "observation, action, reward, life, game, score: a random agent", "1.1_gym", gif="1.1_gym"),
+    Step("1.2", "what a wrapper is; a life as an episode; launching the ball", "1.2_wrapper", gif="1.2_wrapper"),
+    Step("1.3", "the first PPO, with SB3's defaults", "1.3_train", gif="1.3_train"),
+    Step("2.1", "8 games side by side", "2.1_envs", gif="2.1_envs"),
+    Step("2.2", "measuring while training, and how not to be fooled", "2.2_callbacks", gif="2.2_callbacks"),
+    Step(
+        "2.3",
+        "the zoo's PPO rebuilt by hand, the same games one for one",
+        "2.3_zoo",
+        "{row.minutes:.0f} min",
+        gif="2.3_copying_hp_zoo",
+    ),
+    Step("2.4", "the emulator's own speed", "2.4_fast_envs", gif="2.4_fast_envs"),
+    Step("3.1", "what the agent really sees", "3.1_observation_space", gif="3.1_observation_space"),
+    Step("3.2", "mono, trim, aimbot", "3.2_observation_wrapper", gif="3.2_observation_wrapper"),
+    Step("3.3", "which picture is learned from fastest? (here: {agent})", "3.3_aimbot", TRAINING, gif="3.3_agent"),
+    Step(
+        "3.4", "pictures, numbers, or both? (here: {agent}, trained in the twin)", "3.4_blocks", TRAINING, "3.4_agent"
+    ),
+    Step(
+        "4.0",
+        "Optuna: two studies, and how far to trust them",
+        "4.0_study_1",
+        lambda first: trials(first, load("4.0_study_2")),
+    ),
+    Step("4.1", "who learned to play, and who memorised a game?", "4.1_env_comparison", trainings, "4.1_by_heart"),
+    Step("4.2", "a grid, and its price", "4.2_grid", trials),
+    Step("4.3", "schedules, and the settings that the studies found", "4.3_best", TRAINING, "4.3_tuned"),
+    Step("5.1", "Q-learning: the published agent", "5.1_value_agent", TRAINING, "5.1_value_agent"),
+    Step("5.2", "what went wrong: one change at a time (here: {agent})", "5.2_what_went_wrong", trainings),
+    Step("5.3", "the fixed agent, and its Q-values", "5.3_dqn", TRAINING, "5.3_q_values"),
+    Step(
+        "5.4",
+        "on-policy or off-policy: the same screens for all (here: {agent})",
+        "5.4_on_policy_off_policy",
+        trainings,
+    ),
+    Step(
+        "6.1",
+        "games that begin late, or before a mistake (here: {agent})",
+        "6.1_late_game",
+        trainings,
+        "6.1_late_game",
+    ),
+    Step(
+        "6.2",
+        "which noise in training helps against which in play? (here: {agent}; in play: {game})",
+        "6.2_noise",
+        trainings,
+        "6.2_noise",
+    ),
+    Step("6.3", "the same numbers, five algorithms (here: {agent})", "6.3_other_models", trainings, "6.3_other_models"),
+    Step("6.4", "the champion: the last bricks, under sticky actions", "6.4_champion", TRAINING, "6.4_champion"),
+    Step("7.1", "a rule of the game, found by experiment", "7.1_rules"),
+    Step("7.2", "how to test a model of the game: emulator and twin side by side", "7.2_exact", gif="7.2_exact"),
+    Step(
+        "7.3",
+        "train in the twin, play the real game",
+        "7.3_train_in_the_twin",
+        "{lesson.facts[training_cpu_seconds]:.0f} s of training on one core",
+        "7.3_train_in_the_twin",
+    ),
+)
+
+
+def path_of_lessons() -> str:
+    """What each lesson's agent scores and how long it takes, in the main README."""
+    rows = []
+    for number, text, results, took, gif in PATH:
+        shown = [play for play in plays(results) if play.evaluation.shown] if results else []
+        text, scored = (md.fill(label, shown[0]) if shown else label for label in (text, SCORE if shown else ""))
+        spent = took(load(results)) if callable(took) else md.fill(took, shown[0]) if shown else took
+        (folder,) = (RESULTS.parent / "lessons").glob(f"{number[0]}_*")
+        look = f"[look](videos/{gif}.gif)" if gif else ""
+        rows.append([f"[{number}](lessons/{folder.name}/README.md)", text, scored, spent, look])
+    return markdown(["lesson", "what it teaches", "measured score (points a game)", "time on two cores", "gif"], rows)

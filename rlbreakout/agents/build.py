@@ -1,0 +1,107 @@
+"""From a config to an algorithm of Stable-Baselines3, ready to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.vec_env import VecEnv
+
+from rlbreakout.agents.networks import CNNS, PADDED
+from rlbreakout.agents.noisy import NoisyPolicy
+from rlbreakout.common.errors import UserError
+from rlbreakout.config import Config
+from rlbreakout.schedules import parse_schedule
+
+
+def check_device(config: Config) -> None:
+    """Raise UserError if the config asks for a device that this machine does not have."""
+    available = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available[config.run.device]:
+        raise UserError(f"device {config.run.device!r} is not available on this machine; allowed: auto, cpu")
+
+
+def build_algorithm(config: Config, env: VecEnv, verbose: int = 0) -> PPO:
+    """SB3's PPO with the config's hyperparameters on `env`, seeded with the config's seed. Where the device is "auto",
+    an MlpPolicy learns on the CPU: its networks are so small that a GPU only adds the time to get there and back.
+
+    Raises UserError for a device that this machine does not have.
+    """
+    check_device(config)
+    settings = config.ppo.model_dump()
+    for key in ("learning_rate", "clip_range", "clip_range_vf"):
+        if settings[key] is not None:
+            settings[key] = parse_schedule(settings[key], config.steps)
+    return PPO(
+        policy_class(config),
+        env,
+        seed=config.seed,
+        device="cpu" if config.run.device == "auto" and config.policy == "MlpPolicy" else config.run.device,
+        verbose=verbose,
+        policy_kwargs=policy_settings(config),
+        **settings,
+    )
+
+
+def policy_class(config: Config) -> type[ActorCriticPolicy]:
+    """The class of the policy that the config's network stands for."""
+    classes: Mapping[str, Any] = PPO.policy_aliases
+    return NoisyPolicy if config.network.noisy else classes[config.policy]
+
+
+def policy_settings(config: Config) -> dict[str, Any]:
+    """The `policy_kwargs` of SB3 that the config's network stands for."""
+    network, settings = config.network, dict[str, Any]()
+    if network.net_arch is not None:
+        settings["net_arch"] = list(network.net_arch)
+    if network.activation is not None:
+        settings["activation_fn"] = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}[network.activation]
+    if config.policy in PADDED and (network.cnn != "nature" or config.observation.kind in ("image", "both")):
+        settings |= {
+            "features_extractor_class": PADDED[config.policy],
+            "features_extractor_kwargs": {"cnn": network.cnn},
+        }
+    return settings
+
+
+def off_policy_settings(config: Config) -> dict[str, Any]:
+    """What SB3's DQN or QR-DQN is made with to learn as `config.value` says, as far as they can: the same network,
+    memory, minibatches, training calls, copies of the target network and exploration.
+
+    Raises UserError for a network that is not that of SB3's NatureCNN with one hidden layer.
+    """
+    value, n_envs = config.value, config.env.n_envs
+    network = value.network
+    nature = [[layer[part] for layer in CNNS["nature"][0]] for part in range(3)]
+    if (
+        [network.channels, network.kernels, network.strides] != nature
+        or any(network.paddings)
+        or len(network.hidden) > 1
+    ):
+        raise UserError("value.network is not that of SB3's NatureCNN; allowed: its convolutions, and one hidden layer")
+    # SB3 counts steps of all environments at once, and makes whole updates after each.
+    train_freq = max(1, value.train_every // n_envs)
+    return {
+        "learning_rate": value.optimizer.learning_rate,
+        "buffer_size": value.memory_size,
+        "learning_starts": value.start_training,
+        "batch_size": value.batch_size,
+        "gamma": value.gamma,
+        "train_freq": train_freq,
+        "gradient_steps": max(1, train_freq * n_envs // value.train_every),
+        "target_update_interval": value.target_reset,
+        "exploration_fraction": min(1.0, value.exploration.decay_steps / config.steps),
+        "exploration_initial_eps": value.exploration.initial,
+        "exploration_final_eps": value.exploration.minimum,
+        "optimize_memory_usage": True,  # every stack once, not twice
+        "replay_buffer_kwargs": {"handle_timeout_termination": False},
+        "device": config.run.device,
+        "policy_kwargs": {
+            "net_arch": [],
+            "features_extractor_kwargs": {"features_dim": network.hidden[0]},
+            "optimizer_kwargs": {"eps": value.optimizer.eps},
+        },
+    }

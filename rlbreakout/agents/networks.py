@@ -1,0 +1,70 @@
+"""Convolutions for pictures of any size: those of DQN, padded so that no pixel is left out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import gymnasium as gym
+import torch
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+
+
+class Convolution(NamedTuple):
+    """A layer of square filters."""
+
+    filters: int
+    size: int
+    stride: int
+
+
+CNNS = {
+    "nature": ((Convolution(32, 8, 4), Convolution(64, 4, 2), Convolution(64, 3, 1)), 512),
+    "nips": ((Convolution(16, 8, 4), Convolution(32, 4, 2)), 256),
+}
+"""The convolutions of DQN, and the nodes of the layer after them: Mnih et al. 2015 (https://doi.org/10.1038/nature14236)
+and 2013 (https://arxiv.org/abs/1312.5602), which is about a fifth of the work."""
+
+
+class PaddedCNN(BaseFeaturesExtractor):
+    """Convolutions that leave out no pixel of a picture of any size: one of CNNS.
+
+    A filter of 8x8 that moves by 4 pixels sees all of a picture of 84 rows, but only the first 84 of 87. Here zeros are
+    added below and at the right, before each layer, as many as are missing. Where none are missing, `nature` is
+    SB3's NatureCNN.
+
+    Takes images with their channels first, `(n, channels, height, width)`, scaled to 0..1.
+    """
+
+    def __init__(self, observation_space: gym.spaces.Box, cnn: str = "nature") -> None:
+        convolutions, nodes = CNNS[cnn]
+        super().__init__(observation_space, nodes)
+        channels, height, width = observation_space.shape
+        layers: list[torch.nn.Module] = []
+        for filters, size, stride in convolutions:
+            below, right = -(height - size) % stride, -(width - size) % stride
+            layers += [torch.nn.ZeroPad2d((0, right, 0, below))] if below or right else []
+            layers += [torch.nn.Conv2d(channels, filters, size, stride), torch.nn.ReLU()]
+            channels = filters
+            height, width = (height + below - size) // stride + 1, (width + right - size) // stride + 1
+        self.cnn = torch.nn.Sequential(*layers, torch.nn.Flatten())
+        self.linear = torch.nn.Sequential(torch.nn.Linear(channels * height * width, nodes), torch.nn.ReLU())
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        return self.linear(self.cnn(observations))
+
+
+class PaddedCombined(BaseFeaturesExtractor):
+    """The features of PaddedCNN of the image, and the coordinates as they are: a Dict of both goes in."""
+
+    def __init__(self, observation_space: gym.spaces.Dict, cnn: str = "nature") -> None:
+        image, coordinates = observation_space["image"], observation_space["coordinates"]
+        assert isinstance(image, gym.spaces.Box) and coordinates.shape is not None
+        convolutions = PaddedCNN(image, cnn)
+        super().__init__(observation_space, convolutions.features_dim + coordinates.shape[0])
+        self.cnn = convolutions
+
+    def forward(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.cat([self.cnn(observations["image"]), observations["coordinates"]], dim=1)
+
+
+PADDED: dict[str, type[BaseFeaturesExtractor]] = {"CnnPolicy": PaddedCNN, "MultiInputPolicy": PaddedCombined}

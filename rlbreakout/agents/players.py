@@ -1,0 +1,64 @@
+"""What plays a game: anything with the `predict` of Stable-Baselines3's policies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from rlbreakout.config import Config
+
+RANDOM = "random"
+"""The name of the agent that draws every action at random."""
+
+
+class Player(Protocol):
+    """What plays a game: SB3's policies and algorithms do, ValueAgent and RandomPlayer."""
+
+    def predict(
+        self,
+        observation: np.ndarray | dict[str, np.ndarray],
+        state: tuple[np.ndarray, ...] | None = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...] | None]: ...
+
+
+@runtime_checkable
+class Reseeded(Protocol):
+    """A player with random numbers of its own."""
+
+    def reseed(self, seed: int) -> None:
+        """Draw other actions from here on."""
+
+
+class RandomPlayer:
+    """Draws every action with the same probability."""
+
+    def __init__(self, n_actions: int, seed: int) -> None:
+        self.n_actions = n_actions
+        self.reseed(seed)
+
+    def reseed(self, seed: int) -> None:
+        """Draw other actions from here on."""
+        self._random = np.random.default_rng(seed)
+
+    def predict(
+        self,
+        observation: np.ndarray | dict[str, np.ndarray],
+        state: tuple[np.ndarray, ...] | None = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, None]:
+        first = observation if isinstance(observation, np.ndarray) else next(iter(observation.values()))
+        return self._random.integers(self.n_actions, size=len(first)), None
+
+
+@dataclass
+class Agent:
+    """A player and the config that says which environment it plays in."""
+
+    player: Player
+    config: Config
+    name: str

@@ -1,0 +1,260 @@
+"""Models on disk: safetensors and YAML, which run no code when they are loaded.
+
+A model folder holds
+
+| file                    | what                                                                               |
+|-------------------------|------------------------------------------------------------------------------------|
+| `policy.safetensors`    | the weights of the policy                                                          |
+| `optimizer.safetensors` | the optimizer's state, which resuming needs and playing does not                   |
+| `model.yaml`            | format, algorithm, shape of the observations, number of actions, agent steps trained |
+| `config.yaml`           | the config of the run, from which the environment and the policy are built again    |
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import gymnasium as gym
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
+from stable_baselines3.common.vec_env import VecTransposeImage
+
+from rlbreakout.agents.build import policy_class, policy_settings
+from rlbreakout.agents.players import RANDOM, Agent, RandomPlayer
+from rlbreakout.agents.sb3_zip import load_zip, refuse
+from rlbreakout.agents.value.agent import ValueAgent
+from rlbreakout.agents.value.network import QNetwork
+from rlbreakout.breakout.rules import N_ACTIONS
+from rlbreakout.common.errors import UserError
+from rlbreakout.common.files import move_into_place, new_folder, repair, write_atomically
+from rlbreakout.common.yaml import read_yaml, to_yaml
+from rlbreakout.config import Config, RunConfig, check_seed, dump_config, load_config
+from rlbreakout.observation import observation_space
+
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+FORMAT = 2
+"""Of model folders. Those without a number are of version 0.1, whose agents saw other coordinates."""
+
+
+class Trained(Protocol):
+    """What is saved: SB3's algorithms have it, and ValueAgent."""
+
+    num_timesteps: int
+    """Agent steps."""
+
+    @property
+    def policy(self) -> Any:
+        """A torch module, with its `optimizer`."""
+
+    @property
+    def observation_space(self) -> gym.Space:
+        """Pictures have their channels first."""
+
+    @property
+    def action_space(self) -> gym.Space: ...
+
+
+def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[str, int] | None = None) -> Path:
+    """Write `model` to `folder` and return it. What was there before stays until the new one is whole on the disk.
+
+    `counters` are what else is counted in its training. Raises OSError if it cannot be written; what was there stays.
+    """
+    about = {
+        "format": FORMAT,
+        "algorithm": config.algorithm,
+        "policy": config.policy,
+        "observation_shape": _shape(model.observation_space),
+        "n_actions": N_ACTIONS,
+        "steps": model.num_timesteps,
+        **({"counters": dict(counters)} if counters else {}),
+    }
+    new = new_folder(folder)
+    try:
+        _write_tensors(_contiguous(model.policy.state_dict()), new / "policy.safetensors")
+        _write_tensors(_flatten(model.policy.optimizer.state_dict()["state"]), new / "optimizer.safetensors")
+        write_atomically(new / "model.yaml", to_yaml(about))
+        dump_config(config, new / "config.yaml")
+    except OSError:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    return move_into_place(folder)
+
+
+def _write_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Raises OSError where safetensors has an error of its own for it."""
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        if (number := re.search(r"os error (\d+)", str(error))) is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+
+
+def has_model(folder: Path) -> bool:
+    """Whether there is a model in `folder`, also if a training was killed while it saved one."""
+    return (repair(folder) / "model.yaml").is_file()
+
+
+def find_model(name: str | Path) -> Path:
+    """The model folder that `name` means: a model folder, a run folder (its best model, else its last) or a
+    pretrained name. Raises UserError if there is none."""
+    path = Path(name)
+    shipped = [PRETRAINED / path] if path.name == str(name) else []  # a name, no path that climbs out of the folder
+    for candidate in (path, path / "best", path / "last", *shipped):
+        if has_model(candidate):
+            return candidate
+    if path.is_dir():
+        raise UserError(f"{path} holds no model (no model.yaml in it, in best/ or in last/)")
+    pretrained = sorted(folder.name for folder in PRETRAINED.glob("*/")) if PRETRAINED.is_dir() else []
+    allowed = f"'{RANDOM}'" + "".join(f", {known!r}" for known in pretrained)
+    raise UserError(f"model {str(name)!r} does not exist; allowed: a run folder, a model folder or {allowed}")
+
+
+def load_agent(name: str | Path, seed: int = 0, *, trust: bool = False) -> Agent:
+    """Load a model to play with it, on the CPU, or make the agent called "random", which draws with `seed`.
+
+    No code that a model may hold is run. A zip of Stable-Baselines3 is loaded only with `trust`, because that would.
+    Raises UserError if the model is missing or damaged, or made for another observation than its config describes.
+    """
+    if (path := Path(name)).is_file():
+        if path.suffix != ".zip":
+            raise UserError(f"{path} is a file; allowed: a model folder, which holds model.yaml")
+        if not trust:
+            raise refuse(path)
+        model, config = load_zip(path)
+        return Agent(model, config, str(name))
+    if str(name) == RANDOM:
+        config = Config(run=RunConfig(name=RANDOM))
+        return Agent(RandomPlayer(n_actions=4, seed=check_seed(seed)), config, RANDOM)
+    folder = find_model(name)
+    _read_about(folder)
+    config = load_config(folder / "config.yaml")
+    check_space(folder, config)
+    space, actions = observation_space(config), gym.spaces.Discrete(N_ACTIONS)
+    if config.algorithm == "value":
+        height, width, channels = space.shape or ()
+        with torch.device("meta"):  # its shapes alone, which may be those of a network that fits nowhere
+            sketch = QNetwork(config.value.network, (channels, height, width), N_ACTIONS)
+        weights = _read_weights(folder / "policy.safetensors", sketch.state_dict())
+        player = ValueAgent(config, space, actions, learns=False)
+        player.policy.load_state_dict(weights)
+        return Agent(player, config, str(name))
+    policy: BasePolicy = policy_class(config)(
+        _channels_first(space), actions, lr_schedule=lambda _: 0.0, **policy_settings(config)
+    )
+    policy.load_state_dict(_read_weights(folder / "policy.safetensors", policy.state_dict()))
+    policy.set_training_mode(False)
+    return Agent(policy, config, str(name))
+
+
+def restore(model: Trained, folder: Path) -> None:
+    """Put weights, optimizer and step count of a model folder into `model`, to go on with its training.
+
+    Raises UserError if the model is missing, damaged or another network.
+    """
+    policy = model.policy
+    policy.load_state_dict(_read_weights(folder / "policy.safetensors", policy.state_dict()))
+    optimizer = policy.optimizer
+    state = _unflatten(_read_tensors(folder / "optimizer.safetensors"))
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    model.num_timesteps = int(_read_about(folder)["steps"])
+
+
+def read_counters(folder: Path) -> dict[str, int]:
+    """What `save_model` was given as counters. Raises UserError if the model is missing or damaged."""
+    counters = _read_about(folder).get("counters", {})
+    if not isinstance(counters, dict) or any(type(value) is not int for value in counters.values()):
+        raise UserError(f"{folder / 'model.yaml'} is damaged: counters must hold whole numbers")
+    return counters
+
+
+def check_space(folder: Path, config: Config) -> None:
+    """Raise UserError unless the model in `folder` takes what `config` lets an agent see."""
+    about = _read_about(folder)
+    made_for, given = about["observation_shape"], _shape(_channels_first(observation_space(config)))
+    if made_for != given:
+        shown = (tuple(shape) if isinstance(shape, list) else shape for shape in (made_for, given))
+        raise UserError("model {} was made for observations of shape {}, the config gives {}".format(folder, *shown))
+    if about["n_actions"] != N_ACTIONS:
+        raise UserError(f"model {folder} was made for {about['n_actions']} actions, not {N_ACTIONS}")
+
+
+def trained_steps(folder: Path) -> int:
+    """Agent steps that the model in `folder` was trained for."""
+    return int(_read_about(folder)["steps"])
+
+
+def _channels_first(space: gym.Space) -> gym.Space:
+    """As SB3's algorithms see it: images have their channels first."""
+    if isinstance(space, gym.spaces.Dict):
+        return gym.spaces.Dict({name: _channels_first(part) for name, part in space.items()})
+    assert isinstance(space, gym.spaces.Box)
+    channels_last = is_image_space(space) and not is_image_space_channels_first(space)
+    return VecTransposeImage.transpose_space(space) if channels_last else space
+
+
+def _read_about(folder: Path) -> dict[str, Any]:
+    path = folder / "model.yaml"
+    try:
+        about = read_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        about = None
+    needed: dict[str, Any] = {"observation_shape": (list, dict), "n_actions": int, "steps": int}
+    if not isinstance(about, dict) or any(not isinstance(about.get(key), kind) for key, kind in needed.items()):
+        raise UserError(f"{path} is missing or damaged: it must hold {', '.join(needed)}")
+    if (version := about.get("format", 1)) != FORMAT:
+        plays = "rlbreakout 0.1 plays it" if version == 1 else "a newer rlbreakout plays it"
+        raise UserError(f"model {folder} has format {version}, and this version reads format {FORMAT}; {plays}")
+    return about
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise UserError(f"{path} does not exist: the model is not complete")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged or cut off: {error}") from None
+
+
+def _read_weights(path: Path, expected: dict[str, Any]) -> dict[str, torch.Tensor]:
+    weights = _read_tensors(path)
+    for name in expected:
+        if name not in weights:
+            raise UserError(f"{path} is no model of this policy: {name} is missing")
+        if weights[name].shape != expected[name].shape:
+            made_for, given = tuple(weights[name].shape), tuple(expected[name].shape)
+            raise UserError(f"{path} is no model of this policy: {name} has shape {made_for}, {given} is needed")
+    return weights
+
+
+def _contiguous(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    # Actor and critic share the feature extractor under several names; safetensors wants each tensor in its own memory.
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+
+
+def _flatten(state: dict[int, dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    return _contiguous({f"{index}.{name}": value for index, values in state.items() for name, value in values.items()})
+
+
+def _unflatten(tensors: dict[str, torch.Tensor]) -> dict[int, dict[str, torch.Tensor]]:
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    return state
+
+
+def _shape(space: gym.Space) -> list[int] | dict[str, list[int]]:
+    if isinstance(space, gym.spaces.Dict):
+        return {name: list(part.shape or ()) for name, part in space.items()}
+    return list(space.shape or ())

@@ -1,0 +1,283 @@
+"""Games as gif or mp4, at the game's own speed, drawn without a screen.
+
+Every agent step is one picture: the emulator shows 60 frames a second, so with a frame skip of 4 there are 15
+pictures a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs
+
+from rlbreakout.agents.players import Agent
+from rlbreakout.breakout.screen import HEIGHT
+from rlbreakout.common.errors import UserError
+from rlbreakout.common.files import replaced_atomically
+from rlbreakout.config import BREAKOUT_IDS, Config, check_env_id, check_seed
+from rlbreakout.envs import make_evaluation_env
+from rlbreakout.evaluation.evaluate import separate_randomness
+from rlbreakout.observation.blocks import draw_blocks, entries_of
+
+FRAMES_PER_SECOND = 60
+"""Of the emulator, in game time."""
+
+ENDINGS = (".gif", ".mp4")
+VIEWS = ("screen", "agent", "both")
+MAX_CELLS = 36
+
+MOST_SECONDS = 3_600.0
+"""Of a recording: twice as long as the emulator plays a game at most."""
+
+CAPTION_HEIGHT = 14
+"""Pixels above each game for its number and score."""
+GAP = 4
+"""Pixels between games."""
+ENLARGED = 2
+"""How many times a game is enlarged that is shown alone."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Pictures `(height, width, 3)` uint8 of one or more games, and how many of them make a second."""
+
+    pictures: list[np.ndarray]
+    pictures_per_second: float
+    scores: list[float]
+    """Points of each game when its picture was last drawn."""
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pictures) / self.pictures_per_second
+
+
+def pictures_per_second(config: Config, env_id: str) -> float:
+    """Agent steps in a second of game time; the mean of the range for an id that draws its frame skip."""
+    own = BREAKOUT_IDS[env_id][0]
+    held = config.frames_a_step if isinstance(own, int) else (own[0] + own[1] - 1) / 2
+    return FRAMES_PER_SECOND / held
+
+
+def check_video_path(path: Path) -> Path:
+    """Return `path`, or raise UserError if its ending is not one of ENDINGS or it is a folder."""
+    if path.suffix.lower() not in ENDINGS:
+        raise UserError(f"{path}: ending {path.suffix!r} is not known; allowed: {', '.join(ENDINGS)}")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; a file is needed")
+    return path
+
+
+def parse_grid(text: str) -> tuple[int, int]:
+    """Rows and columns from "3x3". Raises UserError for anything else, or more than MAX_CELLS games."""
+    rows, _, columns = text.lower().partition("x")
+    if not (rows.isdecimal() and columns.isdecimal() and 1 <= int(rows) * int(columns) <= MAX_CELLS):
+        raise UserError(f"grid {text!r}: ROWSxCOLUMNS is needed, such as 3x3, with at most {MAX_CELLS} games")
+    return int(rows), int(columns)
+
+
+def record(
+    agent: Agent,
+    *,
+    rows: int = 1,
+    columns: int = 1,
+    env_id: str | None = None,
+    seconds: float = 20.0,
+    seed: int = 0,
+    greedy: bool = False,
+    view: str = "screen",
+) -> Recording:
+    """Play rows x columns games side by side, one whole game each, for at most `seconds` of game time.
+
+    A finished game stays on its last picture; the recording ends when all are finished.
+    view: the screen, what the agent sees (the newest observation of its stack), or both beside each other.
+
+    Raises UserError for an unknown view, an id that is not Breakout, or no time.
+    """
+    if view not in VIEWS:
+        raise UserError(f"view {view!r} is not known; allowed: {', '.join(VIEWS)}")
+    if not 0 < seconds <= MOST_SECONDS:
+        raise UserError(f"seconds is {seconds:g}; allowed: above 0, at most {MOST_SECONDS:g}")
+    check_seed(seed)
+    env_id = check_env_id(env_id or agent.config.env.id)
+    speed = pictures_per_second(agent.config, env_id)
+    env = make_evaluation_env(agent.config, env_id=env_id, n_envs=rows * columns, seed=seed)
+    try:
+        with separate_randomness(seed):
+            return _record(agent, env, rows, columns, max(1, round(seconds * speed)), speed, greedy, view)
+    finally:
+        env.close()
+
+
+def _record(
+    agent: Agent, env: VecEnv, rows: int, columns: int, n_pictures: int, speed: float, greedy: bool, view: str
+) -> Recording:
+    games = rows * columns
+    observations = env.reset()
+    assert not isinstance(observations, tuple)
+    scores, finished = np.zeros(games), np.zeros(games, dtype=bool)
+    views = _views(env, observations, agent.config, view)
+    pictures = [_grid(views, scores, finished, rows, columns)]
+    state: tuple[np.ndarray, ...] | None = None
+    starts = np.ones(games, dtype=bool)
+    while len(pictures) < n_pictures and not finished.all():
+        actions, state = agent.player.predict(observations, state=state, episode_start=starts, deterministic=greedy)
+        observations, rewards, starts, _ = env.step(actions)
+        assert not isinstance(observations, tuple)
+        scores[~finished] += rewards[~finished]
+        # After its last step an environment shows the next game already; a finished game keeps its picture.
+        finished |= starts
+        for game, picture in enumerate(_views(env, observations, agent.config, view)):
+            if not finished[game]:
+                views[game] = picture
+        pictures.append(_grid(views, scores, finished, rows, columns))
+    return Recording(pictures, speed, scores.tolist())
+
+
+def _views(env: VecEnv, observations: VecEnvObs, config: Config, view: str) -> list[np.ndarray]:
+    if view == "agent":
+        return agent_views(observations, config)
+    screens = [screen for screen in env.get_images() if screen is not None]
+    if view == "screen":
+        return screens
+    gap = np.zeros((HEIGHT, GAP, 3), dtype=np.uint8)
+    return [
+        np.concatenate([screen, gap, seen], axis=1)
+        for screen, seen in zip(screens, agent_views(observations, config), strict=True)
+    ]
+
+
+def agent_views(observations: VecEnvObs, config: Config) -> list[np.ndarray]:
+    """What each agent sees, as tall as the screen: pictures, or drawings of coordinates, or both side by side."""
+    if isinstance(observations, dict):
+        pictures = [_picture_view(observation, config) for observation in observations["image"]]
+        drawings = [_coordinates_view(observation, config) for observation in observations["coordinates"]]
+        return [np.concatenate(pair, axis=1) for pair in zip(pictures, drawings, strict=True)]
+    assert isinstance(observations, np.ndarray)
+    view = _coordinates_view if config.observation.kind == "coordinates" else _picture_view
+    return [view(observation, config) for observation in observations]
+
+
+def _coordinates_view(observation: np.ndarray, config: Config) -> np.ndarray:
+    newest = observation[-(len(observation) // config.observation.frame_stack) :]
+    return draw_blocks(entries_of(config.observation.blocks), newest)
+
+
+def _picture_view(observation: np.ndarray, config: Config) -> np.ndarray:
+    """The newest picture of a stack `(height, width, channels x frame_stack)`."""
+    channels = observation.shape[-1] // config.observation.frame_stack
+    newest = observation[..., -channels:]
+    image = Image.fromarray(newest[..., 0] if channels == 1 else newest).convert("RGB")
+    width = round(HEIGHT * image.width / image.height)
+    return np.asarray(image.resize((width, HEIGHT), Image.Resampling.NEAREST))
+
+
+def _grid(views: list[np.ndarray], scores: np.ndarray, finished: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    if len(views) == 1:
+        views = [views[0].repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)]
+    height, width = views[0].shape[:2]
+    step_y, step_x = height + CAPTION_HEIGHT + GAP, width + GAP
+    canvas = Image.new("RGB", (columns * step_x - GAP, rows * step_y - GAP))
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(11)
+    draw.fontmode = "1"  # no shades of grey: few colours make small gifs
+    for game, picture in enumerate(views):
+        x, y = game % columns * step_x, game // columns * step_y
+        unit = "point" if scores[game] == 1 else "points"
+        caption = f"{scores[game]:.0f} {unit}" + (", game over" if finished[game] else "")
+        draw.text((x + 2, y), caption, font=font, fill=(255, 255, 255))
+        canvas.paste(Image.fromarray(picture), (x, y + CAPTION_HEIGHT))
+    return np.asarray(canvas)
+
+
+def side_by_side(recordings: Sequence[Recording]) -> Recording:
+    """Recordings of the same height and speed as one, from left to right; who ends earlier keeps the last picture."""
+    length = max(len(recording.pictures) for recording in recordings)
+    gap = np.full((recordings[0].pictures[0].shape[0], 4 * GAP, 3), 255, dtype=np.uint8)
+    pictures = []
+    for number in range(length):
+        row: list[np.ndarray] = []
+        for recording in recordings:
+            row += [gap, recording.pictures[min(number, len(recording.pictures) - 1)]]
+        pictures.append(np.concatenate(row[1:], axis=1))
+    scores = [score for recording in recordings for score in recording.scores]
+    return Recording(pictures, recordings[0].pictures_per_second, scores)
+
+
+def write_video(recording: Recording, path: Path) -> Path:
+    """Write a gif or mp4 by the ending of `path`. Raises UserError for another ending or a folder that is not writable.
+
+    What was there is replaced only when the new file is whole.
+    """
+    check_video_path(path)
+    with replaced_atomically(path) as part:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.touch()
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror}") from None
+        _write_gif(recording, part) if path.suffix.lower() == ".gif" else _write_mp4(recording, part)
+    return path
+
+
+def _durations(n_pictures: int, per_second: float) -> Iterator[int]:
+    """Milliseconds of each picture in the gif's unit of 10 ms, such that the sum keeps to the game's speed."""
+    shown = 0
+    for number in range(1, n_pictures + 1):
+        until = round(100 * number / per_second) * 10
+        yield until - shown
+        shown = until
+
+
+def _write_gif(recording: Recording, path: Path) -> None:
+    first, *others = _with_one_palette(recording.pictures)
+    # Pillow joins equal pictures into one and adds their durations, so the speed stays right.
+    durations = list(_durations(len(recording.pictures), recording.pictures_per_second))
+    # `optimize` makes games side by side several times smaller; one alone only takes several times longer with it.
+    optimize = len(recording.scores) > 1
+    first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=optimize, disposal=1)
+
+
+def _with_one_palette(pictures: list[np.ndarray]) -> list[Image.Image]:
+    """`pictures` with a palette for all of them: Breakout has few colours, and pixels that are equal stay equal, which
+    makes files small. More than 256 colours are brought down to the nearest of 256."""
+    seen = np.zeros(1 << 24, dtype=bool)
+    for picture in pictures:
+        seen[_codes(picture)] = True
+    codes = np.flatnonzero(seen)
+    colours = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8)
+    if len(colours) > 256:
+        palette = Image.fromarray(colours[None]).quantize(256, dither=Image.Dither.NONE)
+        return [Image.fromarray(p).quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
+    number = np.zeros(1 << 24, dtype=np.uint8)
+    number[codes] = np.arange(len(codes))
+    images = []
+    for picture in pictures:
+        image = Image.fromarray(number[_codes(picture)])
+        image.putpalette(colours.tobytes())
+        images.append(image)
+    return images
+
+
+def _codes(picture: np.ndarray) -> np.ndarray:
+    """`(height, width, 3)` uint8 to a number for each colour, `(height, width)`."""
+    red, green, blue = (picture[..., channel].astype(np.int32) for channel in range(3))
+    return red << 16 | green << 8 | blue
+
+
+def _write_mp4(recording: Recording, path: Path) -> None:
+    height, width = recording.pictures[0].shape[:2]
+    even = (height + height % 2, width + width % 2)  # what yuv420p, which every player shows, asks for
+    writer = imageio_ffmpeg.write_frames(
+        str(path), (even[1], even[0]), fps=recording.pictures_per_second, macro_block_size=1, quality=7
+    )
+    writer.send(None)
+    for picture in recording.pictures:
+        padded = np.zeros((*even, 3), dtype=np.uint8)
+        padded[:height, :width] = picture
+        writer.send(np.ascontiguousarray(padded))
+    writer.close()

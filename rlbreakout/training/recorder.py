@@ -1,0 +1,185 @@
+"""What a training leaves on its way: evaluations, the best model, checkpoints and gifs, for every algorithm."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlbreakout.agents.players import Agent, Player
+from rlbreakout.common.files import write_atomically
+from rlbreakout.config import Config
+from rlbreakout.evaluation.evaluate import Evaluation, evaluate_on_the_way, make_env_on_the_way
+from rlbreakout.evaluation.video import record, write_video
+
+COLUMNS = (
+    "steps", "env_id", "games", "seed", "greedy", "mean", "std", "median", "lower_quartile", "min", "max", "stalled",
+)  # fmt: skip
+"""Of evaluations.csv."""
+CHECKPOINT_SECONDS = 300.0
+"""The longest time between two checkpoints: what a training can lose, whatever its steps take."""
+GIF_SECONDS = 10.0
+
+GoOn = Callable[[int, Evaluation], bool]
+"""Asked after each evaluation, with the agent steps so far, whether the training is worth going on with."""
+
+
+class Recorder:
+    """Evaluate, save and film `player` while it learns, as its config says.
+
+    | in the run folder        | when                                                                    |
+    |--------------------------|-------------------------------------------------------------------------|
+    | evaluations.csv          | every `evaluation.every` agent steps and at the end, in an environment  |
+    |                          | of its own; also as scalars eval/mean, eval/median, eval/lower_quartile |
+    |                          | and eval/stalled (eval_twin/... with `evaluation.env: twin`)            |
+    | best/                    | when an evaluation has the best mean so far                             |
+    | checkpoints/<steps>/     | every `run.checkpoint_every` agent steps                                |
+    | last/                    | then, too, and when CHECKPOINT_SECONDS have passed                      |
+    | gifs/<steps>.gif         | every `run.gif_every` agent steps                                       |
+
+    save: writes the model to a folder; write_scalars: shows numbers in TensorBoard at an agent step; go_on: see GoOn.
+    An evaluation draws random numbers of its own: training goes on as if it had not been.
+    """
+
+    def __init__(
+        self,
+        player: Player,
+        config: Config,
+        folder: Path,
+        *,
+        save: Callable[[Path], object],
+        write_scalars: Callable[[dict[str, float], int], object],
+        go_on: GoOn | None = None,
+    ) -> None:
+        self.config, self.folder, self.save = config, folder, save
+        self.results: list[Evaluation] = []
+        """Evaluations of this process, oldest first."""
+        self._player, self._write_scalars, self._go_on = player, write_scalars, go_on
+        self._best = max((float(row["mean"]) for row in read_evaluations(folder)), default=-np.inf)
+        self._env = make_env_on_the_way(config) if config.evaluation.every else None
+        self._steps = self._evaluated_at = -1
+        self._saved_at = time.monotonic()
+
+    def start(self, steps: int) -> None:
+        """Training begins after `steps` agent steps; a run that can be resumed has a model from here on."""
+        self._steps = steps
+
+    def after_step(self, steps: int) -> bool:
+        """Do what is due after `steps` agent steps. Returns False if the training is not worth going on with."""
+        before, self._steps = self._steps, steps
+        run, goes_on = self.config.run, True
+        # At the last agent step an update is still to come: `finish` evaluates the trained model.
+        if steps < self.config.steps and count_due(before, steps, self.config.evaluation.every):
+            goes_on = self._evaluate(steps)
+        if count_due(before, steps, run.checkpoint_every):
+            self.save(self.folder / "checkpoints" / f"{steps:09d}")
+            self._save_last()
+        elif run.checkpoint_every and time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
+            self._save_last()
+        if count_due(before, steps, run.gif_every):
+            agent = Agent(self._player, self.config, run.name)
+            film = record(agent, seconds=GIF_SECONDS, seed=self.config.evaluation_seed)
+            write_video(film, self.folder / "gifs" / f"{steps:09d}.gif")
+        return goes_on
+
+    def finish(self, steps: int) -> None:
+        """The training is over: evaluate the model that it leaves."""
+        if self._env is not None and steps != self._evaluated_at:
+            self._evaluate(steps)
+
+    def close(self) -> None:
+        """Close the environment of the evaluations."""
+        if self._env is not None:
+            self._env.close()
+
+    def _save_last(self) -> None:
+        self.save(self.folder / "last")
+        self._saved_at = time.monotonic()
+
+    def _evaluate(self, steps: int) -> bool:
+        assert self._env is not None
+        self._evaluated_at = steps
+        result = evaluate_on_the_way(self._player, self.config, self._env)
+        self.results.append(result)
+        self._write_scalars(result.scalars(), steps)
+        append_evaluation(self.folder, steps, result)
+        if result.mean > self._best:
+            self._best = result.mean
+            self.save(self.folder / "best")
+        return self._go_on is None or self._go_on(steps, result)
+
+
+def count_due(before: int, now: int, every: int) -> int:
+    """How many multiples of `every` lie above `before` and up to `now`; none if `every` is 0."""
+    return now // every - before // every if every else 0
+
+
+# CSV files of a run folder
+
+
+def evaluations_file(folder: Path) -> Path:
+    """The evaluations.csv of a run folder."""
+    return folder / "evaluations.csv"
+
+
+def append_evaluation(folder: Path, steps: int, result: Evaluation) -> None:
+    """Add a row to the evaluations.csv of a run folder. It holds nothing that depends on the time it took."""
+    values = [result.where if column == "env_id" else getattr(result, column) for column in COLUMNS[1:]]
+    cells = [steps, *(f"{value:.4g}" if isinstance(value, float) else value for value in values)]
+    append_row(evaluations_file(folder), COLUMNS, cells)
+
+
+def append_row(path: Path, columns: Sequence[str], cells: Sequence[Any]) -> None:
+    """Add a row to a CSV file, below its `columns` if it is new."""
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(columns)
+        writer.writerow(cells)
+
+
+def read_evaluations(folder: Path) -> list[dict[str, str]]:
+    """The rows of a run folder's evaluations.csv, oldest first; none if there is no such file."""
+    path = evaluations_file(folder)
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if _is_whole(row)]
+
+
+def _is_whole(row: dict[str, str]) -> bool:
+    """Not cut off when the process was killed."""
+    return None not in row.values()
+
+
+def drop_rows_after(path: Path, steps: int) -> None:
+    """Drop the rows of a CSV file, such as evaluations.csv, that a resumed training will write again."""
+    if not path.exists():
+        return
+    before = path.read_text(encoding="utf-8")
+    reader = csv.DictReader(io.StringIO(before))
+    rows, columns = list(reader), reader.fieldnames or ()
+    if "steps" not in columns:  # cut off in its first line
+        path.unlink()
+        return
+    kept = [row for row in rows if _is_whole(row) and int(row["steps"]) <= steps]
+    if len(kept) < len(rows) or not before.endswith("\n"):
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(kept)
+        write_atomically(path, text.getvalue())
+
+
+def purge_step(folder: Path, steps: int) -> int | None:
+    """`purge_step` for a SummaryWriter in a run folder that goes on after `steps`; None if there are no events.
+
+    It tells TensorBoard that later points of an interrupted run do not count: what follows writes them again.
+    """
+    return steps + 1 if any(folder.glob("events.out.tfevents.*")) else None

@@ -1,0 +1,85 @@
+"""Run folders: `runs/<lesson>/<name>/`, never overwritten."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rlbreakout.common.errors import UserError
+from rlbreakout.config import Config, dump_config, installed_versions
+
+RUNS = Path("runs")
+
+
+def new_run_folder(wanted: str | Path) -> Path:
+    """Make the folder `wanted`, or `wanted-2`, `wanted-3`, ... if there is something in it, and return it.
+
+    Raises UserError if it cannot be written.
+    """
+    wanted = Path(os.path.abspath(wanted)) if str(wanted) in (".", "..", "") else Path(wanted)
+    folder, number = wanted, 1
+    try:
+        while folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            number += 1
+            folder = wanted.with_name(f"{wanted.name}-{number}")
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"run folder {folder} cannot be made: {error.strerror}") from None
+    check_writable(folder)
+    return folder
+
+
+def check_writable(folder: Path) -> None:
+    """Raise UserError if no file can be made in `folder`."""
+    probe = folder / ".writable"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"run folder {folder} cannot be written: {error.strerror}") from None
+
+
+def check_output_file(path: Path) -> Path:
+    """Return `path`, or raise UserError if a file cannot be written there: better before hours of work than after."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; a file is needed")
+    if not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: the folder {path.parent} does not exist")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UserError(f"{path} cannot be written: permission denied")
+    return path
+
+
+def start_run(config: Config, wanted: str | Path | None = None) -> Path:
+    """Make a run folder for `config` with its config.yaml in it, by default runs/<lesson>/<name>."""
+    folder = new_run_folder(wanted or RUNS / config.run.lesson / config.run.name)
+    write_config(config, folder)
+    return folder
+
+
+def folder_to_continue(wanted: Path) -> Path:
+    """The folder `wanted`, made if it is not there: for what continues with what is in it.
+
+    Raises UserError if it cannot be written.
+    """
+    if not wanted.is_dir():
+        return new_run_folder(wanted)
+    check_writable(wanted)
+    return wanted
+
+
+def study_folder(config: Config, wanted: str | Path | None = None) -> Path:
+    """The run folder of a study, by default runs/<lesson>/<name>, new or to continue, with its config.yaml in it.
+
+    Raises UserError if it cannot be written.
+    """
+    folder = folder_to_continue(Path(wanted or RUNS / config.run.lesson / config.run.name))
+    if not (folder / "config.yaml").exists():
+        write_config(config, folder)
+    return folder
+
+
+def write_config(config: Config, folder: Path) -> None:
+    """Write `config` to the config.yaml of a run folder, with the versions of the packages that decide the run."""
+    run = config.run.model_copy(update={"versions": installed_versions()})
+    dump_config(config.model_copy(update={"run": run}), folder / "config.yaml")

@@ -1,0 +1,219 @@
+"""From a config to a run folder: train, save, resume."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.utils import set_random_seed
+from torch.utils.tensorboard import SummaryWriter
+
+from rlbreakout.agents.build import build_algorithm, check_device
+from rlbreakout.agents.noisy import NoiseCallback
+from rlbreakout.agents.save_load import check_space, has_model, load_agent, restore, save_model, trained_steps
+from rlbreakout.breakout.guard import check_twin
+from rlbreakout.callbacks import StartsCallback
+from rlbreakout.common.errors import UserError
+from rlbreakout.config import Config, flatten, load_config
+from rlbreakout.envs import make_vec_env
+from rlbreakout.evaluation.video import record, write_video
+from rlbreakout.training.interrupts import save_at_the_end
+from rlbreakout.training.malloc import keep_freed_memory
+from rlbreakout.training.recorder import GoOn, Recorder, drop_rows_after, evaluations_file, purge_step
+from rlbreakout.training.runs import RUNS, check_writable, start_run, write_config
+from rlbreakout.training.value import train_value_agent
+
+MAY_CHANGE_ON_RESUME = ("run", "steps", "evaluation", "tuning")
+"""The keys of a config that may be others when a training is resumed. Everything else decides what is learned."""
+
+
+def train(config: Config, wanted: str | Path | None = None, *, resume: bool = False, progress_bar: bool = True) -> Path:
+    """Train as `config` says and return the run folder.
+
+    `wanted` is the run folder, by default runs/<lesson>/<name>; one that is in use already is left alone and a new
+    name is made, or with `resume` its training goes on from `last/`.
+    Raises UserError before anything is made or changed, SystemExit(130) after Ctrl-C, with `last/` saved.
+    """
+    check_device(config)
+    if "twin" in (config.env.vec_env, config.evaluation.env):
+        check_twin()
+    if resume:
+        folder = find_run(config, wanted)
+        config = _prepare_to_resume(config, folder)
+        resume = has_model(folder / "last")  # or it was stopped before it had one: it begins anew
+    else:
+        folder = start_run(config, wanted)
+    if config.algorithm == "value":
+        train_value_agent(config, folder, resume=resume, progress_bar=progress_bar)
+        record_best(folder)
+        return folder
+    env = make_vec_env(config, monitor_dir=folder, append_to_monitor=resume)
+    model = build_algorithm(config, env)
+    if resume:
+        restore(model, folder / "last")
+        # Other games and other random numbers than those that the run began with.
+        env.seed(config.seed + model.num_timesteps)
+        set_random_seed(config.seed + model.num_timesteps)
+    learn(model, config, folder, progress_bar=progress_bar)
+    record_best(folder)
+    return folder
+
+
+def train_or_continue(config: Config, folder: Path | None = None, *, progress_bar: bool = True) -> Path:
+    """Train into `folder` (by default runs/<lesson>/<name>), continue the training that was interrupted there, or leave
+    a finished one alone.
+
+    For lessons that train many agents: stopped and run again, they lose no more than the steps since a checkpoint.
+    Raises UserError as `train` does, also if the run in `folder` has another config.
+    """
+    folder = folder or RUNS / config.run.lesson / config.run.name
+    last = folder / "last"
+    if not has_model(last):
+        shutil.rmtree(folder, ignore_errors=True)  # stopped before its first checkpoint
+        return train(config, folder, progress_bar=progress_bar)
+    if trained_steps(last) < config.steps:
+        return train(config, folder, resume=True, progress_bar=progress_bar)
+    _check_unchanged(config, folder)
+    return folder
+
+
+class RecorderCallback(BaseCallback):
+    """Lets a Recorder see each step of an algorithm of Stable-Baselines3."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def _on_training_start(self) -> None:
+        self.recorder.start(self.num_timesteps)
+
+    def _on_step(self) -> bool:
+        return self.recorder.after_step(self.num_timesteps)
+
+    def _on_training_end(self) -> None:
+        self.recorder.finish(self.num_timesteps)
+
+
+def learn(
+    model: BaseAlgorithm,
+    config: Config,
+    folder: Path,
+    callbacks: Sequence[BaseCallback] = (),
+    *,
+    go_on: GoOn | None = None,
+    progress_bar: bool = True,
+    table: bool = False,
+    resumable: bool = True,
+) -> Recorder:
+    """Train `model` up to `config.steps` agent steps, and leave in `folder` the TensorBoard events, what a Recorder
+    leaves, and `last/`. Returns the Recorder, which has the evaluations.
+
+    callbacks: called beside the Recorder. go_on(agent steps, evaluation): asked after each evaluation whether the
+    training is worth going on with. table: print SB3's log table too. Closes the environment of the model. Ctrl-C saves
+    `last/` and raises SystemExit(130), after it has said how to resume; without `resumable` it stays a
+    KeyboardInterrupt.
+    """
+    keep_freed_memory()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(config.run.threads or (threads if config.policy != "MlpPolicy" else 1))
+    drop_rows_after(evaluations_file(folder), model.num_timesteps)
+    if (purge := purge_step(folder, model.num_timesteps)) is not None:
+        SummaryWriter(str(folder), purge_step=purge).close()
+        # It reads the files in the order of their names, which begin with the second.
+        now = int(time.time())
+        while int(time.time()) == now:
+            time.sleep(0.02)
+    model.set_logger(configure(str(folder), ["stdout", "tensorboard"] if table else ["tensorboard"]))
+
+    def save(to: Path) -> Path:
+        return save_model(model, to, config)
+
+    def write_scalars(scalars: dict[str, float], steps: int) -> None:
+        for output in model.logger.output_formats:  # at once: what an update has recorded belongs to its own step
+            output.write(scalars, dict.fromkeys(scalars, ()), steps)
+
+    recorder = Recorder(model, config, folder, save=save, write_scalars=write_scalars, go_on=go_on)
+    try:
+        with save_at_the_end(save, lambda: model.num_timesteps, config, folder, resumable=resumable):
+            if config.run.checkpoint_every and resumable and not has_model(folder / "last"):
+                save(folder / "last")  # something to resume from the start
+            model.learn(
+                config.steps - model.num_timesteps,
+                callback=[
+                    *callbacks,
+                    *([StartsCallback()] if any(config.starts.shares.values()) else []),
+                    *([NoiseCallback()] if config.network.noisy else []),
+                    RecorderCallback(recorder),
+                ],
+                reset_num_timesteps=model.num_timesteps == 0,
+                progress_bar=progress_bar,
+            )
+    finally:
+        torch.set_num_threads(threads)
+        recorder.close()
+        with suppress(OSError):  # a full disk has been reported already
+            model.logger.close()
+        if model.env is not None:
+            model.env.close()
+    return recorder
+
+
+def record_best(folder: Path, seconds: float = 20.0) -> Path:
+    """Record a game of a run's best model (its last, if none was evaluated) to `agent.gif` in its folder."""
+    agent = load_agent(folder)
+    return write_video(record(agent, seconds=seconds, seed=agent.config.evaluation_seed), folder / "agent.gif")
+
+
+def find_run(config: Config, wanted: str | Path | None) -> Path:
+    """The run folder to resume: `wanted`, or the newest runs/<lesson>/<name>[-N]. Raises UserError if there is none.
+
+    One that was left before it had anything but its config, or even that, counts too.
+    """
+    if wanted is None:
+        base = RUNS / config.run.lesson / config.run.name
+        numbered = {1: base} | {
+            int(end): path
+            for path in base.parent.glob(f"{base.name}-*")
+            if (end := path.name[len(base.name) + 1 :]).isdecimal()
+        }
+        wanted = max((item for item in numbered.items() if item[1].is_dir()), default=(1, base))[1]
+    folder = Path(wanted)
+    begun = folder.is_dir() and ((folder / "config.yaml").is_file() or not any(folder.glob("[!.]*")))
+    if not begun and not has_model(folder / "last"):
+        raise UserError(f"{folder} cannot be resumed: there is no model in {folder / 'last'}")
+    return folder
+
+
+def _prepare_to_resume(config: Config, folder: Path) -> Config:
+    """Check that the run in `folder` can go on with `config`, and return the config to go on with."""
+    check_writable(folder)
+    if not has_model(folder / "last"):
+        if (folder / "config.yaml").is_file():
+            _check_unchanged(config, folder)
+        write_config(config, folder)
+        return config
+    steps = trained_steps(folder / "last")
+    check_space(folder / "last", config)
+    _check_unchanged(config, folder)
+    if steps >= config.steps:
+        raise UserError(f"{folder} has {steps:,} of {config.steps:,} agent steps already; to go on: --set steps=NUMBER")
+    write_config(config, folder)
+    return config
+
+
+def _check_unchanged(config: Config, folder: Path) -> None:
+    """Raise UserError if the run in `folder` was made with other hyperparameters."""
+    before, now = (flatten(c.model_dump()) for c in (load_config(folder / "config.yaml"), config))
+    for key, value in now.items():
+        if key.split(".")[0] not in MAY_CHANGE_ON_RESUME and before.get(key) != value:
+            raise UserError(
+                f"{folder} cannot be resumed: {key} is {before.get(key)!r} in the run and {value!r} in the config; "
+                f"only {', '.join(MAY_CHANGE_ON_RESUME[:-1])} may change"
+            )

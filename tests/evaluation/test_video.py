@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+from PIL import Image
+
+from rlbreakout.agents.save_load import load_agent
+from rlbreakout.breakout.screen import HEIGHT, WIDTH
+from rlbreakout.common.errors import UserError
+from rlbreakout.evaluation.video import (
+    CAPTION_HEIGHT,
+    ENLARGED,
+    GAP,
+    Recording,
+    parse_grid,
+    record,
+    side_by_side,
+    write_video,
+)
+from tests.conftest import rlbreakout
+
+
+def frames(path: Path) -> tuple[list[np.ndarray], list[int]]:
+    """Pictures and milliseconds of a gif."""
+    with Image.open(path) as gif:
+        pictures, durations = [], []
+        for number in range(getattr(gif, "n_frames", 1)):
+            gif.seek(number)
+            pictures.append(np.asarray(gif.convert("RGB")))
+            durations.append(gif.info["duration"])
+    return pictures, durations
+
+
+def test_a_gif_shows_the_recorded_pictures_in_their_colours(tmp_path: Path) -> None:
+    recording = record(load_agent("random"), seconds=3, seed=1)
+    pictures, _ = frames(write_video(recording, tmp_path / "game.gif"))
+    distinct = [recording.pictures[0]]
+    for picture in recording.pictures[1:]:
+        if not np.array_equal(picture, distinct[-1]):
+            distinct.append(picture)
+    assert len(pictures) == len(distinct) > 20
+    for shown, recorded in zip(pictures, distinct, strict=True):
+        assert np.abs(shown.astype(int) - recorded).max() <= 8  # anti-aliased captions share the palette
+
+
+def test_twenty_seconds_of_a_3x3_grid_play_at_the_games_speed_in_at_most_3_megabytes(tmp_path: Path) -> None:
+    recording = record(load_agent("random"), rows=3, columns=3, seconds=20, seed=2, env_id="BreakoutNoFrameskip-v4")
+    path = write_video(recording, tmp_path / "grid.gif")
+    pictures, durations = frames(path)
+    # 4 frames of 1/60 s a picture.
+    assert sum(durations) / 1000 == pytest.approx(len(recording.pictures) * 4 / 60, abs=0.02)
+    assert pictures[0].shape == (3 * (HEIGHT + CAPTION_HEIGHT + GAP) - GAP, 3 * (WIDTH + GAP) - GAP, 3)
+    assert path.stat().st_size <= 3_000_000
+
+
+def test_a_finished_game_stays_on_its_last_picture_with_its_score() -> None:
+    recording = record(load_agent("random"), columns=2, seconds=60, seed=0, env_id="ALE/Breakout-v5")
+    # The recording ends when both are over; the one that ended first has not moved for a while.
+    cells = [[p[CAPTION_HEIGHT:, :WIDTH], p[CAPTION_HEIGHT:, WIDTH + GAP :]] for p in recording.pictures]
+    still = [
+        next(i for i in range(len(cells)) if all(np.array_equal(cells[-1][c], cell[c]) for cell in cells[i:]))
+        for c in (0, 1)
+    ]
+    assert min(still) < len(cells) - 10 and len(recording.scores) == 2
+    assert recording.seconds < 60
+
+
+def test_recordings_side_by_side_end_with_the_longest() -> None:
+    long, short = (
+        Recording([np.full((8, 6, 3), 10 * n, np.uint8) for n in range(size)], 15, [size]) for size in (3, 2)
+    )
+    both = side_by_side([long, short])
+    assert both.scores == [3, 2] and both.pictures_per_second == 15
+    assert [(p.shape, p[0, 0, 0], p[0, -1, 0]) for p in both.pictures] == [
+        ((8, 12 + 4 * GAP, 3), left, right) for left, right in ((0, 0), (10, 10), (20, 10))
+    ]
+
+
+@pytest.mark.parametrize("view", ["agent", "both"])
+def test_the_agents_view_stands_beside_the_screen(tiny_run: Path, view: str) -> None:
+    recording = record(load_agent(tiny_run), seconds=1, view=view)
+    width = recording.pictures[0].shape[1]
+    assert width == ENLARGED * (HEIGHT if view == "agent" else WIDTH + GAP + HEIGHT)
+    seen = recording.pictures[5][CAPTION_HEIGHT:, -ENLARGED * HEIGHT :]
+    assert (seen[..., 0] == seen[..., 1]).all() and seen.max() > 100  # grey, and not empty
+
+
+def test_an_mp4_has_the_length_and_rate_of_the_game(tiny_run: Path, tmp_path: Path) -> None:
+    done = rlbreakout("gif", tiny_run, "--out", tmp_path / "game.mp4", "--seconds", "2", "--grid", "1x2")
+    assert done.returncode == 0, done.stderr
+    about = imageio.immeta(tmp_path / "game.mp4", plugin="FFMPEG")
+    assert about["fps"] == pytest.approx(15) and about["duration"] == pytest.approx(2, abs=0.1)
+    pictures = imageio.imread(tmp_path / "game.mp4", plugin="FFMPEG")
+    assert len(pictures) == 30 and not np.array_equal(pictures[0], pictures[-1])
+
+
+@pytest.mark.parametrize("wrong", ["3", "0x3", "3x", "axb", "100x100", "-1x2"])
+def test_a_wrong_grid_is_refused(wrong: str) -> None:
+    with pytest.raises(UserError, match="ROWSxCOLUMNS"):
+        parse_grid(wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"view": "x"}, {"seconds": 0}, {"seconds": float("nan")}, {"env_id": "Pong-v4"}])
+def test_bad_input_is_refused(wrong: dict) -> None:
+    with pytest.raises(UserError):
+        record(load_agent("random"), **wrong)
+
+
+def test_an_unknown_ending_is_refused_and_a_broken_recording_leaves_the_old_file(tmp_path: Path) -> None:
+    recording = Recording([np.zeros((10, 10, 3), np.uint8)] * 2, 15.0, [0.0])
+    with pytest.raises(UserError, match=r"'\.avi' is not known; allowed: \.gif, \.mp4"):
+        write_video(recording, tmp_path / "x.avi")
+    (tmp_path / "old.gif").write_bytes(b"old")
+    with pytest.raises(ValueError):
+        write_video(Recording([], 15.0, []), tmp_path / "old.gif")
+    assert (tmp_path / "old.gif").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["old.gif"]

@@ -1,0 +1,199 @@
+"""Coordinates in blocks: ranges, names, order, what they depend on, and what a config may ask for."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rlbreakout.breakout.rules import LAST_FRAME, new_games, play
+from rlbreakout.breakout.screen import BRICK_ROWS, MOST_POINTS
+from rlbreakout.common.errors import UserError
+from rlbreakout.config import BLOCK_NAMES, parse_config
+from rlbreakout.envs import make_vec_env
+from rlbreakout.observation.blocks import Blocks
+from tests.conftest import rlbreakout
+from tests.twin_player import Player
+
+GAMES = 24
+
+
+@pytest.fixture(scope="module")
+def played() -> list[np.ndarray]:
+    """The states `(24,)` of whole games of random players and good ones, every fourth frame."""
+    states, random = new_games(GAMES), np.random.default_rng(0)
+    player = Player(GAMES, random=np.tile([1.0, 0.1, 0.01, 0.01], GAMES // 4))
+    kept = [states.copy()]
+    for _ in range(8_000):
+        play(states, player.act(states), random.integers(3, 6))
+        kept.append(states.copy())
+        over = (states["lives"] == 0) | (states["clock"] >= LAST_FRAME) | (states["score"] >= MOST_POINTS)
+        states[over] = new_games(1)
+    scores = np.concatenate([states["score"] for states in kept])
+    assert scores.max() > 432 and (np.concatenate(kept[-500:])["narrow"]).any()  # they saw all of a game
+    return kept
+
+
+def some(played: list[np.ndarray], n: int, seed: int = 0) -> np.ndarray:
+    """n states of any games and times, in any order."""
+    return np.random.default_rng(seed).permutation(np.concatenate(played))[:n]
+
+
+def test_every_entry_stays_in_its_range_over_whole_games(played: list[np.ndarray]) -> None:
+    blocks = Blocks(BLOCK_NAMES, GAMES)
+    low, high = np.full(len(blocks.entries), np.inf), np.full(len(blocks.entries), -np.inf)
+    for states in played:
+        values = blocks.compute(states)
+        low, high = np.minimum(low, values.min(axis=0)), np.maximum(high, values.max(axis=0))
+    assert values.dtype == np.float32 and values.shape == (GAMES, len(blocks.entries)) and np.isfinite(high).all()
+    for entry, least, most in zip(blocks.entries, low, high, strict=True):
+        assert entry.low <= least and most <= entry.high, (entry, least, most)
+        assert least < most, f"{entry} never changes"
+    assert np.array_equal(blocks.space.low, [entry.low for entry in blocks.entries])
+    assert np.array_equal(blocks.space.high, [entry.high for entry in blocks.entries])
+
+
+def test_entries_have_names_of_their_own_and_a_unit() -> None:
+    entries = Blocks(BLOCK_NAMES, 1).entries
+    assert len({entry.name for entry in entries}) == len(entries) and all(entry.unit for entry in entries)
+
+
+@pytest.mark.parametrize("names", [["now"], ["clock", "now"], ["choices", "arrival", "now", "clock"]])
+def test_blocks_stand_in_the_order_of_the_config(names: list[str], played: list[np.ndarray]) -> None:
+    states = some(played, 200)
+    single = [Blocks([name], 200) for name in names]
+    together = Blocks(names, 200)
+    assert together.entries == sum((block.entries for block in single), ())
+    assert np.array_equal(together.compute(states), np.hstack([block.compute(states) for block in single]))
+    config = parse_config(
+        {
+            "policy": "MlpPolicy",
+            "env": {"vec_env": "twin", "n_envs": 3, "max_pool": False},
+            "observation": {"kind": "coordinates", "blocks": names, "frame_stack": 1},
+        }
+    )
+    env = make_vec_env(config)
+    assert env.observation_space == together.space
+    env.reset()
+    seen = env.step(np.ones(3, dtype=int))[0]
+    assert np.array_equal(seen, Blocks(names, 3).compute(env.states))  # type: ignore[attr-defined]
+
+
+def test_numbers_depend_on_the_states_only(played: list[np.ndarray]) -> None:
+    old, further = Blocks(BLOCK_NAMES, GAMES), some(played, 40 * GAMES, seed=1).reshape(40, GAMES)
+    for states in played[2_000:2_600]:
+        new = Blocks(BLOCK_NAMES, GAMES).compute(states)
+        assert np.array_equal(old.compute(states), new)
+    for states in further:  # states of other games in the place of those before
+        assert np.array_equal(old.compute(states), Blocks(BLOCK_NAMES, GAMES).compute(states))
+    order = np.random.default_rng(0).permutation(GAMES)
+    assert np.array_equal(old.compute(states[order]), old.compute(states)[order])
+    assert np.array_equal(old.compute(states[order], order), old.compute(states)[order])
+    few = np.array([7, 2])
+    assert np.array_equal(old.compute(states[few], few), old.compute(states)[few])
+
+
+def test_states_that_do_not_lie_side_by_side_are_read_alike(played: list[np.ndarray]) -> None:
+    states = some(played, 2 * GAMES)
+    kept, blocks = states.copy(), Blocks(BLOCK_NAMES, GAMES)
+    for part in (states[::2], states[::-2], states.reshape(GAMES, 2)[:, 0]):
+        assert not part.flags.c_contiguous
+        assert np.array_equal(blocks.compute(part), blocks.compute(part.copy()))
+    assert np.array_equal(states, kept)
+
+
+def test_looking_changes_no_state(played: list[np.ndarray]) -> None:
+    states = some(played, 500)
+    kept = states.tobytes()
+    Blocks(BLOCK_NAMES, 500).compute(states)
+    assert states.tobytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("states", "games"),
+    [
+        (new_games(5), None),
+        (new_games(2), None),
+        (new_games(2), np.array([0, 3])),
+        (new_games(2), np.array([-1, 0])),
+        (new_games(2), np.array([0])),
+        (np.zeros(3), None),
+    ],
+)
+def test_states_of_games_that_are_not_there_are_refused(states: np.ndarray, games: np.ndarray | None) -> None:
+    with pytest.raises(UserError, match="allowed: "):
+        Blocks(["now", "arrival"], 3).compute(states, games)
+
+
+def at(values: np.ndarray, blocks: Blocks, name: str) -> np.ndarray:
+    return values[:, [entry.name for entry in blocks.entries].index(name)]
+
+
+def test_entries_say_what_their_units_say() -> None:
+    """A game made by hand, so that each number is known."""
+    blocks, states = Blocks(["now", "arrival", "clock"], 1), new_games(1)
+    states["clock"], states["building"], states["lives"] = 1_002, 0, 3
+    states["ball_x"], states["ball_y"] = 40 * 256 + 128, 0x70 * 256
+    states["ball_vx"], states["ball_vy"], states["hits"], states["met"] = -256, 512, 4, True
+    states["paddle"], states["reading"], states["narrow"] = 60, 188 - 60, True
+    states["bricks"][0, 2, 5] = 0
+    values = blocks.compute(states)
+    expected = {
+        "ball_in_play": 1,
+        "ball_row": 0x70 / 0xD0,
+        "ball_column": 41.5 / 160,
+        "ball_columns_a_frame": -0.5,
+        "ball_rows_a_frame": 0.5,
+        "ball_from_paddle_near": -1,
+        "hits": 0.25,
+        "can_meet_paddle": 0,
+        "can_break_brick": 1,
+        "paddle_column": 66 / 160,
+        "paddle_rest_column": 66 / 160,
+        "paddle_is_narrow": 1,
+        "lives": 0.6,
+        "arrival_known": 1,
+        "arrival_frames": 0.33,  # from line 0x70 to 0xB2, two lines a frame
+        "arrival_column": 8.5 / 160,  # 33 columns further left, of its middle
+        "arrival_from_rest": (8.5 - 66) / 160,
+        "arrival_from_rest_near": -1,
+        "arrival_to_the_right": 0,
+        "bricks_before": 0,
+        "launch_3": 1,
+        "launch_0": 0,
+    }
+    for name, value in expected.items():
+        assert at(values, blocks, name)[0] == pytest.approx(value, abs=1e-6), name
+    bricks = [entry.name for entry in blocks.entries if entry.name.startswith("brick_")]
+    gone = [name for name in bricks if not at(values, blocks, name)[0]]
+    assert len(bricks) == 108 and gone == [f"brick_{BRICK_ROWS[2].colour}_5"]
+
+
+WRONG: list[tuple[list[str], str]] = [
+    (["observation.blocks=[now, now]"], "blocks is ['now', 'now']; allowed: each of now, arrival, choices, clock once"),
+    (["observation.blocks=[now, then]"], "'now', 'arrival', 'choices' or 'clock'"),
+    (["observation.blocks=[]"], "observation.blocks"),
+    (["observation.blocks=[now]", "env.vec_env=fast"], "env.vec_env is fast; allowed with observation.blocks: twin"),
+    (
+        ["observation.blocks=[now]", "observation.kind=image", "policy=CnnPolicy"],
+        "blocks is ['now'] with kind 'image'; allowed: with coordinates or both",
+    ),
+    (["observation.blocks=[now]", "observation.reach=true"], "reach is true with blocks; allowed: false"),
+    (["observation.blocks=[now]", "env.max_pool=true"], "env.max_pool is true; allowed: false"),
+]
+
+
+def base(tmp_path: Path) -> Path:
+    path = tmp_path / "my.yaml"
+    path.write_text(
+        "policy: MlpPolicy\nenv: {vec_env: twin, max_pool: false}\nobservation: {kind: coordinates, frame_stack: 1}\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize(("settings", "told"), WRONG, ids=[settings[-1] for settings, _ in WRONG])
+def test_what_a_config_may_not_ask_for_is_one_clear_line_and_status_2(
+    settings: list[str], told: str, tmp_path: Path
+) -> None:
+    done = rlbreakout("train", base(tmp_path), *(part for setting in settings for part in ("--set", setting)))
+    assert done.returncode == 2 and not done.stdout, done.stderr
+    assert len(done.stderr.splitlines()) == 1 and told in done.stderr, done.stderr

@@ -1,0 +1,428 @@
+"""Studies: their search space, what a trial is worth, what they leave, and that the seed fixes them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from rlbreakout.agents.save_load import load_agent, trained_steps
+from rlbreakout.common.errors import UserError
+from rlbreakout.config import Config, load_config
+from rlbreakout.tuning import workers
+from rlbreakout.tuning.objective import TRIALS, Objective
+from rlbreakout.tuning.storage import open_storage
+from rlbreakout.tuning.study import FACTS, best_params, config_values, distributions, make_sampler, open_study, suggest
+from rlbreakout.tuning.study_plots import draw_study
+from rlbreakout.tuning.workers import tune
+from tests.conftest import ROOT, rlbreakout
+from tests.tensorboard import tensorboard
+
+STUDY = ROOT / "configs" / "4.0_study_1.yaml"
+# A trial in two seconds: two rollouts, an evaluation after each.
+TINY_STUDY = (
+    "steps=512",
+    "env.n_envs=4",
+    "torch_threads=1",
+    "evaluation.every=256",
+    "evaluation.games=1",
+    "evaluation.n_envs=1",
+    "tuning.startup_trials=2",
+    "tuning.pruner_startup_trials=1",
+    "tuning.heartbeat=1",
+)
+SEARCH = (
+    "tuning.search={ppo.learning_rate: {type: float, low: 1e-4, high: 1e-3, log: true, schedules: [constant, linear]}, "
+    "ppo.n_steps: {type: categorical, choices: [32, 64]}, ppo.n_epochs: {type: int, low: 1, high: 2}, "
+    "network.net_arch: {type: categorical, choices: [[8], [16, 16]]}}"
+)
+
+
+def study_config(*overrides: str) -> Config:
+    return load_config(STUDY, [*TINY_STUDY, SEARCH, *overrides])
+
+
+def analytic(trial: optuna.Trial, config: Config) -> float:
+    """A worth that is known at once, to see what samplers propose."""
+    values = suggest(trial, config.tuning)
+    return -abs(values["ppo.gamma"] - 0.97) - values["ppo.n_epochs"] / 100
+
+
+@pytest.fixture
+def quick_objective(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Objective, "__call__", lambda self, trial: analytic(trial, self.config))
+
+
+@pytest.fixture(scope="module")
+def finished_study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Config]:
+    folder = tmp_path_factory.mktemp("study")
+    config = study_config("tuning.trials=3", "tuning.pruner=none")
+    tune(config, folder, progress_bar=False)
+    return folder, config
+
+
+# What a study leaves.
+
+
+def test_every_trial_leaves_a_run_folder_with_its_model_and_config(finished_study) -> None:
+    folder, _ = finished_study
+    rows = json.loads((folder / "study.json").read_text())["trials"]
+    assert len(rows) == 3 and len(list((folder / TRIALS).iterdir())) == 3
+    for row in rows:
+        run = folder / TRIALS / f"trial_{row['number']:03d}"
+        config = load_config(run / "config.yaml")
+        assert config.ppo.n_steps == row["params"]["ppo.n_steps"]
+        assert config.network.net_arch == json.loads(row["params"]["network.net_arch"])
+        linear = row["params"]["ppo.learning_rate.schedule"] == "linear"
+        assert str(config.ppo.learning_rate).startswith("lin_") == linear
+        assert trained_steps(run / "last") >= 512
+        load_agent(run / "last")
+        with (run / "evaluations.csv").open() as file:
+            last = list(csv.DictReader(file))[-1]
+        assert float(last["mean"]) == pytest.approx(row["value"], abs=0.05) and row["scores"]
+        assert set(row["intermediate"]) == {"256", "512"}
+
+
+def test_the_hparams_tab_of_a_real_tensorboard_has_every_trial(finished_study) -> None:
+    folder, _ = finished_study
+    rows = json.loads((folder / "study.json").read_text())["trials"]
+    ask = {"experimentName": "", "allowedStatuses": ["STATUS_SUCCESS", "STATUS_UNKNOWN"], "sliceSize": 100}
+    metric = {"colParams": [{"metric": {"group": "", "tag": "trial/worth"}, "order": "ORDER_DESC"}]}
+    with tensorboard(folder / TRIALS) as get:
+        groups: list[dict[str, Any]] = []
+        while len(groups) < len(rows):  # it reads the files in the background
+            groups = get("hparams/session_groups", ask | metric).get("sessionGroups", [])
+    found = [(g["hparams"]["ppo.n_epochs"], pytest.approx(g["metricValues"][0]["value"], abs=1e-3)) for g in groups]
+    assert sorted((row["params"]["ppo.n_epochs"], row["value"]) for row in rows) == sorted(
+        found, key=lambda pair: (pair[0], pair[1].expected)
+    )
+    assert {"ppo.learning_rate", "ppo.n_steps", "network.net_arch"} <= set(groups[0]["hparams"])
+
+
+def test_optunas_style_stays_in_its_own_pictures(tmp_path: Path) -> None:
+    study = optuna.create_study()
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    before = dict(matplotlib.rcParams)
+    assert draw_study(study, tmp_path) and dict(matplotlib.rcParams) == before
+
+
+def test_a_study_leaves_pictures_a_table_and_the_best_config(finished_study) -> None:
+    folder, _ = finished_study
+    pictures = {path.stem for path in (folder / "plots").glob("*.png") if path.stat().st_size > 5_000}
+    assert {"history", "slice", "parallel", "intermediate"} <= pictures
+    rows = json.loads((folder / "study.json").read_text())["trials"]
+    best = max(rows, key=lambda row: row["value"])
+    found = load_config(folder / "best.yaml")
+    assert found.tuning is None and found.ppo.n_epochs == best["params"]["ppo.n_epochs"]
+    with (folder / "trials.csv").open() as file:
+        assert [float(row["value"]) for row in csv.DictReader(file)] == [row["value"] for row in rows]
+    assert best_params(folder, 1)[0] == best["params"]
+
+
+def test_a_finished_study_is_not_run_again_and_a_longer_one_goes_on(finished_study) -> None:
+    folder, config = finished_study
+    before = sorted((folder / TRIALS).iterdir())
+    tune(config, folder, progress_bar=False)
+    assert sorted((folder / TRIALS).iterdir()) == before
+    longer = study_config("tuning.trials=4", "tuning.pruner=none")
+    study = tune(longer, folder, progress_bar=False)
+    assert len(study.get_trials(states=(TrialState.COMPLETE,))) == 4
+    assert sorted((folder / TRIALS).iterdir())[:3] == before
+
+
+# What a trial is worth.
+
+
+class Told(optuna.trial.FixedTrial):
+    """A trial with given values that would prune whenever it is asked."""
+
+    def should_prune(self) -> bool:
+        return True
+
+
+def fixed(config: Config, kind: type[optuna.trial.FixedTrial] = optuna.trial.FixedTrial, **changes: Any):
+    values = {
+        "ppo.learning_rate": 5e-4, "ppo.learning_rate.schedule": "constant", "ppo.n_steps": 64,
+        "ppo.n_epochs": 1, "network.net_arch": "[8]",
+    }  # fmt: skip
+    return kind(values | changes)
+
+
+def test_a_pruned_trial_stops_early_and_keeps_its_model(tmp_path: Path) -> None:
+    config = study_config()
+    with pytest.raises(optuna.TrialPruned):
+        Objective(config, tmp_path)(fixed(config, Told))
+    assert trained_steps(tmp_path / TRIALS / "trial_000" / "last") == 256
+
+
+def test_a_diverged_training_is_a_bad_trial_and_no_crash(tmp_path: Path) -> None:
+    config = study_config(SEARCH.replace("high: 1e-3", "high: 1e20"), "tuning.pruner=none")
+    trial = fixed(config, **{"ppo.learning_rate": 1e20})
+    assert Objective(config, tmp_path)(trial) == 0.0
+    assert trial.user_attrs["diverged"] is True
+
+
+def test_a_trial_with_several_seeds_is_worth_all_their_games(tmp_path: Path) -> None:
+    config = study_config("tuning.seeds=2", "tuning.objective=median", "tuning.pruner=none", "evaluation.games=3")
+    trial = fixed(config)
+    worth = Objective(config, tmp_path)(trial)
+    scores = trial.user_attrs["scores"]
+    assert len(scores) == 6 and worth == sorted(scores)[2:4][0] / 2 + sorted(scores)[2:4][1] / 2
+    seeds = [load_config(tmp_path / TRIALS / f"trial_000_seed_{i}" / "config.yaml") for i in (0, 1)]
+    assert [config.seed for config in seeds] == [0, 1]
+    assert seeds[0].evaluation_seed == seeds[1].evaluation_seed
+
+
+def test_the_lower_quartile_is_of_the_scores() -> None:
+    objective = Objective(study_config("tuning.objective=lower_quartile"), Path())
+    assert objective.worth([1.0, 2.0, 3.0, 4.0, 50.0]) == 2.0
+
+
+def test_wilcoxon_stops_a_trial_that_is_worse_seed_by_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = study_config("tuning.pruner=wilcoxon", "tuning.seeds=6")
+    study = open_study(config, optuna.storages.InMemoryStorage(), "wilcoxon")
+    worths = iter([*([9.0] * 6), *([1.0] * 6)])
+    trained = []
+
+    class Result:
+        stalled = 0
+
+        def __init__(self, worth: float) -> None:
+            self.scores = [worth]
+
+    def train(self, trial, config, values, run, index):
+        trained.append(trial.number)
+        return Result(next(worths))
+
+    monkeypatch.setattr(Objective, "train", train)
+    study.optimize(Objective(config, tmp_path), n_trials=2)
+    assert trained.count(0) == 6 and trained.count(1) < 6
+    assert study.trials[1].value == 1.0
+
+
+# Samplers and pruners.
+
+SPACE = (
+    "tuning.search={ppo.gamma: {type: float, low: 0.9, high: 0.99, step: 0.03}, "
+    "ppo.n_epochs: {type: int, low: 1, high: 3}}"
+)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid", "cmaes", "gp"])
+def test_the_seed_fixes_the_study_also_if_it_is_interrupted(sampler: str, tmp_path: Path, quick_objective) -> None:
+    def params(folder: str, *stops: int, seed: int = 0) -> list[dict[str, Any]]:
+        (tmp_path / folder).mkdir()
+        for stop in stops:
+            config = study_config(SPACE, f"tuning.sampler={sampler}", f"tuning.trials={stop}", f"seed={seed}")
+            study = tune(config, tmp_path / folder, progress_bar=False)
+        return [trial.params for trial in study.trials]
+
+    whole = params("whole", 8)
+    assert len(whole) == 8
+    assert params("again", 8) == whole
+    assert params("in_two_parts", 3, 8) == whole
+    assert params("other_seed", 8, seed=1) != whole
+
+
+def test_a_grid_tries_every_combination_once(tmp_path: Path, quick_objective) -> None:
+    study = tune(study_config(SPACE, "tuning.sampler=grid", "tuning.trials=100"), tmp_path, progress_bar=False)
+    tried = {tuple(trial.params.values()) for trial in study.trials}
+    assert len(study.trials) == len(tried) == 4 * 3
+
+
+@pytest.mark.parametrize("pruner", ["none", "median", "halving", "hyperband"])
+def test_pruners_judge_by_the_evaluations_on_the_way(pruner: str) -> None:
+    config = study_config(f"tuning.pruner={pruner}", "steps=4096")
+    study = open_study(config, optuna.storages.InMemoryStorage(), "pruners")
+    pruned = 0
+    for worth in (*range(20, 0, -1),):
+        trial = study.ask()
+        for step in range(256, 4097, 256):
+            trial.report(worth, step)
+            if trial.should_prune():
+                pruned += 1
+                study.tell(trial, state=TrialState.PRUNED)
+                break
+        else:
+            study.tell(trial, worth)
+    assert (pruned > 0) == (pruner != "none")
+
+
+def test_workers_beside_each_other_do_not_propose_the_same() -> None:
+    config = study_config(SPACE.replace(", step: 0.03", ""), "tuning.sampler=random")
+    study = open_study(config, optuna.storages.InMemoryStorage(), "beside")
+    proposals = set()
+    for _ in range(5):
+        study.sampler = make_sampler(config, 0, alone=False)
+        proposals.add(study.ask(distributions(config.tuning)).params["ppo.gamma"])
+    assert len(proposals) == 5
+
+
+def test_values_go_into_the_config_as_they_were_written() -> None:
+    tuning = study_config(
+        "tuning.search={ppo.learning_rate: {type: float, low: 1e-4, high: 1e-3, "
+        "schedules: [constant, linear, exponential], half_life: 5e4}, "
+        "network.net_arch: {type: categorical, choices: [[64], [32, 32]]}}"
+    ).tuning
+    assert tuning is not None
+    for schedule, notation in (("constant", 5e-4), ("linear", "lin_0.0005"), ("exponential", "exp_0.0005_50000")):
+        params = {"ppo.learning_rate": 5e-4, "ppo.learning_rate.schedule": schedule, "network.net_arch": "[32, 32]"}
+        assert config_values(params, tuning) == {"ppo.learning_rate": notation, "network.net_arch": [32, 32]}
+
+
+def test_the_best_of_another_study_are_tried_first(tmp_path: Path, quick_objective) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir(), second.mkdir()
+    tune(study_config(SPACE, "tuning.trials=6"), first, progress_bar=False)
+    best = best_params(first, 2)
+    study = tune(study_config(SPACE, "tuning.trials=3", "seed=5"), second, starts=best, progress_bar=False)
+    assert [trial.params for trial in study.trials[:2]] == best
+    assert len(study.trials) == 3
+
+
+@pytest.mark.parametrize(("kind", "tries"), [(KeyboardInterrupt, 5), (OSError, 3)], ids=["interrupted", "failed"])
+def test_a_slot_is_tried_again_with_its_values(
+    kind: type[BaseException], tries: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """As often as somebody stops it, but not for ever if it fails by itself."""
+    tried: list[dict[str, Any]] = []
+
+    def fails(self: Objective, trial: optuna.Trial) -> float:
+        values = suggest(trial, self.tuning)
+        if trial.user_attrs["slot"] == 0:
+            tried.append(values)
+            if len(tried) < 5:
+                raise kind
+        return 1.0
+
+    monkeypatch.setattr(Objective, "try_values", fails)
+    config = study_config(SPACE, "tuning.trials=2")
+    for _ in range(min(tries, 4)):
+        with pytest.raises(kind):
+            tune(config, tmp_path, progress_bar=False)
+    study = tune(config, tmp_path, progress_bar=False)
+    assert len(tried) == tries and all(values == tried[0] for values in tried)
+    assert len(study.get_trials(states=(TrialState.COMPLETE,))) == (2 if tries == 5 else 1)
+    assert ("slot 0 of the study was given up" in capsys.readouterr().err) == (tries == 3)
+
+
+def test_what_two_workers_put_into_the_same_slot_is_tried_once(tmp_path: Path, quick_objective) -> None:
+    config = study_config(SPACE, "tuning.trials=2")
+    study = open_study(config, open_storage(None, tmp_path, heartbeat=1, patience=1), config.name)
+    for slot in (0, 1, 1, 0):
+        study.enqueue_trial({}, user_attrs={"slot": slot})
+    done = tune(config, tmp_path, progress_bar=False)
+    assert [trial.state for trial in done.trials] == [TrialState.COMPLETE] * 2 + [TrialState.FAIL] * 2
+
+
+def test_torch_and_cores_are_shared_among_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers.os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
+    shares = [workers.share_of_cores(number, 2) for number in range(2)]
+    assert shares == [[0, 1], [2, 3]]
+    assert [workers.share_of_cores(number, 6) for number in range(6)] == [[0], [1], [2], [3], [0], [1]]
+
+
+def test_more_workers_than_cores_are_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+    monkeypatch.setattr(workers, "run_workers", lambda *args, **settings: asked.append(settings["workers"]))
+    tune(study_config(), tmp_path, workers=2, progress_bar=False)
+    assert asked == [2] and "warning: 2 workers on 1 cores" in capsys.readouterr().err
+
+
+# Bad input.
+
+BAD_STUDIES = {
+    "tuning.search={}": "tuning.search",
+    "tuning.search={ppo.gama: {type: float, low: 0.9, high: 0.99}}": "did you mean 'ppo.gamma'",
+    "tuning.search={ppo.gamma: {type: float, low: 0.99, high: 0.9}}": "low below high",
+    "tuning.search={ppo.gamma: {type: float, low: 0.9, high: 1.5}}": "1.5",
+    "tuning.search={ppo.gamma: {type: float, low: 0, high: 0.9, log: true}}": "above 0",
+    "tuning.search={ppo.gamma: {type: float, low: 0.5, high: 0.9, log: true, step: 0.1}}": "contradict",
+    "tuning.search={ppo.gamma: {type: categorical, choices: []}}": "choices",
+    "tuning.search={ppo.gamma: {type: categorical, choices: [0.9, 0.9]}}": "each once",
+    "tuning.search={ppo.gamma: {type: categorical, choices: [0.9, 0.99], low: 1}}": "unknown key",
+    "tuning.search={ppo.gamma: {low: 0.9, high: 0.99}}": "type",
+    "tuning.search={ppo.learning_rate: {type: categorical, choices: [3e-4, lim_3e-4]}}": "lim_3e-4",
+    "tuning.search={ppo.learning_rate: {type: float, low: 1e-4, high: 1e-3, schedules: [exponential]}}": "half_life",
+    "tuning.search={seed: {type: int, low: 0, high: 9}}": "cannot be searched",
+    "tuning.search={env.id: {type: categorical, choices: [Breakout-v4, Breakout-v0]}}": "cannot be searched",
+    "tuning.sampler=grid": "allowed with sampler grid",
+    "tuning.sampler=cmaes": "allowed with sampler cmaes",
+    "tuning.pruner=wilcoxon": "4 or more",
+    "tuning.trials=0": "tuning.trials",
+    "evaluation.every=0": "evaluation.every",
+    "evaluation.every=512": "less than steps",
+}
+
+
+@pytest.mark.parametrize("override", BAD_STUDIES)
+def test_a_bad_search_space_is_refused_by_name(override: str) -> None:
+    with pytest.raises(UserError) as error:
+        study_config(override)
+    assert BAD_STUDIES[override] in str(error.value) and "\n" not in str(error.value)
+
+
+def test_values_that_are_allowed_only_together_are_no_contradiction() -> None:
+    space = (
+        "tuning.search={observation.aimbot: {type: categorical, choices: [true, false]}, "
+        "observation.counters: {type: categorical, choices: [true, false]}}"
+    )
+    image = ("observation={kind: image}", "policy=CnnPolicy")
+    assert study_config(space, *image).tuning
+    with pytest.raises(UserError, match=r"observation\.counters would try True"):
+        study_config(space.replace("observation.aimbot: {type: categorical, choices: [true, false]}, ", ""), *image)
+
+
+def test_a_study_of_that_name_with_another_search_space_is_refused(tmp_path: Path) -> None:
+    storage = open_storage(None, tmp_path, heartbeat=1, patience=1)
+    open_study(study_config(), storage, "mine")
+    open_study(study_config("tuning.trials=9", "name=other"), storage, "mine")
+    with pytest.raises(UserError, match=r"another search space: network\.net_arch"):
+        open_study(study_config(SPACE), storage, "mine")
+    with pytest.raises(UserError, match="other settings: steps"):
+        open_study(study_config("steps=1024"), storage, "mine")
+    optuna.create_study(storage=storage, study_name="theirs").add_trial(optuna.create_trial(value=1.0))
+    with pytest.raises(UserError, match="not made by rlbreakout"):
+        open_study(study_config(), storage, "theirs")
+
+
+def test_a_study_of_an_older_version_is_joined_where_what_is_new_has_its_default(tmp_path: Path) -> None:
+    storage = open_storage(None, tmp_path, heartbeat=1, patience=1)
+    study = open_study(study_config(), storage, "old")
+    old = study.user_attrs[FACTS]
+    del old["value"], old["observation"]["frames_between"]
+    study.set_user_attr(FACTS, old)
+    open_study(study_config(), storage, "old")
+    with pytest.raises(UserError, match=r"other settings: value\.gamma is 0\.99 in it and 0\.9 in the config"):
+        open_study(study_config("value.gamma=0.9"), storage, "old")
+
+
+def test_only_ppo_is_tuned() -> None:
+    with pytest.raises(UserError, match="algorithm is 'value'; allowed with tuning: 'ppo'"):
+        study_config("algorithm=value", "observation.kind=image", "policy=CnnPolicy")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--workers", "0"), "workers is 0"),
+        (("--trials", "0"), "tuning.trials"),
+        (("--storage", "nonsense"), "storage is no URL"),
+        (("--storage", "oracle://me:hush@127.0.0.1/x"), "no driver"),
+        (("--storage", "sqlite:////no/such/folder/x.db"), "does not answer"),
+        (("--start-from", "no_such_folder"), "study.json is missing"),
+        (("--set", "tuning=null"), "no part tuning"),
+    ],
+    ids=str,
+)
+def test_bad_options_are_one_line_and_status_2(options: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    result = rlbreakout("tune", STUDY, "--run-dir", tmp_path / "run", *options)
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
+    assert message in result.stderr and "hush" not in result.stdout + result.stderr
