@@ -1,8 +1,9 @@
-"""What every lesson script begins and ends with: its options, and what it leaves."""
+"""What every lesson script shares: it reads its options, and at the end says where its files are."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -14,6 +15,7 @@ import tyro
 
 from rlbreakout.common.errors import BAD_INPUT, FAILED, INTERRUPTED, UserError, machine_error
 from rlbreakout.common.files import write_atomically
+from rlbreakout.common.yaml import read_yaml
 from rlbreakout.config import CONFIGS, check_seed
 from rlbreakout.training.runs import RUNS, folder_to_continue, new_run_folder
 
@@ -21,22 +23,12 @@ __all__ = ["CONFIGS", "check_choices", "finish", "once", "read_options", "run_fo
 
 Options = TypeVar("Options")
 
+SMOKE = "RLBREAKOUT_SMOKE"
+"""Environment variable. With 1 a lesson takes its defaults from lessons/smoke.yaml: few steps, to see that it works."""
 
 AT_LEAST_ONE = (
-    "steps",
-    "frames",
-    "frames_each",
-    "twin_games",
-    "short_steps",
-    "long_steps",
-    "games",
-    "games_a_row",
-    "seconds",
-    "seeds",
-    "trials",
-    "best",
-    "workers",
-    "n_envs",
+    *("steps", "short_steps", "long_steps", "frames", "frames_each", "games", "games_a_row", "twin_games"),
+    *("seconds", "seeds", "trials", "best", "workers"),
 )
 AT_LEAST_ZERO = ("seed",)
 
@@ -49,7 +41,8 @@ def read_options(options: type[Options], description: str | None) -> Options:
     """
     sys.excepthook = _one_line_for_user_errors
     in_notebook = "ipykernel" in sys.modules
-    values = tyro.cli(options, description=description, args=[] if in_notebook else None)
+    defaults = options(**({} if in_notebook else _smoke_settings(Path(sys.argv[0]))))
+    values = tyro.cli(options, default=defaults, description=description, args=[] if in_notebook else None)
     for names, least in ((AT_LEAST_ONE, 1), (AT_LEAST_ZERO, 0)):
         for name in names:
             value = getattr(values, name, None)
@@ -60,28 +53,36 @@ def read_options(options: type[Options], description: str | None) -> Options:
     return values
 
 
+def _smoke_settings(script: Path) -> dict[str, Any]:
+    """What smoke.yaml, one folder above the lesson's, says about `script`; nothing unless SMOKE is 1."""
+    if os.environ.get(SMOKE) != "1":
+        return {}
+    settings = read_yaml((script.resolve().parents[1] / "smoke.yaml").read_text(encoding="utf-8")).get(script.stem, {})
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+
+
 def check_choices(option: str, chosen: Sequence[Any], allowed: Collection[Any]) -> None:
-    """Raise UserError that lists what is allowed, unless something is chosen and all of it is."""
+    """Raise UserError, which lists what is allowed, if nothing is chosen or something that is not allowed."""
     wrong = [str(one) for one in chosen if one not in allowed]
     if wrong or not chosen:
         raise UserError(f"{' '.join([option, *wrong])}: allowed: {', '.join(str(one) for one in allowed)}")
 
 
 def run_folder(lesson: str, wanted: Path | None, *, resume: bool = False) -> Path:
-    """Make the folder of a lesson's run: `wanted`, or runs/<lesson>; a new name if that is in use.
+    """Make the folder of a lesson's run: `wanted`, or runs/<lesson>; if that is in use, a new one beside it.
 
-    With `resume` a folder that is in use is taken: for lessons that continue with what is in it.
-    Raises UserError if it cannot be written.
+    With `resume` a folder in use is used again, for lessons that continue what is in it. Raises UserError if it cannot
+    be written.
     """
     folder = wanted or RUNS / lesson
     return folder_to_continue(folder) if resume else new_run_folder(folder)
 
 
 def once(run: Path, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Let `make` fill the run folder `run`, and return the facts that it returns; if that was done before, read them.
+    """Let `make` fill the run folder `run`, and return the facts that it returns. If it has done so before, read them.
 
-    name: of the JSON file that keeps them, with the options that they depend on. A folder without it is of a lesson
-    that was stopped, or was run with other options: it is emptied first.
+    name: the JSON file that keeps them. It contains the options that they depend on: a folder without it belongs to a
+    run that was stopped or had other options, and is emptied first.
     """
     file = run / f"{name}.json"
     if not file.exists():
@@ -91,9 +92,9 @@ def once(run: Path, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, 
 
 
 def finish(folder: Path, *, files: Sequence[Path], look_at: str, score: float | None = None, **facts: Any) -> None:
-    """Print where the lesson's files are and what to look at next, and write it to `lesson.json` in its folder.
+    """Print where the lesson's files are and what to look at next, and write `lesson.json` to its folder.
 
-    score: mean points a game, if the lesson measured one; `facts` say how it was measured, and what else was.
+    score: mean points a game, if the lesson measured one. facts: how it was measured, and everything else that was.
     """
     summary = {"score": score, **facts, "files": [str(file.relative_to(folder)) for file in files]}
     write_atomically(folder / "lesson.json", json.dumps(summary, indent=1) + "\n")

@@ -17,6 +17,8 @@ from rlbreakout.common.random import next_uniform
 
 SHAPES = {"rgb": (HEIGHT, WIDTH, 3), "grayscale": (HEIGHT, WIDTH)}
 """Of a screen, by obs_type."""
+NEVER = 1_000
+"""Points that no game has."""
 
 
 class Games:
@@ -145,3 +147,44 @@ def sticky_frame(
     if next_uniform(random, game) >= sticky:
         executed[game] = action
     return one_frame(states[game], executed[game])
+
+
+@compiled
+def hold_actions(
+    states: np.ndarray,
+    games: np.ndarray,
+    held: np.ndarray,
+    skips: np.ndarray,
+    executed: np.ndarray,
+    sticky: np.ndarray,
+    sticky_seeds: np.ndarray,
+    pool: bool,
+    complete_at: int,
+    earlier: np.ndarray,
+    latest: np.ndarray,
+    points: np.ndarray,
+    frames: np.ndarray,
+) -> None:
+    """Hold an action in each of `games` for its number of frames; every array but `games` is of all games.
+
+    With `pool` the last two frames are kept, as SB3's MaxAndSkipEnv does.
+    A game ends in the frame in which it has `complete_at` points, or the clock has run over. With NEVER all frames
+    count, as where the emulator holds the action by itself.
+    """
+    for i in games:
+        game = states[i]
+        for frame in range(skips[i]):
+            points[i] += sticky_frame(states, i, held[i], executed, sticky_seeds, sticky[i])
+            frames[i] += 1
+            if pool and frame == skips[i] - 2:
+                earlier[i] = game
+            if pool and frame == skips[i] - 1:
+                latest[i] = game
+            if is_over(game) or game.score >= complete_at:
+                if complete_at == NEVER and game.lives > 0:
+                    frames[i] += skips[i] - frame - 1  # the emulator plays on, but the game is over
+                break
+        if pool and skips[i] == 1:
+            earlier[i] = game
+        if not pool:
+            latest[i] = game

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium.utils import seeding
-from stable_baselines3.common.monitor import Monitor, ResultsWriter
-from stable_baselines3.common.vec_env import VecEnv
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from rlbreakout.breakout.draw import draw_grey, draw_rgb
-from rlbreakout.breakout.rules import FIRE, LAST_FRAME, N_ACTIONS, NONE, PIXEL, RIGHT, is_over, new_games, play
+from rlbreakout.breakout.rules import FIRE, LAST_FRAME, NONE, PIXEL, RIGHT, new_games, play
 from rlbreakout.breakout.screen import MOST_POINTS
-from rlbreakout.common.compiled import compiled
-from rlbreakout.common.errors import UserError
-from rlbreakout.common.random import spawn_seeds
 from rlbreakout.config import BREAKOUT_IDS, Config
 from rlbreakout.envs.starts import FRESH, Save, Starts
-from rlbreakout.envs.twin_games import sticky_frame
+from rlbreakout.envs.together import GamesTogether
+from rlbreakout.envs.twin_games import NEVER, hold_actions
 from rlbreakout.envs.views import put_games, take_game
 from rlbreakout.observation import Observer, needs_colour
 from rlbreakout.wrappers import STALLED_AFTER
@@ -34,11 +28,9 @@ RANDOM_STICKY = (0.0, 0.5)
 round by itself."""
 RANDOM_FRAME_SKIPS = (3, 4, 5)
 """Frames that these games hold an action, drawn anew when one begins."""
-NEVER = 1_000
-"""Points that no game has."""
 
 
-class TwinVecEnv(VecEnv):
+class TwinVecEnv(GamesTogether):
     """`n_envs` games in the twin as `config` says; each shows what `config.observation` says, without the stack.
 
     It plays as the gymnasium environments of `make_vec_env` do in the emulator, observation for observation. Only the
@@ -116,26 +108,18 @@ class TwinVecEnv(VecEnv):
         self.starts = Starts(config.starts, n)
         self._saves_starts = self.starts.used and not evaluation
 
-        self.first = first
-        """The number of the first game, for its seed."""
         self.render_mode = "rgb_array"
-        super().__init__(n, self._observer.space, gym.spaces.Discrete(N_ACTIONS))
-        self.seed(config.seed if seed is None else seed)
-        self._start = time.time()
-        self._results = None
-        if monitor_file is not None:
-            header: dict[str, float | str] = {"t_start": self._start, "env_id": f"twin of {settings.id}"}
-            # SB3 would append to a file that is not there without the names of its columns.
-            append = append_to_monitor and monitor_file.with_name(f"{monitor_file.name}.{Monitor.EXT}").exists()
-            self._results = ResultsWriter(str(monitor_file), header, override_existing=not append)
+        super().__init__(
+            self._observer.space,
+            n,
+            config.seed if seed is None else seed,
+            first=first,
+            played_in=f"twin of {settings.id}",
+            monitor_file=monitor_file,
+            append_to_monitor=append_to_monitor,
+        )
 
     # VecEnv
-
-    def seed(self, seed: int | None = None) -> list[int | None]:
-        """Give each game a seed of its own, which counts from the next reset; None: draw them. Returns the seeds."""
-        chosen = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-        self._seeds = [*spawn_seeds(chosen, self.num_envs, self.first)]
-        return list(self._seeds)
 
     def reset(self) -> Any:
         for game, seed in enumerate(self._seeds):
@@ -149,13 +133,6 @@ class TwinVecEnv(VecEnv):
         self.reset_infos = self._infos()
         self._last_seen = self._observe_anew(everyone)
         return self._last_seen
-
-    def step_async(self, actions: np.ndarray) -> None:
-        given = np.asarray(actions)
-        n = self.num_envs
-        if given.shape != (n,) or given.dtype.kind not in "iu" or given.min() < 0 or given.max() >= N_ACTIONS:
-            raise UserError(f"actions is {actions!r}; allowed: {n} whole numbers from 0 to {N_ACTIONS - 1}")
-        self._actions = given.astype(np.int64)
 
     def step_wait(self) -> VecEnvStepReturn:
         states, actions = self._states, self._actions
@@ -212,11 +189,6 @@ class TwinVecEnv(VecEnv):
         self._last_seen = seen
         return seen, rewards, dones, infos
 
-    def close(self) -> None:
-        if self._results is not None:
-            self._results.close()
-            self._results = None
-
     def get_images(self) -> Sequence[np.ndarray | None]:
         """The screens `(210, 160, 3)` uint8."""
         return list(draw_rgb(self._states))
@@ -235,29 +207,6 @@ class TwinVecEnv(VecEnv):
     def states(self) -> np.ndarray:
         """`(n_envs,)` of dtype STATE: a copy of the games."""
         return self._states.copy()
-
-    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """`lives`, `scores` and `states` of each game; any other attribute is the same for all."""
-        games = list(self._get_indices(indices))
-        if attr_name in ("lives", "scores"):
-            return [getattr(self, attr_name)[game].item() for game in games]
-        if attr_name == "states":
-            return [self._states[game : game + 1].copy() for game in games]
-        if attr_name.startswith("_") or not hasattr(self, attr_name):
-            raise AttributeError(f"{type(self).__name__} has no attribute {attr_name!r}")
-        return [getattr(self, attr_name) for _ in games]
-
-    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        raise NotImplementedError("the games are played together; set what is wanted in the config")
-
-    def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
-        if method_name == "get_action_meanings":
-            return [["NOOP", "FIRE", "RIGHT", "LEFT"] for _ in self._get_indices(indices)]
-        raise AttributeError(f"{type(self).__name__} has no method {method_name!r} of single environments")
-
-    def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
-        """Monitor's work is done here: `info["episode"]` is the whole game."""
-        return [issubclass(Monitor, wrapper_class) for _ in self._get_indices(indices)]
 
     # Games
 
@@ -317,7 +266,7 @@ class TwinVecEnv(VecEnv):
         """Hold an action in each game, or in some. Returns points and frames, both `(n_envs,)`."""
         games = self._everyone() if games is None else games
         points, frames = np.zeros(self.num_envs, dtype=np.int64), np.zeros(self.num_envs, dtype=np.int64)
-        _hold_actions(
+        hold_actions(
             self._states,
             games,
             held,
@@ -359,16 +308,10 @@ class TwinVecEnv(VecEnv):
 
     def _end(self, game: int, stalled: bool) -> dict[str, Any]:
         """What is told of a game that is over."""
-        points = float(self._states["score"][game] - self._first_score[game])
-        report: dict[str, Any] = {
-            "r": points,
-            "l": int(self._lengths[game]),
-            "t": round(time.time() - self._start, 6),
-        }
+        report = self._report(self._states["score"][game] - self._first_score[game], self._lengths[game])
         if self._saves_starts and (kind := self.starts.kind(game)) != FRESH:
             return {"start": kind, "part_of_a_game": report}
-        if self._results is not None:
-            self._results.write_row(report)
+        self._write_report(report)
         if self.evaluation:
             report["stalled"] = stalled
         return {"episode": report, **({"start": FRESH} if self._saves_starts else {})}
@@ -438,44 +381,3 @@ class TwinVecEnv(VecEnv):
 
 
 _FRESH_GAME = new_games(1)[0]
-
-
-@compiled
-def _hold_actions(
-    states: np.ndarray,
-    games: np.ndarray,
-    held: np.ndarray,
-    skips: np.ndarray,
-    executed: np.ndarray,
-    sticky: np.ndarray,
-    sticky_seeds: np.ndarray,
-    pool: bool,
-    complete_at: int,
-    earlier: np.ndarray,
-    latest: np.ndarray,
-    points: np.ndarray,
-    frames: np.ndarray,
-) -> None:
-    """Hold an action in each of `games` for its number of frames; every array but `games` is of all games.
-
-    With `pool` the last two frames are kept, as SB3's MaxAndSkipEnv does.
-    A game ends in the frame in which it has `complete_at` points, or the clock has run over. With NEVER all frames
-    count, as where the emulator holds the action by itself.
-    """
-    for i in games:
-        game = states[i]
-        for frame in range(skips[i]):
-            points[i] += sticky_frame(states, i, held[i], executed, sticky_seeds, sticky[i])
-            frames[i] += 1
-            if pool and frame == skips[i] - 2:
-                earlier[i] = game
-            if pool and frame == skips[i] - 1:
-                latest[i] = game
-            if is_over(game) or game.score >= complete_at:
-                if complete_at == NEVER and game.lives > 0:
-                    frames[i] += skips[i] - frame - 1  # the emulator plays on, but the game is over
-                break
-        if pool and skips[i] == 1:
-            earlier[i] = game
-        if not pool:
-            latest[i] = game

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+import warnings
 from pathlib import Path
 
 import optuna
@@ -89,13 +90,15 @@ def open_database(url: str, heartbeat: int) -> RDBStorage:
     timeout = {"connect_timeout": CONNECT_WITHIN} if "psycopg" in parsed.drivername else {}
     for attempt in range(CREATE_TABLES_ATTEMPTS):
         try:
-            return RDBStorage(
-                parsed.render_as_string(hide_password=False),
-                engine_kwargs={"pool_pre_ping": True, "connect_args": timeout},
-                heartbeat_interval=heartbeat,
-                grace_period=SILENT_HEARTBEATS * heartbeat,
-                heartbeat_stale_trial_callback=lambda study, _: retry_failed(study),
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # which heartbeats are
+                return RDBStorage(
+                    parsed.render_as_string(hide_password=False),
+                    engine_kwargs={"pool_pre_ping": True, "connect_args": timeout},
+                    heartbeat_interval=heartbeat,
+                    grace_period=SILENT_HEARTBEATS * heartbeat,
+                    heartbeat_stale_trial_callback=lambda study, _: retry_failed(study),
+                )
         except MISSING_DRIVER:
             raise UserError(
                 f"storage {hide_passwords(parsed)}: there is no driver for {parsed.drivername}; for PostgreSQL add "

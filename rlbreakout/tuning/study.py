@@ -141,8 +141,9 @@ def grid(tuning: TuningConfig, seed: int) -> list[dict[str, Any]]:
 def make_sampler(config: Config, place: int | None) -> BaseSampler:
     """The sampler for the proposal at `place` in the study.
 
-    Its seed comes from the config's and the place, so that a study that was stopped goes on as if it was not. None:
-    other workers are running trials; the seed is drawn, because the same seed would make the same proposals.
+    Its seed comes from the config's and the place, so that a study that was stopped goes on as if it was not (cmaes
+    uses the trial's number, too, and goes on in another way after an interrupted trial). None: other workers are
+    running trials; the seed is drawn, because the same seed would make the same proposals.
     """
     tuning = settings(config)
     seed = None if place is None else zlib.crc32(f"{config.seed} {place}".encode())
