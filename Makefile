@@ -4,10 +4,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PYTHONS := 3.10 3.11 3.12 3.13
 
-.PHONY: help setup tour test test-all lint type format bench clean
+.PHONY: help setup tour test test-postgres test-long test-all lint type format bench clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(INSTALLED)  ## the virtual environment .venv with everything in it
 
@@ -21,8 +21,14 @@ $(INSTALLED): pyproject.toml constraints.txt
 tour: setup  ## every lesson in order, with few steps
 	$(BIN)/python lessons/tour.py
 
-test: setup  ## the tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+test: setup  ## the tests, about 5 minutes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not postgres and not long"
+
+test-postgres: setup  ## the tests of studies that need a PostgreSQL server's programs
+	$(BIN)/python -m pytest -m postgres
+
+test-long: setup  ## what is worth running before a release: long comparisons, trainings killed again and again
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 test-all: $(PYTHONS:%=test-%)  ## installation, a first command and the fast tests on every Python
 
@@ -34,7 +40,7 @@ test-%:
 	if [ -z "$$found" ]; then echo "Python $* is not installed; it is needed for make $@" >&2; exit 1; fi; \
 	$(MAKE) --no-print-directory setup PYTHON="$$found" VENV=.venv-$*
 	.venv-$*/bin/rlbreakout evaluate random --games 10
-	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
+	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not postgres and not long"
 
 lint: setup  ## ruff
 	$(BIN)/ruff check .
