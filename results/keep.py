@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from rlbreakout.evaluation.plots import find_scalar
 CURVES_KEPT = ("rollout/ep_rew_mean", "eval/mean", "eval_twin/mean", "time/fps", "train/noise_spread")
 CURVE_POINTS = 100
 HOW = ("env_id", "games", "seed", "greedy")
-Path_ = tuple[str | int, ...]
+SAME = ("score", "ci95", *HOW)
 
 
 def kept(folder: Path, lesson: str, **about: Any) -> Lesson:
@@ -27,7 +27,7 @@ def kept(folder: Path, lesson: str, **about: Any) -> Lesson:
         if (folder / file).exists():
             found |= json.loads((folder / file).read_text(encoding="utf-8"))
     runs = {} if "trials" in found else runs_in(folder)  # the curves of a study's trials would be too many
-    used = {*Evaluation.model_fields, "files", "minutes", *(key for key in found if any(evaluations(found[key])))}
+    used = {"files", "minutes", *top_keys(found), *(key for key in found if any(evaluations(found[key])))}
     return Lesson(
         lesson=lesson,
         rows=rows_in(found, runs, lesson),
@@ -54,10 +54,11 @@ def curves_of(run: Path) -> dict[str, Points]:
     return curves
 
 
-def row_of(agent: str, name: str | None, run: Path | None) -> Row:
+def row_of(agent: str, name: str | None, runs: Mapping[str, Path]) -> Row:
     """The row of an agent, without its evaluations, from its run folder if it has one."""
-    if name is None or run is None:
+    if name is None:
         return Row(agent=agent)
+    run = runs[name]
     config = read_yaml((run / "config.yaml").read_text(encoding="utf-8"))
     row = Row(agent=agent, run=name, seed=config["seed"], config=config)
     if (speed := find_scalar(run, "time/fps")) is not None:  # steps a second since the start
@@ -67,7 +68,7 @@ def row_of(agent: str, name: str | None, run: Path | None) -> Row:
     return row
 
 
-def evaluations(found: Any, path: Path_ = ()) -> Iterator[tuple[Path_, dict[str, Any]]]:
+def evaluations(found: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
     """Every evaluation in `found`, with the keys and the places in lists that lead to it."""
     if isinstance(found, dict):
         if "ci95" in found or (found.get("score") is not None and "env_id" in found):
@@ -82,60 +83,77 @@ def evaluations(found: Any, path: Path_ = ()) -> Iterator[tuple[Path_, dict[str,
 def rows_in(found: dict[str, Any], runs: dict[str, Path], lesson: str) -> list[Row]:
     """The agents of a lesson, with all the evaluations in what it found.
 
-    Evaluations stand under the agent's name, if there are several, and under what is different in these games, if they
-    differ; in lists, if there are several seeds. The one at the top is one of them, or the only one.
+    An evaluation stands under the agent's name, if there are several agents, and under what is different in its games,
+    if there are several kinds of them; in a list, if there are several seeds. At the top stands the one to show: one of
+    these again, or one of the lesson's only agent.
     """
     how = {key: found[key] for key in HOW if key in found}
     only = "." if "." in runs else next(iter(runs)) if len(runs) == 1 else None
     rows: dict[tuple[str, int], Row] = {}
-
-    def add(agent: str, place: int, run: str | None, game: str, evaluation: dict[str, Any]) -> None:
-        took = found.get("minutes", {}).get(agent)
-        took = evaluation.pop("minutes", took[place] if isinstance(took, list) else took)
-        if (agent, place) not in rows:
-            rows[agent, place] = row_of(agent, run, runs.get(run or ""))
-        row = rows[agent, place]
-        row.minutes = row.minutes if took is None else took
-        evaluation["score"] = evaluation.pop("mean", evaluation.get("score"))
-        row.evaluations.append(Evaluation(**{**how, **evaluation, "game": game}))
-
-    if found.get("score") is not None:
-        top = {key: found[key] for key in Evaluation.model_fields if key in found}
-        add(lesson, 0, only, "", top if isinstance(top.get("scores", []), list) else top | {"scores": []})
+    named: list[Evaluation] = []
     for part, inside in found.items():
         here = list(evaluations(inside))
-        names = {str(path[0]) for path, _ in here if path}
-        of_only = only is not None and not any(runs_of(name, runs) for name in names)
+        of_only = only is not None and not any(runs_of(str(path[0]), runs) for path, _ in here if path)
         for path, evaluation in here:
-            labels = [step for step in path if isinstance(step, str)]
+            names = [step for step in path if isinstance(step, str)]
             place = next((step for step in path if isinstance(step, int)), 0)
-            if not labels or of_only:
-                add(lesson, 0, only, labels[0] if labels else part, dict(evaluation))
+            if not names or of_only:
+                agent, run, game = lesson, only, names[0] if names else part
             else:
                 seeds = {step for other, _ in here if other[0] == path[0] for step in other if isinstance(step, int)}
-                run = run_of(labels[0], place, max(1, len(seeds)), runs)
-                add(labels[0], place, run, labels[1] if len(labels) > 1 else "", dict(evaluation))
-    return with_shown(list(rows.values())) if found.get("score") is not None else list(rows.values())
+                agent, run = names[0], run_of(names[0], place, max(1, len(seeds)), runs)
+                game = names[1] if len(names) > 1 else ""
+            row = rows.setdefault((agent, place), row_of(agent, run, runs))
+            minutes = found.get("minutes", {}).get(agent)
+            minutes = evaluation.get("minutes", minutes[place] if isinstance(minutes, list) else minutes)
+            row.minutes = row.minutes if minutes is None else round(minutes, 1)
+            facts = {key: value for key, value in evaluation.items() if key not in ("minutes", "mean")}
+            score = evaluation.get("score", evaluation.get("mean"))
+            facts = {**how, **facts, "score": score}
+            row.evaluations.append(Evaluation(**{**in_full(facts, runs.get(run or "")), **facts, "game": game}))
+            named += row.evaluations[-1:] if names else []
+    if found.get("score") is not None:
+        facts = {key: found[key] for key in top_keys(found)}
+        top = Evaluation(**{**in_full(facts, runs.get(only or "")), **facts})
+        shown = next((one for one in named if all(getattr(one, key) == getattr(top, key) for key in SAME)), top)
+        shown.shown = True
+        if shown is top:
+            row = rows.setdefault((lesson, 0), row_of(lesson, only, runs))
+            row.evaluations.insert(0, top)
+    return list(rows.values())
 
 
-def with_shown(rows: list[Row]) -> list[Row]:
-    """Mark the evaluation that the first one, from the top of lesson.json, is a copy of; or else the first one."""
-    top, *others = [one for row in rows for one in row.evaluations]
-    same = [one for one in others if all(getattr(one, key) == getattr(top, key) for key in ("score", "ci95", *HOW))]
-    (same or [top])[0].shown = True
-    if same:
-        rows[0].evaluations.remove(top)
-    return [row for row in rows if row.evaluations]
+def in_full(facts: dict[str, Any], run: Path | None) -> dict[str, Any]:
+    """All that a file of the run folder says of this evaluation, its scores above all; nothing if there is none."""
+    for file in sorted(run.glob("*.json")) if run else ():
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and {"mean", "scores"} <= set(found):
+            found["score"] = found["mean"]
+            if all(found.get(key) == facts.get(key) for key in SAME):
+                return {key: value for key, value in found.items() if key in Evaluation.model_fields}
+    return {}
+
+
+def top_keys(found: dict[str, Any]) -> set[str]:
+    """The keys of the evaluation at the top; some lessons have a dictionary of several agents' under such a key."""
+    if found.get("score") is None:
+        return {"score"}
+    return {key for key in Evaluation.model_fields if key in found and not isinstance(found[key], dict)}
 
 
 def runs_of(agent: str, runs: dict[str, Path]) -> list[str]:
     """The runs that are called after an agent, and their seed; or else those that begin as its name does."""
-    words = re.findall(r"\w+", agent.replace("_", " "))
-    of_run = {name: re.findall(r"\w+", name.replace("_", " ")) for name in runs}
-    exact = [name for name, has in of_run.items() if has == words or (has[:-1] == words and has[-1].isdigit())]
-    return exact or [
-        name for name, has in of_run.items() if any(has[:n] == words[:n] for n in (min(len(has), len(words)),))
-    ]
+    words = re.findall(r"[^\W_]+", agent)
+    exact, alike = [], []
+    for name in runs:
+        of_run = re.findall(r"[^\W_]+", name)
+        without_seed = of_run[:-1] if of_run and of_run[-1].isdigit() else of_run
+        shorter = min(len(words), len(without_seed))
+        if words in (of_run, without_seed):
+            exact.append(name)
+        elif shorter and words[:shorter] == without_seed[:shorter]:
+            alike.append(name)
+    return exact or alike
 
 
 def run_of(agent: str, place: int, seeds: int, runs: dict[str, Path]) -> str | None:

@@ -1,10 +1,11 @@
-"""Markdown tables of measured lessons. A line of a table is a group of evaluations; a column says something of them."""
+"""Markdown tables of measured lessons: a line is a group of evaluations, and each column says something about it."""
 
 from __future__ import annotations
 
 import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from results.schema import Evaluation, Lesson, Row, load
@@ -38,18 +39,24 @@ class Across(NamedTuple):
     cell: Cell
 
 
+def called(lesson: Lesson, row: Row, names: Names) -> tuple[str, list[str]]:
+    """What `names` calls an agent, and the parts of its label."""
+    of_lesson = names.get(lesson.lesson, {})
+    parts = [of_lesson.get(part, f"{int(part):,}" if part.isdigit() else part) for part in row.agent.split(", ")]
+    return of_lesson.get(row.agent, ", ".join(parts)), parts
+
+
 def plays(
-    *lessons: str | Lesson, names: Names | None = None, where: Callable[[Play], bool] | None = None
+    *lessons: str | Lesson, names: Names = MappingProxyType({}), where: Callable[[Play], bool] = lambda play: True
 ) -> list[Play]:
-    """All evaluations of these lessons (for which `where` is true), in the order of the files."""
+    """All evaluations of these lessons for which `where` is true, in the order of the files."""
     found = []
     for lesson in (load(lesson) if isinstance(lesson, str) else lesson for lesson in lessons):
-        called = (names or {}).get(lesson.lesson, {})
+        games = names.get(lesson.lesson, {})
         for row in lesson.rows:
-            parts = [called.get(part, f"{int(part):,}" if part.isdigit() else part) for part in row.agent.split(", ")]
-            agent = called.get(row.agent, ", ".join(parts))
-            found += [Play(lesson, row, one, agent, parts, called.get(one.game, one.game)) for one in row.evaluations]
-    return [play for play in found if where is None or where(play)]
+            agent = called(lesson, row, names)
+            found += [Play(lesson, row, one, *agent, games.get(one.game, one.game)) for one in row.evaluations]
+    return [play for play in found if where(play)]
 
 
 def table(plays: list[Play], by: Mapping[str, str], cells: Mapping[str, Cell | Across]) -> str:
@@ -79,7 +86,8 @@ def _with_value(across: Across, value: str) -> Cell:
 
 def fill(label: str, play: Play) -> str:
     """The label of a play; an environment id is written as code."""
-    text = label.format(**play._asdict(), actions="greedy" if play.evaluation.greedy else "sampled")
+    actions = "greedy" if play.evaluation.greedy else "sampled"
+    text = label.format(**play._asdict(), actions=actions + (", twin" if play.evaluation.env == "twin" else ""))
     return f"`{text}`" if re.fullmatch(r"(ALE/)?\w+-v\d", text) else text
 
 
@@ -87,18 +95,21 @@ def markdown(head: list[str], rows: Iterable[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
 
 
-# Cells. All are of the games of all evaluations in the line.
+# Cells: what a table can say about the evaluations of a line, and about all their games together.
 
 
 def mean(line: list[Play]) -> str:
-    """The mean score and its 95% interval."""
+    """The mean score and its 95% interval, if the scores of the single games were kept; a twin's score says so."""
     if not line:
         return ""
+    scores = all_scores(line)
     value, interval = line[0].evaluation.score, line[0].evaluation.ci95
-    if len(line) > 1 or interval is None:
-        scores = all_scores(line)
+    if len(line) > 1:
+        value, interval = statistics.mean(play.evaluation.score for play in line), None
+    if interval is None and scores:
         value, interval = sum(scores) / len(scores), bootstrap_interval(scores)
-    return f"{value:.1f} [{interval[0]:.1f}, {interval[1]:.1f}]"
+    twin = " in the twin" if any(play.evaluation.env == "twin" for play in line) else ""
+    return f"{value:.1f}" + (f" [{interval[0]:.1f}, {interval[1]:.1f}]" if interval else "") + twin
 
 
 def score(line: list[Play]) -> str:
@@ -115,7 +126,7 @@ def stalled(line: list[Play]) -> str:
 
 
 def median(line: list[Play]) -> str:
-    return f"{statistics.median(all_scores(line)):g}"
+    return f"{statistics.median(all_scores(line)):g}" if all_scores(line) else ""
 
 
 def span(line: list[Play]) -> str:

@@ -32,7 +32,7 @@ from results.keep import curves_of, kept, row_of
 from results.schema import RESULTS, Evaluation, Lesson, load, machine, save, write
 from rlbreakout.agents.build import build_algorithm
 from rlbreakout.agents.save_load import load_agent
-from rlbreakout.bench.processes import megabytes_of_children
+from rlbreakout.bench.measure import megabytes_of_children
 from rlbreakout.config import load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation.evaluate import evaluate
@@ -42,24 +42,11 @@ from rlbreakout.training.train import learn
 
 ROOT = RESULTS.parent
 SCRIPTS = {path.stem: path.relative_to(ROOT) for path in sorted(ROOT.glob("lessons/*/*.py"))}
-QUICK = {
-    "1.1_gym": (),
-    "1.2_wrapper": (),
-    "1.3_train": (),
-    "2.1_envs": (),
-    "2.2_callbacks": (),
-    "2.4_fast_envs": (),
-    "3.1_observation_space": (),
-    "3.2_observation_wrapper": (),
-    "7.1_rules": ("law.png",),
-    "7.2_exact": ("how_long_to_test.png",),
-    "7.3_train_in_the_twin": ("curve.png",),
-}
-"""The lessons that `lessons` runs, and which of their pictures are kept."""
+QUICK = tuple(name for name in SCRIPTS if name.startswith(("1.", "2.1", "2.2", "2.4", "3.1", "3.2", "7.")))
 TENTHS = 10
 
 
-def lessons(run_dir: Path | None = None, only: tuple[str, ...] = tuple(QUICK)) -> None:
+def lessons(run_dir: Path | None = None, only: tuple[str, ...] = QUICK) -> None:
     """Run lessons with their defaults.
 
     Args:
@@ -73,46 +60,54 @@ def lessons(run_dir: Path | None = None, only: tuple[str, ...] = tuple(QUICK)) -
         seconds = round(time.perf_counter() - start, 1)
         command = f"python results/measure.py lessons --only {name}"
         save(kept(folder, name, command=command, seconds=seconds, **machine()))
-        keep_pictures(folder, QUICK[name])
+        keep_pictures(folder)
 
 
 def run_lesson(name: str, folder: Path, *options: str) -> None:
     subprocess.run([sys.executable, str(ROOT / SCRIPTS[name]), "--run-dir", str(folder), *options], check=True)
 
 
-def keep_pictures(run: Path, pictures: tuple[str, ...]) -> None:
-    for picture in pictures:
-        shutil.copy(run / picture, RESULTS / f"{run.name}_{Path(picture).name}")
+def keep_pictures(run: Path, wanted: tuple[str, ...] = ()) -> None:
+    """Copy pictures: those that are wanted, and those that results/ has an older copy of."""
+    for picture in run.glob("*.png"):
+        copy = RESULTS / f"{run.name}_{picture.name}"
+        if picture.name in wanted or copy.exists():
+            shutil.copy(picture, copy)
 
 
 def keep(
     run: Annotated[Path, tyro.conf.Positional],
     pictures: tuple[str, ...] = (),
     add: bool = False,
+    one_core: bool = False,
     command: str = "",
 ) -> None:
     """Keep the scores, curves and other figures in the run folder of a lesson or a study.
 
     Args:
         run: The run folder. The files are called after it.
-        pictures: Which of its pictures, such as curves.png.
+        pictures: Which of its pictures to keep, such as curves.png, beside those that are kept already.
         add: Keep what the file has of other agents and games: for a lesson that is measured in parts.
+        one_core: Say that each training had one core for itself.
         command: What ran the lesson (default: its script without options).
     """
-    script = f"python {SCRIPTS.get(run.name, run.name)} --run-dir {run.name}"
-    command = f"{command or script}, then python results/measure.py keep {run.name}"
-    lesson = kept(run, run.name, command=command, **machine())
+    script = f"python {SCRIPTS[run.name]} --run-dir {run.name}" if run.name in SCRIPTS else ""
+    commands = filter(None, (command or script, f"python results/measure.py keep {run.name}"))
+    lesson = kept(run, run.name, command=", then ".join(commands), **machine())
+    if one_core:
+        lesson.facts["cores_a_training"] = 1
     save(merged(load(run.name), lesson) if add else lesson)
     keep_pictures(run, pictures)
 
 
 def merged(before: Lesson, new: Lesson) -> Lesson:
     """The agents, games, curves and figures of both; of those that both have, the new ones."""
-    rows = {(row.agent, row.run): row for row in before.rows}
+    rows = {(row.agent, row.run, row.seed): row for row in before.rows}
     for row in new.rows:
-        old = rows.get((row.agent, row.run), row).evaluations
-        games = {(one.game, one.env_id, one.greedy): one for one in (*old, *row.evaluations)}
-        rows[row.agent, row.run] = row.model_copy(update={"evaluations": list(games.values())})
+        key = row.agent, row.run, row.seed
+        old = rows.get(key, row).evaluations
+        games = {(one.game, one.env_id, one.env, one.greedy): one for one in (*old, *row.evaluations)}
+        rows[key] = row.model_copy(update={"evaluations": list(games.values())})
     seen = {id(one) for row in new.rows for one in row.evaluations if one.shown}
     for one in (one for row in rows.values() for one in row.evaluations):
         one.shown = id(one) in seen if seen else one.shown
@@ -143,7 +138,7 @@ def runs(
     for folder in run:
         row = next((row for row in lesson.rows if row.run == folder.name), None)
         if row is None:
-            row = row_of(folder.name.rstrip("0123456789").rstrip("_"), folder.name, folder)
+            row = row_of(folder.name.rstrip("0123456789").rstrip("_"), folder.name, {folder.name: folder})
             lesson.rows.append(row)
         lesson.curves[folder.name] = curves_of(folder)
         agent = load_agent(folder / "last")
@@ -207,9 +202,9 @@ class Watch(BaseCallback):
 
 
 def long_run(
-    steps: int = 2_000_000, config: Path = ROOT / "configs" / "3.4_emulator.yaml", run_dir: Path | None = None
+    steps: int = 2_000_000, config: Path = ROOT / "configs" / "6.4_champion.yaml", run_dir: Path | None = None
 ) -> None:
-    """Watch the memory and the speed of PPO on the fast environment.
+    """Watch the memory and the speed of a long training.
 
     Args:
         steps: Agent steps.
@@ -225,7 +220,7 @@ def long_run(
     speeds = [float((trained[b] - trained[a]) / (seconds[b] - seconds[a])) for a, b in tenths]
     memory = [float(megabytes[a : b + 1].max()) for a, b in tenths]
     data = {
-        "what": f"PPO on the fast environment with {config.name}, evaluations off, tenth by tenth",
+        "what": f"PPO with {config.name}, evaluations off, tenth by tenth",
         "command": f"python results/measure.py long-run --steps {steps} --config configs/{config.name}",
         **machine(),
         "steps": int(trained[-1]),

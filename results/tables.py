@@ -6,19 +6,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
-from statistics import median as middle
-from typing import Any, NamedTuple
+from typing import Any
 
 from results import markdown as md
 from results.markdown import Across, bold, each, markdown, mean, median, reached, score, span, stalled, table
 from results.schema import RESULTS, Lesson, load
-from rlbreakout.bench.speed import RATIO_HEADS
 from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
 
 STICKY = {"": "without sticky actions", "sticky": "with sticky actions"}
 NAMES = {
     "1.1_gym": {"1.1_gym": "random"},
     "1.3_train": {"1.3_train": "PPO, SB3's defaults, 20,480 agent steps"},
+    "2.1_envs": {"1": "1 environment", "8": "8 environments"},
+    "2.3_zoo": {"2.3_zoo": "the zoo's PPO"},
     "3.3_aimbot": {"image": "image with the aimbot", "trim": "image without the aimbot"},
     "3.3_aimbot_training": {
         "grey": "grey, whole screen",
@@ -56,9 +56,17 @@ NAMES = {
         "dqn": "DQN",
         "qrdqn": "QR-DQN",
     },
-    "6.4_champion_before": {"6.4_champion": "one bounce ahead"},
-    "6.4_champion_foresight": {"6.4_champion": "with foresight and rounds"},
-    "6.4_champion": {"6.4_champion": "with aim, too: the champion"},
+    "6.4_champion_before": {"6.4_champion_before": "one bounce ahead"},
+    "6.4_champion_foresight": {"6.4_champion_foresight": "with foresight and rounds"},
+    "6.4_champion": {"6.4_champion": "also with aim: the champion"},
+    "6.4_reach": {"with_reach": "with reach (stopped early)", "without_reach": "without reach"},
+    "bench": {
+        "emulator's ceiling: one core x cores / frame skip": "of the ceiling",
+        "emulator's ceiling: one core x cores": "of the ceiling",
+        "the same, measured on all cores at once": "of all cores at once",
+        "PPO with the zoo's settings": "of the zoo's PPO",
+        "DQN of SB3": "of SB3's DQN",
+    },
 }
 """What tables and pictures call the agents and games of a lesson, where its own labels do not say enough."""
 
@@ -66,9 +74,8 @@ plays = partial(md.plays, names=NAMES)
 INTERVAL = "mean [95% interval]"
 RUN = {"seed": "{row.seed}", "agent steps": "{row.steps:,}", "minutes": "{row.minutes:.0f}"}
 SEEN = {"what it sees": "{agent}", **RUN}
-SAMPLED_AND_GREEDY = {"{} [95% interval]": Across("{actions}", score)}
-EACH_SEED = {"seed {}": Across("{row.seed}", score), "all games": bold}
-
+SAMPLED_AND_GREEDY: dict[str, md.Cell | Across] = {"{} [95% interval]": Across("{actions}", score)}
+EACH_SEED: dict[str, md.Cell | Across] = {"seed {}": Across("{row.seed}", score), "all games": bold}
 
 TABLES: dict[str, Callable[[], str]] = {
     "path_of_lessons": lambda: path_of_lessons(),
@@ -83,7 +90,7 @@ TABLES: dict[str, Callable[[], str]] = {
     ),
     "two_speeds": lambda: table(
         plays("2.1_envs"),
-        {"environments": "{agent}"},
+        {"": "{agent}"},
         {"agent steps/s, learning included": figure("steps_per_second"), "ratio": ratio, INTERVAL: score},
     ),
     "three_rewards": lambda: markdown(
@@ -113,7 +120,16 @@ TABLES: dict[str, Callable[[], str]] = {
     ),
     "best_of_two_studies": lambda: best_of_two_studies(),
     "importance": lambda: importance(),
-    "luck": lambda: luck(),
+    "luck": lambda: markdown(
+        ["training of 100,000 agent steps", "mean of 20 games"],
+        [
+            ["the best trial of study 1, seed 0", f"{load('4.0_study_explore').facts['value_in_the_study']:.1f}"],
+            *(
+                [f"the same settings, seed {seed}", f"{found:.1f}"]
+                for seed, found in enumerate(load("4.0_study_explore").facts["scores_of_seeds"], 1)
+            ),
+        ],
+    ),
     "everybody_everywhere": lambda: table(
         plays("4.1_env_comparison", where=lambda play: play.evaluation.game == play.evaluation.env_id),
         {"trained in": "{agent}"},
@@ -128,7 +144,12 @@ TABLES: dict[str, Callable[[], str]] = {
         plays("4.3_schedules"), {"schedule": "{parts[0]}"}, {"{} agent steps": Across("{parts[1]}", score)}
     ),
     "tuned": lambda: table(
-        plays("3.4_coordinates", "4.3_best", where=lambda play: not play.evaluation.greedy),
+        plays(
+            "3.4_coordinates",
+            "4.3_best",
+            names={**NAMES, "3.4_coordinates": {"coordinates": "lesson 3.4's"}},
+            where=lambda play: not play.evaluation.greedy,
+        ),
         {"settings": "{agent}", "agent steps": "{row.steps:,}"},
         {**EACH_SEED, "median": median},
     ),
@@ -145,7 +166,7 @@ TABLES: dict[str, Callable[[], str]] = {
     ),
     "late_game": lambda: table(plays("6.1_late_game"), {"training games begin": "{agent}"}, EACH_SEED),
     "noise": lambda: table(
-        plays("6.2_noise"), {"trained with, and plays with:": "{agent}"}, {"{}": Across("{game}", score)}
+        plays("6.2_noise"), {"trained with, then plays with:": "{agent}"}, {"{}": Across("{game}", score)}
     ),
     "other_models": lambda: table(
         plays("6.3_other_models"),
@@ -194,16 +215,21 @@ def bench() -> dict[str, Any]:
 
 
 def speeds() -> str:
-    """What `rlbreakout bench` says about speed."""
-    found = bench()
-    rows = []
-    for figure in found["figures"]:
-        if figure["unit"] in ("frames/s", "agent steps/s", "MB"):
-            shares = [
-                f"{ratio[figure['name']]:.2f}" if figure["name"] in ratio else "" for ratio in found["ratios"].values()
-            ]
-            rows.append([figure["name"], f"{figure['value']:,.0f} {figure['unit']}", *shares])
-    return markdown(["what", "measured", *(RATIO_HEADS[name] for name in found["ratios"])], rows)
+    """What `rlbreakout bench` says about speed, with a column for each figure that others are compared with."""
+    figures, ratios = bench()["figures"], bench()["ratios"]
+    if any("to" in ratio for ratio in ratios.values()):  # name -> what it is compared with, and the ratio
+        compared = dict.fromkeys(ratio["to"] for ratio in ratios.values())
+        ratios = {to: {name: r["ratio"] for name, r in ratios.items() if r["to"] == to} for to in compared}
+    rows = [
+        [
+            figure["name"],
+            f"{figure['value']:,.0f} {figure['unit']}",
+            *(f"{shares[figure['name']]:.2f}" if figure["name"] in shares else "" for shares in ratios.values()),
+        ]
+        for figure in figures
+        if figure["unit"] in ("frames/s", "agent steps/s", "MB")
+    ]
+    return markdown(["what", "measured", *(NAMES["bench"].get(name, f"of {name}") for name in ratios)], rows)
 
 
 def aimbot_accuracy() -> str:
@@ -255,122 +281,63 @@ def importance() -> str:
     )
 
 
-def luck() -> str:
-    """Lesson 4.0: the best trial of study 1, and the same settings with other seeds."""
-    facts = load("4.0_study_explore").facts
-    rows = [["the best trial of study 1, seed 0", f"{facts['value_in_the_study']:.1f}"]]
-    rows += [[f"the same settings, seed {n}", f"{found:.1f}"] for n, found in enumerate(facts["scores_of_seeds"], 1)]
-    return markdown(["training of 100,000 agent steps", "mean of 20 games"], rows)
-
-
-def time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
-def script(lesson: Lesson) -> str:
-    return time(lesson.seconds or 0)
-
-
-def trainings(lesson: Lesson) -> str:
-    minutes = [row.minutes for row in lesson.rows if row.minutes is not None]
-    each = f"{min(minutes):.0f} to {max(minutes):.0f}" if max(minutes) > 5 * min(minutes) else f"{middle(minutes):.0f}"
-    return f"{len(minutes)} x {each} min on one core"
-
-
-def trials(*studies: Lesson) -> str:
-    """Two trials at once."""
-    return time(sum(trial["seconds"] for study in studies for trial in study.facts["trials"]) / 2)
-
-
-TRAINING = "{row.minutes:.0f} min on one core"
 SCORE = "{evaluation.score:.1f} ({evaluation.games} games, seed {evaluation.seed}, `{evaluation.env_id}`, {actions})"
 
-
-class Step(NamedTuple):
-    """A line of the path of lessons. `text` and `took` may have the fields of the Play that the lesson shows."""
-
-    number: str
-    text: str
-    results: str = ""
-    took: str | Callable[[Lesson], str] = script
-    gif: str = ""
-
-
-PATH = (
-    Step("0.1", "is everything here?", took="10 s"),
-    Step("1.1", "observation, action, reward, life, game, score: a random agent", "1.1_gym", gif="1.1_gym"),
-    Step("1.2", "what a wrapper is; a life as an episode; launching the ball", "1.2_wrapper", gif="1.2_wrapper"),
-    Step("1.3", "the first PPO, with SB3's defaults", "1.3_train", gif="1.3_train"),
-    Step("2.1", "8 games side by side", "2.1_envs", gif="2.1_envs"),
-    Step("2.2", "measuring while training, and how not to be fooled", "2.2_callbacks", gif="2.2_callbacks"),
-    Step(
-        "2.3",
-        "the zoo's PPO rebuilt by hand, the same games one for one",
-        "2.3_zoo",
-        "{row.minutes:.0f} min",
-        gif="2.3_copying_hp_zoo",
-    ),
-    Step("2.4", "the emulator's own speed", "2.4_fast_envs", gif="2.4_fast_envs"),
-    Step("3.1", "what the agent really sees", "3.1_observation_space", gif="3.1_observation_space"),
-    Step("3.2", "mono, trim, aimbot", "3.2_observation_wrapper", gif="3.2_observation_wrapper"),
-    Step("3.3", "which picture is learned from fastest? (here: {agent})", "3.3_aimbot", TRAINING, gif="3.3_agent"),
-    Step(
-        "3.4", "pictures, numbers, or both? (here: {agent}, trained in the twin)", "3.4_blocks", TRAINING, "3.4_agent"
-    ),
-    Step(
-        "4.0",
-        "Optuna: two studies, and how far to trust them",
-        "4.0_study_1",
-        lambda first: trials(first, load("4.0_study_2")),
-    ),
-    Step("4.1", "who learned to play, and who memorised a game?", "4.1_env_comparison", trainings, "4.1_by_heart"),
-    Step("4.2", "a grid, and its price", "4.2_grid", trials),
-    Step("4.3", "schedules, and the settings that the studies found", "4.3_best", TRAINING, "4.3_tuned"),
-    Step("5.1", "Q-learning: the published agent", "5.1_value_agent", TRAINING, "5.1_value_agent"),
-    Step("5.2", "what went wrong: one change at a time (here: {agent})", "5.2_what_went_wrong", trainings),
-    Step("5.3", "the fixed agent, and its Q-values", "5.3_dqn", TRAINING, "5.3_q_values"),
-    Step(
-        "5.4",
-        "on-policy or off-policy: the same screens for all (here: {agent})",
-        "5.4_on_policy_off_policy",
-        trainings,
-    ),
-    Step(
-        "6.1",
-        "games that begin late, or before a mistake (here: {agent})",
-        "6.1_late_game",
-        trainings,
-        "6.1_late_game",
-    ),
-    Step(
-        "6.2",
-        "which noise in training helps against which in play? (here: {agent}; in play: {game})",
-        "6.2_noise",
-        trainings,
-        "6.2_noise",
-    ),
-    Step("6.3", "the same numbers, five algorithms (here: {agent})", "6.3_other_models", trainings, "6.3_other_models"),
-    Step("6.4", "the champion: the last bricks, under sticky actions", "6.4_champion", TRAINING, "6.4_champion"),
-    Step("7.1", "a rule of the game, found by experiment", "7.1_rules"),
-    Step("7.2", "how to test a model of the game: emulator and twin side by side", "7.2_exact", gif="7.2_exact"),
-    Step(
-        "7.3",
-        "train in the twin, play the real game",
-        "7.3_train_in_the_twin",
-        "{lesson.facts[training_cpu_seconds]:.0f} s of training on one core",
-        "7.3_train_in_the_twin",
-    ),
-)
+PATH = {
+    "1.1_gym": "observation, action, reward, life, game, score: a random agent",
+    "1.2_wrapper": "what a wrapper is; a life as an episode; launching the ball",
+    "1.3_train": "the first PPO, with SB3's defaults",
+    "2.1_envs": "8 games side by side",
+    "2.2_callbacks": "measuring while training, and how not to be fooled",
+    "2.3_zoo": "the zoo's PPO rebuilt by hand, the same games one for one",
+    "2.4_fast_envs": "the emulator's own speed",
+    "3.1_observation_space": "what the agent really sees",
+    "3.2_observation_wrapper": "mono, trim, aimbot",
+    "3.3_aimbot": "which picture do agents learn from fastest? (here: {agent})",
+    "3.4_blocks": "pictures, numbers, or both? (here: {agent}, trained in the twin)",
+    "4.0_study_1 4.0_study_2": "Optuna: two studies, and how far to trust them",
+    "4.1_env_comparison": "which agent learned to play, and which memorised a game?",
+    "4.2_grid": "a grid, and its price",
+    "4.3_best": "schedules, and the settings that the studies found",
+    "5.1_value_agent": "Q-learning: the published agent",
+    "5.2_what_went_wrong": "what went wrong: one change at a time; here: {agent}",
+    "5.3_dqn": "the fixed agent, and its Q-values",
+    "5.4_on_policy_off_policy": "on-policy or off-policy: the same screens for all (here: {agent})",
+    "6.1_late_game": "games that begin late, or before a mistake (here: {agent})",
+    "6.2_noise": "which noise in training helps against which in play? (here: {agent}, and {game} in play)",
+    "6.3_other_models": "the same observation, other algorithms (here: {agent})",
+    "6.4_champion": "the champion: the last bricks, under sticky actions",
+    "7.1_rules": "a rule of the game, found by experiment",
+    "7.2_exact": "testing a model of the game: emulator and twin side by side",
+    "7.3_train_in_the_twin": "train in the twin, play the real game",
+}
+"""What each lesson teaches, by the file that has its score and its time. {agent} is the one that the score is of."""
 
 
 def path_of_lessons() -> str:
     """What each lesson's agent scores and how long it takes, in the main README."""
-    rows = []
-    for number, text, results, took, gif in PATH:
-        shown = [play for play in plays(results) if play.evaluation.shown] if results else []
-        text, scored = (md.fill(label, shown[0]) if shown else label for label in (text, SCORE if shown else ""))
-        spent = took(load(results)) if callable(took) else md.fill(took, shown[0]) if shown else took
+    rows = [["[0.1](lessons/0_setup/README.md)", "is everything here?", "", "10 s", ""]]
+    for files, text in PATH.items():
+        lessons, number = [load(name) for name in files.split()], files[:3]
+        shown = next((play for play in plays(*lessons) if play.evaluation.shown), None)
+        text, scored = (md.fill(text, shown), md.fill(SCORE, shown)) if shown else (text, "")
         (folder,) = (RESULTS.parent / "lessons").glob(f"{number[0]}_*")
-        look = f"[look](videos/{gif}.gif)" if gif else ""
-        rows.append([f"[{number}](lessons/{folder.name}/README.md)", text, scored, spent, look])
+        gifs = sorted((RESULTS.parent / "videos").glob(f"{number}_*.gif"))
+        look = f"[look](videos/{gifs[0].name})" if gifs else ""
+        rows.append([f"[{number}](lessons/{folder.name}/README.md)", text, scored, time_of(lessons), look])
     return markdown(["lesson", "what it teaches", "measured score (points a game)", "time on two cores", "gif"], rows)
+
+
+def time_of(lessons: list[Lesson]) -> str:
+    """The time of the training in the twin, of the script, of a study's trials, two at once, or of all trainings."""
+    minutes = [row.minutes for lesson in lessons for row in lesson.rows if row.minutes is not None]
+    twin = sum(lesson.facts.get("training_cpu_seconds", 0) for lesson in lessons)
+    trials = sum(trial["seconds"] / 2 for lesson in lessons for trial in lesson.facts.get("trials", []))
+    seconds = twin or trials or sum(lesson.seconds or 0 for lesson in lessons) or 60 * sum(minutes)
+    trained = "training" if twin or len(minutes) == 1 else f"{len(minutes)} trainings"
+    one_core = twin or all(lesson.facts.get("cores_a_training") == 1 for lesson in lessons)
+    return (
+        (f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min")
+        + (" on one core" if one_core else "")
+        + (f", {trained}" if twin or minutes else "")
+    )
