@@ -102,7 +102,7 @@ def test_the_algorithm_of_a_zip_is_told_without_unpickling(tmp_path: Path) -> No
 @pytest.mark.parametrize("content", [b"", b"PK nothing", b"\x80\x04."])
 def test_what_is_no_zip_of_sb3_is_said_to_be_none(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(content)
-    with pytest.raises(UserError, match=r"x\.zip is no model of Stable-Baselines3, or it is damaged"):
+    with pytest.raises(UserError, match=r"x\.zip is not a model of Stable-Baselines3, or it is damaged"):
         load_agent(tmp_path / "x.zip", trust=True)
 
 

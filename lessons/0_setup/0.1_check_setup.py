@@ -1,11 +1,11 @@
-"""Lesson 0.1: is everything here that the lessons need?
+"""Lesson 0.1: is everything installed that the lessons need?
 
 You learn: what the lessons are built on, and how fast your machine is.
-Expect: a table of ok and wrong lines, each wrong one with its fix. Exit status 0 if all are ok, else 1.
+Expect: a table. A line is ok or WRONG, and a wrong one says how to fix it. The exit status is 0 if all are ok, else 1.
 Time: 10 seconds.
 """
 
-# %% Only Python's own library is imported here: this script has to run where everything else is missing.
+# %% The imports are from Python's own library only: this script has to run where everything else is missing.
 import argparse
 import importlib
 import platform
@@ -20,7 +20,7 @@ SPEED_TEST_SECONDS = 2.0
 INSTALL = "pip install -c constraints.txt -e ."
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--run-dir", type=Path, default=Path("runs"), help="the folder that has to be writable")
+parser.add_argument("--run-dir", type=Path, default=Path("runs"), help="The folder that must be writable.")
 options = parser.parse_args([] if "ipykernel" in sys.modules else None)  # a notebook has options of its own
 
 table: list[tuple[bool, str, str, str]] = []  # ok?, what, found, fix
@@ -30,11 +30,11 @@ def check(what: str, fix: str, look) -> None:
     """Add a line to the table: what `look()` found, or why it is wrong."""
     try:
         table.append((True, what, str(look()), ""))
-    except Exception as error:  # whatever is wrong, the learner gets a line for it
+    except Exception as error:  # whatever is wrong gets a line in the table
         table.append((False, what, " ".join(f"{error}".split()) or type(error).__name__, fix))
 
 
-# %% Python and the packages, with their versions against what pyproject.toml asks for.
+# %% Python and the packages: are their versions those that pyproject.toml asks for?
 def python_version() -> str:
     low, high = PYTHON_NEEDED
     if not low <= sys.version_info[:2] <= high:
@@ -49,7 +49,7 @@ def package_version(name: str, needed) -> str:
     return f"{version} (needed: {needed})"
 
 
-check("Python", "install Python 3.10 to 3.13, and make the virtual environment with it", python_version)
+check("Python", "install Python 3.10 to 3.13, and create the virtual environment with it", python_version)
 try:
     from packaging.requirements import Requirement
 
@@ -61,7 +61,7 @@ except (ImportError, metadata.PackageNotFoundError) as error:
     table.append((False, "rlbreakout", str(error), INSTALL))
 
 
-# %% The emulator with the game inside, and how many frames a second one core makes.
+# %% The emulator, which comes with the game, and how many frames a second one core plays.
 def rom() -> str:
     path = Path(importlib.import_module("ale_py.roms").get_rom_path("breakout"))
     return f"{path.name}, {path.stat().st_size} bytes"
@@ -71,7 +71,7 @@ def emulator_speed() -> str:
     ale = importlib.import_module("rlbreakout.breakout.emulator").load_emulator()
     frames, start = 0, time.perf_counter()
     while (seconds := time.perf_counter() - start) < SPEED_TEST_SECONDS:
-        ale.act(frames % 2)  # no action and FIRE in turn
+        ale.act(frames % 2)  # no action and FIRE, alternating
         frames += 1
         if ale.game_over():
             ale.reset_game()
@@ -94,7 +94,7 @@ def twin() -> str:
 check("twin", f"{INSTALL} --upgrade, or set env.vec_env: dummy to train on the emulator", twin)
 
 
-# %% What torch computes on, ffmpeg for mp4 files, and a folder for the runs.
+# %% The device that torch uses, ffmpeg for mp4 files, and a folder for the runs.
 def device() -> str:
     torch = importlib.import_module("torch")
     name = importlib.import_module("stable_baselines3.common.utils").get_device("auto")
@@ -124,5 +124,5 @@ for ok, what, found, fix in table:
         f"{'ok   ' if ok else 'WRONG'}  {what:{width}}  {found}" + (f"\n       {'':{width}}  fix: {fix}" if fix else "")
     )
 wrong = sum(not line[0] for line in table)
-print(f"\n{wrong} of {len(table)} wrong" if wrong else "\nAll is here. Next: python lessons/1_gym/1.1_gym.py")
+print(f"\n{wrong} of {len(table)} wrong" if wrong else "\nAll is well. Next: python lessons/1_gym/1.1_gym.py")
 sys.exit(1 if wrong else 0)

@@ -1,7 +1,7 @@
 """Lesson 1.1: the game as a gymnasium environment, played at random.
 
-You learn: observation, action, reward, terminated and truncated; what a life, a game and a score are.
-Expect: a random agent scores 1 to 2 points a game. A gif of it.
+You learn: what observation, action, reward, terminated and truncated mean; what a life, a game and a score are.
+Expect: a random agent that scores 1 to 2 points a game, and a gif of it.
 Time: half a minute.
 """
 
@@ -16,9 +16,9 @@ import ale_py
 import gymnasium as gym
 import numpy as np
 
-from rlbreakout.agents.save_load import load_agent
+from rlbreakout.agents import load_agent
 from rlbreakout.breakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICKS_LEFT
-from rlbreakout.evaluation.video import record, write_video
+from rlbreakout.evaluation import record, write_video
 from rlbreakout.lesson import finish, read_options, run_folder
 
 
@@ -37,7 +37,7 @@ class Options:
 options = read_options(Options, __doc__)
 folder = run_folder("1_gym/1.1_gym", options.run_dir)
 
-# %% Make the environment. gymnasium knows Atari games only after ale_py, which holds them, is registered.
+# %% Make the environment. The Atari games are in ale_py, and gymnasium knows them once they are registered.
 gym.register_envs(ale_py)
 env = gym.make("ALE/Breakout-v5", render_mode="human" if options.render else "rgb_array")
 
@@ -45,20 +45,20 @@ env = gym.make("ALE/Breakout-v5", render_mode="human" if options.render else "rg
 print("observation:", env.observation_space.shape, env.observation_space.dtype, "(rows, columns, red-green-blue)")
 print("actions:    ", dict(enumerate(env.get_wrapper_attr("get_action_meanings")())))
 
-# %% One step. The action is held for 4 frames, and each frame repeats the action before it with probability 0.25:
-# these sticky actions keep an agent from learning one memorised game.
+# %% One step. The action is held for 4 frames, and each frame repeats the previous action with probability 0.25. These
+# sticky actions keep an agent from memorising one game.
 observation, info = env.reset(seed=options.seed)
 observation, reward, terminated, truncated, info = env.step(1)  # FIRE launches the ball
 print(f"one step:    reward {reward}, terminated {terminated}, truncated {truncated}, info {info}")
 
-# %% The bricks: six rows of 18, worth more the higher they hang. A wall is worth 432 points and there are two.
+# %% The bricks: six rows of 18, worth more the higher they are. A wall is worth 432 points, and there are two.
 print("\nrow     colour on screen  points a brick")
 for row in BRICK_ROWS:
     colour = observation[row.top + BRICK_HEIGHT // 2, BRICKS_LEFT]
     print(f"{row.colour:8}{colour!s:18}{row.points}")
 
-# %% Whole games at random. The score of a game is the sum of its rewards. A lost life gives no reward and does not
-# end the game: `terminated` turns true only when the fifth life is lost.
+# %% Whole games at random. The score of a game is the sum of its rewards. Losing a life gives no reward and does not
+# end the game: `terminated` is True only when the fifth life is lost.
 env.action_space.seed(options.seed)
 scores: list[float] = []
 rewards_seen: Counter[float] = Counter()
@@ -77,8 +77,8 @@ for game in range(options.games):
 print(f"\n{options.games} games: scores {scores}, mean {np.mean(scores):.2f}; rewards seen {dict(rewards_seen)}")
 env.close()
 
-# %% Terminated or truncated? Terminated: the game itself is over. Truncated: somebody stopped looking. Here the
-# emulator is told to stop after 400 frames; its own limit is 108,000, half an hour of play.
+# %% Terminated or truncated? Terminated: the game itself is over. Truncated: it was cut off from outside. Here the
+# emulator is told to stop after 400 frames. Its own limit is 108,000, half an hour of play.
 env = gym.make("ALE/Breakout-v5", max_num_frames_per_episode=400)
 env.reset(seed=options.seed)
 terminated = truncated = False

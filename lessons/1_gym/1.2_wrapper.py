@@ -1,8 +1,8 @@
 """Lesson 1.2: what a wrapper is, shown with the two that Breakout needs most.
 
-You learn: how a wrapper changes what goes in and what comes out of an environment; a life as an episode; why the ball
+You learn: how a wrapper changes what goes into an environment and what comes out; a life as an episode; why the ball
 must be launched for the agent.
-Expect: the same lazy agent, without and with the wrappers. A gif of each.
+Expect: the same lazy agent, without and with the wrappers, and a gif of each.
 Time: half a minute.
 """
 
@@ -17,7 +17,8 @@ import gymnasium as gym
 import numpy as np
 from PIL import Image
 
-from rlbreakout.evaluation.video import Recording, write_video
+from rlbreakout.evaluation import write_video
+from rlbreakout.evaluation.video import Recording
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.wrappers import LaunchBall, ball_in_play
 
@@ -38,11 +39,11 @@ options = read_options(Options, __doc__)
 folder = run_folder("1_gym/1.2_wrapper", options.run_dir)
 gym.register_envs(ale_py)
 
-# %% A wrapper holds an environment and is one itself. What it does not define goes through to the one inside.
+# %% A wrapper contains an environment and is one itself. Whatever it does not define is passed on to the one inside.
 
 
 class Launched(gym.Wrapper):
-    """Press FIRE at the start of a game and after a lost life."""
+    """Press FIRE at the start of a game and after each lost life."""
 
     def reset(self, **kwargs):
         observation, info = self.env.reset(**kwargs)
@@ -57,10 +58,10 @@ class Launched(gym.Wrapper):
 
 
 class LifeAsEpisode(gym.Wrapper):
-    """Say "terminated" when a life is lost, and go on with the same game at the next reset.
+    """Report "terminated" when a life is lost, and continue the same game at the next reset.
 
-    The agent then learns that a lost ball is an end, where no more reward comes. Its environment must not be used to
-    count scores: five such episodes make one game.
+    So the agent learns that no reward follows a lost ball. Do not use this environment to measure scores: five of its
+    episodes make one game.
     """
 
     game_over = True
@@ -69,7 +70,7 @@ class LifeAsEpisode(gym.Wrapper):
         if self.game_over:
             observation, info = self.env.reset(**kwargs)
         else:
-            observation, _, _, _, info = self.env.step(0)  # no action: look at the next life
+            observation, _, _, _, info = self.env.step(0)  # no action, to see the next life
         self.lives = info["lives"]
         return observation, info
 
@@ -81,9 +82,9 @@ class LifeAsEpisode(gym.Wrapper):
         return observation, reward, terminated or lost_a_life, truncated, info
 
 
-# %% An agent that moves and never presses FIRE. One that has learned nothing yet may well be like this.
+# %% An agent that moves and never presses FIRE. One that has learned nothing yet may well behave like this.
 def play(env: gym.Env) -> tuple[Recording, dict]:
-    """Play and count: steps with the ball in play, and what the environment called an episode."""
+    """Play, and count the steps with a ball in play and what the environment calls an episode."""
     random = np.random.default_rng(options.seed)
     env.reset(seed=options.seed)
     in_play, episodes, pictures = 0, [0.0], []
@@ -119,9 +120,9 @@ for name, make in variants.items():
     if name in ("bare", "launched"):
         gifs.append(write_video(recording, folder / f"{name}.gif"))
 
-# %% Bare, the ball is never launched and nothing ever happens: the game has no end.
-# The library's LaunchBall goes on pressing FIRE until the ball is there, because a sticky action may swallow one FIRE.
-# Stable-Baselines3 has the episodic life as EpisodicLifeEnv; from now on we use both from there.
+# %% Without a wrapper the ball is never launched and nothing ever happens: the game never ends.
+# The library's LaunchBall keeps pressing FIRE until a ball is seen, because a sticky action may swallow one FIRE.
+# Stable-Baselines3 has LifeAsEpisode, as EpisodicLifeEnv. From now on we use these two.
 finish(
     folder,
     files=gifs,

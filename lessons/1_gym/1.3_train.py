@@ -2,7 +2,7 @@
 
 You learn: how to train an agent in three lines, what each line of the log table means, how to watch the curve in
 TensorBoard, and how to see what the agent does.
-Expect: 3 to 4 points a game, where chance has 2. 20,480 steps are 23 minutes of play, seen one picture at a time.
+Expect: 3 to 4 points a game; a random agent has 2. 20,480 steps are 23 minutes of play, seen one picture at a time.
 Time: 4 minutes on two cores.
 """
 
@@ -18,21 +18,20 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.atari_wrappers import EpisodicLifeEnv, WarpFrame
 from stable_baselines3.common.monitor import Monitor
 
-from rlbreakout.agents.save_load import load_agent
-from rlbreakout.common.errors import UserError
-from rlbreakout.config import Config, EnvConfig, EvaluationConfig, ObservationConfig
-from rlbreakout.evaluation.evaluate import evaluate
-from rlbreakout.evaluation.plots import read_scalar
+from rlbreakout.agents import load_agent
+from rlbreakout.config import Config, EnvConfig, EvaluationConfig, ObservationConfig, RunConfig
+from rlbreakout.evaluation import evaluate
+from rlbreakout.evaluation.plots import find_scalar
 from rlbreakout.lesson import finish, read_options, run_folder
+from rlbreakout.training import learn, record_best
 from rlbreakout.training.runs import write_config
-from rlbreakout.training.train import learn, show
 from rlbreakout.wrappers import LaunchBall
 
 
 @dataclass
 class Options:
     steps: int = 20_480
-    """Agent steps to train for; PPO ends with the rollout of 2,048 that reaches them."""
+    """Agent steps to train for. PPO stops at the end of the rollout, of 2,048 steps, that reaches them."""
     seed: int = 0
     """Decides the network's first weights, the games and the actions."""
     games: int = 20
@@ -43,19 +42,18 @@ class Options:
 
 options = read_options(Options, __doc__)
 
-# %% The environment of lesson 1.2. Monitor writes down the score of every game. It stands inside of EpisodicLifeEnv,
-# where a game is still a game; outside it would report lives.
+# %% The environment of lesson 1.2. Monitor records the score of every game. It stands inside EpisodicLifeEnv, where a
+# game is still a game; outside it would report lives.
 gym.register_envs(ale_py)
 env: gym.Env = gym.make("ALE/Breakout-v5", render_mode="rgb_array")
 env = Monitor(env)
 env = EpisodicLifeEnv(env)
 env = LaunchBall(env)
-env = WarpFrame(env, width=84, height=84)  # grey and 84x84: 15 times fewer numbers to look at than 210x160x3
+env = WarpFrame(env, width=84, height=84)  # grey and 84x84: 14 times fewer numbers than 210x160x3
 
-# %% The same as a config. It is saved with the model, so that `rlbreakout evaluate` can build this environment again.
+# %% The same as a config. It is saved with the model, so that `rlbreakout evaluate` can rebuild this environment.
 config = Config(
-    lesson="1_gym",
-    name="1.3_train",
+    run=RunConfig(lesson="1_gym", name="1.3_train"),
     seed=options.seed,
     steps=options.steps,
     env=EnvConfig(id="ALE/Breakout-v5", n_envs=1, max_pool=False, noop_max=0, clip_reward=False),
@@ -65,25 +63,25 @@ config = Config(
 folder = run_folder("1_gym/1.3_train", options.run_dir)
 write_config(config, folder)
 
-# %% The agent. CnnPolicy: a small convolutional network with two heads, one says how likely each action is (actor),
-# the other how much reward is still to come (critic). Everything else is as Stable-Baselines3 has it.
+# %% The agent. CnnPolicy is a small convolutional network with two heads: the actor says how likely each action is, the
+# critic how much reward is still to come. Everything else is left at the defaults of Stable-Baselines3.
 model = PPO("CnnPolicy", env, seed=options.seed)
 print(model.policy.action_net, model.policy.value_net, sep="\n")
 
-# %% Training is model.learn(steps). `learn` of our library calls it, with an evaluation on whole games now and then,
-# the log table below and in TensorBoard, and the model saved at the end or at Ctrl-C.
+# %% Training is model.learn(steps). Our library's `learn` calls it. It also evaluates the agent on whole games now and
+# then, prints the log table below, writes the same to TensorBoard, and saves the model at the end or at Ctrl-C.
 learn(model, config, folder, table=True)
 
 # %% The table of the last rollout, line by line.
 LOG_TABLE = {
-    "rollout/ep_rew_mean": "mean score of the last 100 games (a game, not a life, thanks to where Monitor stands)",
+    "rollout/ep_rew_mean": "mean score of the last 100 games (games, not lives: Monitor stands inside EpisodicLifeEnv)",
     "rollout/ep_len_mean": "their mean length, in steps of the environment that Monitor watches",
     "time/fps": "agent steps a second, learning included",
-    "train/approx_kl": "how far the policy moved in the last update; far more than 0.03 is a jump",
-    "train/clip_fraction": "share of the samples whose step was cut off by clip_range",
-    "train/clip_range": "PPO's leash: an action may become at most this much likelier or less likely in one update",
-    "train/entropy_loss": "minus the entropy of the policy: -1.39 is four actions equally likely, 0 is always the same",
-    "train/explained_variance": "1: the critic foresees every difference in return; 0: none of them",
+    "train/approx_kl": "how far the policy moved in the last update; much more than 0.03 is a jump",
+    "train/clip_fraction": "share of the samples that clip_range held back",
+    "train/clip_range": "PPO's leash: how much likelier or less likely one update may make an action",
+    "train/entropy_loss": "minus the policy's entropy: -1.39 is four equally likely actions, 0 always the same one",
+    "train/explained_variance": "1: the critic predicts every difference in return; 0: none of them",
     "train/learning_rate": "the size of a gradient step",
     "train/loss": "policy loss + 0.5 x value loss; it need not fall, because the data changes with the agent",
     "train/policy_gradient_loss": "the actor's part of the loss; near 0, because advantages are normalised",
@@ -91,15 +89,13 @@ LOG_TABLE = {
 }
 print("\nThe last value of each line of the table, and what it means:")
 for tag, meaning in LOG_TABLE.items():
-    try:
-        print(f"{tag:27}{read_scalar(folder, tag).y[-1]:9.4g}  {meaning}")
-    except UserError:
-        print(f"{tag:27}{'-':>9}  {meaning} (there is none before the second rollout)")
+    curve = find_scalar(folder, tag)  # none before the second rollout
+    print(f"{tag:27}{'-' if curve is None else format(curve.y[-1], '.4g'):>9}  {meaning}")
 
-# %% How it plays: whole games, the ball launched, actions drawn from the policy as in training.
+# %% How well does it play? Whole games, with the ball launched and actions drawn from the policy, as in training.
 result = evaluate(load_agent(folder / "last"), games=options.games, seed=1000)
 print(f"\n{result}")
-gif = show(folder, config)
+gif = record_best(folder)
 finish(
     folder,
     files=[gif, folder / "evaluations.csv", folder / "last"],

@@ -1,8 +1,8 @@
 """Lesson 2.1: many games side by side.
 
-You learn: what a vector environment is, and why PPO wants one: its network looks at 8 pictures almost as fast as at
-one, and 8 games are less alike than 8 pieces of one game.
-Expect: the same number of agent steps with 1 and with 8 environments; 8 are faster.
+You learn: what a vector environment is, and why PPO wants one: its network processes 8 pictures almost as fast as one,
+and 8 games are less alike than 8 stretches of one game.
+Expect: the same number of agent steps with 1 and with 8 environments. 8 are faster.
 Time: 6 minutes on two cores; 3 of them with 1 environment.
 """
 
@@ -19,17 +19,15 @@ from stable_baselines3.common.atari_wrappers import AtariWrapper
 from stable_baselines3.common.env_util import make_atari_env
 from stable_baselines3.common.vec_env import VecFrameStack
 
-from rlbreakout.agents.save_load import load_agent
-from rlbreakout.config import Config, EnvConfig, EvaluationConfig, PPOConfig
+from rlbreakout.agents import load_agent
+from rlbreakout.config import Config, EnvConfig, EvaluationConfig, PPOConfig, RunConfig
 from rlbreakout.envs import register
-from rlbreakout.evaluation.evaluate import Evaluation, evaluate
-from rlbreakout.evaluation.plots import by_the_clock, draw_curves, read_scalar
+from rlbreakout.evaluation import Evaluation, evaluate
+from rlbreakout.evaluation.plots import by_the_clock, draw_curves, find_scalar, read_scalar
 from rlbreakout.lesson import finish, read_options, run_folder
-from rlbreakout.training.runs import start_run
-from rlbreakout.training.train import learn, show
+from rlbreakout.training import learn, record_best, start_run
 
 ENV_ID = "BreakoutNoFrameskip-v4"
-ROLLOUT = 1024  # agent steps between two updates, the same for every number of environments
 
 
 @dataclass
@@ -47,9 +45,10 @@ class Options:
 options = read_options(Options, __doc__)
 folder = run_folder("2_baselines/2.1_envs", options.run_dir)
 register()
+rollout = min(1024, options.steps)  # agent steps between two updates, the same for every number of environments
 
-# %% A vector environment takes an array of actions and gives arrays back. When a game ends it starts the next one by
-# itself: the observation is then already of the new game, and the last one of the old game is in the info.
+# %% A vector environment takes an array of actions and returns arrays. When a game ends, it starts the next one by
+# itself: the observation is already that of the new game, and the last one of the old game is in the info.
 vec_env = make_atari_env(ENV_ID, n_envs=8, seed=options.seed)
 observations = vec_env.reset()
 print(f"{AtariWrapper.__name__} shows {vec_env.observation_space.shape}; 8 of them: {np.asarray(observations).shape}")
@@ -57,8 +56,8 @@ observations, rewards, dones, infos = vec_env.step(np.ones(8, dtype=int))
 print("rewards", rewards, "dones", dones)
 vec_env.close()
 
-# %% How fast are the environments alone? They run one after the other in this process (DummyVecEnv), so 8 of them
-# make hardly more steps a second than one.
+# %% How fast are the environments alone? This process steps one after the other (DummyVecEnv), so 8 of them make hardly
+# more steps a second than one.
 for n_envs in (1, 8):
     vec_env = make_atari_env(ENV_ID, n_envs=n_envs, seed=options.seed)
     vec_env.reset()
@@ -69,16 +68,16 @@ for n_envs in (1, 8):
     vec_env.close()
 
 
-# %% The same PPO with 1 and with 8: the same number of steps between updates, the same batches.
+# %% The same PPO with 1 and with 8 environments: as many steps between updates, and the same batches.
 def train(n_envs: int) -> tuple[Path, Evaluation]:
-    """Train with `n_envs` environments and return the run folder and the score."""
+    """Train with `n_envs` environments; return the run folder and the score."""
+    n_steps = max(1, rollout // n_envs)
     config = Config(
-        lesson="2_baselines",
-        name=f"2.1_{n_envs}_envs",
+        run=RunConfig(lesson="2_baselines", name=f"2.1_{n_envs}_envs"),
         seed=options.seed,
         steps=options.steps,
         env=EnvConfig(id=ENV_ID, n_envs=n_envs, launch_ball="on_reset"),
-        ppo=PPOConfig(n_steps=ROLLOUT // n_envs, batch_size=256, n_epochs=4, learning_rate=2.5e-4, clip_range=0.1),
+        ppo=PPOConfig(n_steps=n_steps, batch_size=256, n_epochs=4, learning_rate=2.5e-4, clip_range=0.1),
         evaluation=EvaluationConfig(every=0),
     )
     run = start_run(config, folder / f"{n_envs}_envs")
@@ -86,7 +85,7 @@ def train(n_envs: int) -> tuple[Path, Evaluation]:
     model = PPO(
         "CnnPolicy",
         env,
-        n_steps=ROLLOUT // n_envs,
+        n_steps=n_steps,
         batch_size=256,
         n_epochs=4,
         learning_rate=2.5e-4,
@@ -104,10 +103,10 @@ by_steps, by_minutes, speeds = {}, {}, {}
 for n_envs, (run, _result) in runs.items():
     speed = read_scalar(run, "time/fps")
     speeds[n_envs] = float(speed.y[-1])
-    score = read_scalar(run, "rollout/ep_rew_mean")
     name = f"{n_envs} environment{'s' if n_envs > 1 else ''}"
-    by_steps[name] = score
-    by_minutes[name] = by_the_clock(score, run)
+    if (score := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # there is none before the first game ends
+        by_steps[name] = score
+        by_minutes[name] = by_the_clock(score, run)
 pictures = [
     draw_curves(by_steps, folder / "score_by_steps.png", title="The same PPO, the same steps"),
     draw_curves(by_minutes, folder / "score_by_minutes.png", title="The same PPO, by the clock", x_label="minutes"),
@@ -119,7 +118,7 @@ for n_envs, (_run, result) in runs.items():
     print(f"{n_envs:12}{speeds[n_envs]:9.0f}  {result.mean:.2f} [{result.ci95[0]:.2f}, {result.ci95[1]:.2f}]")
 print(f"8 are {speeds[8] / speeds[1]:.2f} times as fast as 1")
 best_run, best = runs[8]
-gif = show(best_run, load_agent(best_run).config)
+gif = record_best(best_run)
 finish(
     folder,
     files=[*pictures, gif],

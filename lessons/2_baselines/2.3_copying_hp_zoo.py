@@ -1,7 +1,7 @@
 """Lesson 2.3: the settings of RL Baselines3 Zoo for Atari, rebuilt by hand.
 
-You learn: what each part of AtariWrapper and each hyperparameter is for, and how to prove that a rebuilt training is
-the same one: with the same seed, every game has the same score as in rl_zoo3's own training.
+You learn: what each part of AtariWrapper and each hyperparameter is for, and how to prove that your training is the
+same as somebody else's: with the same seed every game has the same score as in rl_zoo3's own training.
 Expect: about 20 points a game after 1,000,000 steps, and hardly any progress in the first 100,000.
 Time: under two hours on two cores for the default; --steps 20000 takes 3 minutes. With --zoo twice that.
 """
@@ -29,15 +29,15 @@ from stable_baselines3.common.atari_wrappers import (
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack
 
-from rlbreakout.agents.save_load import load_agent
+from rlbreakout.agents import load_agent
 from rlbreakout.common.errors import require_extra
-from rlbreakout.config import Config, EnvConfig, EvaluationConfig, ObservationConfig, PPOConfig, dump_config
+from rlbreakout.config import Config, EnvConfig, EvaluationConfig, ObservationConfig, PPOConfig, RunConfig, dump_config
 from rlbreakout.envs import register
-from rlbreakout.evaluation.evaluate import evaluate
+from rlbreakout.evaluation import evaluate
 from rlbreakout.evaluation.plots import draw_curves, read_monitor_file, score_curve
 from rlbreakout.lesson import finish, read_options, run_folder
+from rlbreakout.training import learn, record_best
 from rlbreakout.training.runs import write_config
-from rlbreakout.training.train import learn, show
 
 ENV_ID = "BreakoutNoFrameskip-v4"
 
@@ -51,7 +51,7 @@ class Options:
     games: int = 100
     """Whole games that the trained agent plays to get its score."""
     zoo: bool = False
-    """Train with rl_zoo3 too (extra 'zoo') and compare the two, game by game."""
+    """Train with rl_zoo3 too (this needs the extra 'zoo'), and compare the two game by game."""
     run_dir: Path | None = None
     """Run folder (default: runs/2_baselines/2.3_copying_hp_zoo)."""
 
@@ -62,19 +62,19 @@ if options.zoo:
 register()
 
 
-# %% AtariWrapper, part by part. The emulator's id must be a NoFrameskip one: Breakout-v4 skips 2 to 4 frames by itself.
+# %% AtariWrapper, part by part. The id must be a NoFrameskip one, because Breakout-v4 skips 2 to 4 frames by itself.
 def atari_wrapper(env: gym.Env) -> gym.Env:
-    """What stands between the emulator (with its Monitor, which counts whole games in points) and the agent."""
-    env = NoopResetEnv(env, noop_max=30)  # each game begins after 1 to 30 idle frames, or all games would be alike
-    env = MaxAndSkipEnv(env, skip=4)  # hold an action for 4 frames; brighter of the last two: Atari sprites may flicker
-    env = EpisodicLifeEnv(env)  # a lost life is an end, so that the critic learns to fear it
-    env = FireResetEnv(env)  # launch the ball at each such start
+    """What stands between the agent and the emulator with its Monitor, which counts whole games in points."""
+    env = NoopResetEnv(env, noop_max=30)  # begin after 1 to 30 idle frames, or all games would be alike
+    env = MaxAndSkipEnv(env, skip=4)  # hold an action for 4 frames; show the brighter of the last two: sprites flicker
+    env = EpisodicLifeEnv(env)  # a lost life ends the episode, so that the critic learns to fear it
+    env = FireResetEnv(env)  # launch the ball at the start of each episode
     env = WarpFrame(env, width=84, height=84)  # grey, 84x84
-    return ClipRewardEnv(env)  # 1, 4 and 7 points all count 1: one learning rate fits all games and all rows
+    return ClipRewardEnv(env)  # 1, 4 and 7 points all count as 1, so that one learning rate fits all games
 
 
-# %% Eight games in turn, and the last 4 pictures on top of each other: the direction of the ball is in the difference.
-# Games begin with seeds 123, 124, ..., 130. Their scores are kept in 0.monitor.csv to 7.monitor.csv.
+# %% Eight games, one after the other, and a stack of the last 4 pictures: their difference shows where the ball goes.
+# The games begin with the seeds 123, 124, ..., 130. Their scores are in 0.monitor.csv to 7.monitor.csv.
 folder = run_folder("2_baselines/2.3_copying_hp_zoo", options.run_dir)
 env = make_vec_env(
     lambda: gym.make(ENV_ID, render_mode="rgb_array"),
@@ -87,7 +87,7 @@ env = make_vec_env(
 env = VecFrameStack(env, n_stack=4)
 
 
-# %% A linear schedule. `progress_remaining` goes from 1 to 0: big steps first, fine ones at the end.
+# %% A linear schedule. `progress_remaining` falls from 1 to 0: large steps first, small ones at the end.
 def linear(start: float):
     return lambda progress_remaining: start * max(progress_remaining, 0.0)
 
@@ -95,20 +95,19 @@ def linear(start: float):
 model = PPO(
     "CnnPolicy",
     env,
-    n_steps=128,  # 8 x 128 = 1,024 agent steps are collected,
-    n_epochs=4,  # gone through 4 times
-    batch_size=256,  # in batches of 256: 16 gradient steps, then they are thrown away
+    n_steps=128,  # collect 8 x 128 = 1,024 agent steps,
+    n_epochs=4,  # use each of them 4 times,
+    batch_size=256,  # in batches of 256: 16 gradient steps, and then throw them away
     learning_rate=linear(2.5e-4),
-    clip_range=linear(0.1),  # how much likelier an action may become by one update: 10%, later less
+    clip_range=linear(0.1),  # how much likelier one update may make an action: 10%, later less
     vf_coef=0.5,  # weight of the critic's error in the loss
-    ent_coef=0.01,  # a small reward for staying undecided, so that it goes on trying
+    ent_coef=0.01,  # a small reward for staying undecided, so that it keeps exploring
     seed=options.seed,
 )
 
-# %% The same run as a config: configs/2.3_zoo.yaml is this file.
+# %% The same run as a config. It is that of configs/2.3_zoo.yaml.
 config = Config(
-    lesson="2_baselines",
-    name="2.3_zoo",
+    run=RunConfig(lesson="2_baselines", name="2.3_zoo"),
     seed=options.seed,
     steps=options.steps,
     env=EnvConfig(id=ENV_ID, n_envs=8, frame_skip=4, noop_max=30, launch_ball="on_reset"),
@@ -132,9 +131,9 @@ agent = load_agent(folder / "last")
 result = evaluate(agent, games=options.games, seed=1000)
 greedy = evaluate(agent, games=options.games, seed=1000, greedy=True)
 print(result, greedy, sep="\n")
-files = [show(folder, config), folder / "evaluations.csv", folder / "config.yaml"]
+files = [record_best(folder), folder / "evaluations.csv", folder / "config.yaml"]
 
-# %% rl_zoo3's own training of the same, and the proof: the same score and length for every game of every environment.
+# %% rl_zoo3's own training, and the proof: every game of every environment has the same score and length.
 same = None
 if options.zoo:
     command = [sys.executable, "-m", "rl_zoo3.train", "--algo", "ppo", "--env", ENV_ID, "--gym-packages", "ale_py"]

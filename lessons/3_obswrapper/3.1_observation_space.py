@@ -1,9 +1,9 @@
 """Lesson 3.1: what the agent really sees.
 
-You learn: what Stable-Baselines3's AtariWrapper does to a screen, number by number; why the ball, the one thing that
-matters, suffers most from it.
-Expect: one screen before and after, as jpeg and as csv to open in a spreadsheet, and the ball in both, enlarged.
-Time: a quarter of a minute.
+You learn: what Stable-Baselines3's AtariWrapper does to a screen, number by number, and why the ball, which matters
+most, suffers most from it.
+Expect: one screen before and after, as a jpeg and as a csv to open in a spreadsheet, and the ball in both, enlarged.
+Time: 15 seconds.
 """
 
 # %%
@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image
 from stable_baselines3.common.atari_wrappers import AtariWrapper
 
-from rlbreakout.agents.save_load import load_agent
+from rlbreakout.agents import load_agent
 from rlbreakout.breakout.screen import BALL_HEIGHT, BALL_WIDTH, BRICKS_BOTTOM, find_ball
-from rlbreakout.evaluation.video import record, write_video
+from rlbreakout.evaluation import record, write_video
 from rlbreakout.lesson import finish, read_options, run_folder
 
 ENLARGED = 16
@@ -29,7 +29,7 @@ ENLARGED = 16
 @dataclass
 class Options:
     steps: int = 8
-    """Agent steps after which the screen is looked at (later, until the ball is in the open)."""
+    """Agent steps before the screen is shown; more, if the ball is not below the bricks by then."""
     seed: int = 0
     """Decides the game."""
     run_dir: Path | None = None
@@ -40,8 +40,8 @@ options = read_options(Options, __doc__)
 folder = run_folder("3_obswrapper/3.1_observation_space", options.run_dir)
 gym.register_envs(ale_py)
 
-# %% AtariWrapper: no-op start, 4 frames a step with the brighter of the last two, a life as an episode, FIRE, 84x84
-# grey pixels, clipped reward. The emulator inside still has the whole screen.
+# %% AtariWrapper: no-op start, 4 frames a step and the brighter of the last two, a life as an episode, FIRE, 84x84 grey
+# pixels, clipped rewards. The emulator inside still has the whole screen.
 game = gym.make("BreakoutNoFrameskip-v4")
 env = AtariWrapper(game)
 after, _ = env.reset(seed=options.seed)
@@ -58,15 +58,15 @@ before, small = ale.getScreenRGB(), after[:, :, 0]
 row, column = int(ball.row[0]), int(ball.column[0])
 print(f"before: {before.shape} {before.dtype}, {before.size:,} numbers; after: {after.shape}, {after.size:,} numbers")
 
-# %% As pictures, and as numbers. A spreadsheet shows the csv files cell by cell; 0 is black.
+# %% As pictures and as numbers. A spreadsheet shows the csv files cell by cell. 0 is black.
 files = []
 for name, picture, numbers in (("before", before, grey), ("after", small, small)):
     Image.fromarray(picture).save(folder / f"{name}.jpg", quality=95)
     np.savetxt(folder / f"{name}.csv", numbers, fmt="%d", delimiter=",")
     files += [folder / f"{name}.jpg", folder / f"{name}.csv"]
 
-# %% The ball: 2x4 pixels of one colour on black. Resized to 84x84 it falls between the pixels, and because two frames
-# are laid over each other it is there twice.
+# %% The ball: 2x4 pixels of one colour on black. Resized to 84x84 it falls between the pixels, and because the picture
+# combines two frames, the ball is in it twice.
 here = grey[row : row + BALL_HEIGHT, column : column + BALL_WIDTH]
 y, x = row * 84 // 210, column * 84 // 160
 there = small[y - 3 : y + 5, x - 4 : x + 6]
@@ -81,12 +81,12 @@ gap = np.full((size[1], ENLARGED), 255, dtype=np.uint8)
 Image.fromarray(np.concatenate([pair[0], gap, pair[1]], axis=1)).save(folder / "ball.png")
 files.append(folder / "ball.png")
 
-# %% The same, moving: the screen beside what a random agent sees of it.
+# %% In motion: the screen, and beside it what a random agent sees of it.
 gif = write_video(record(load_agent("random"), seconds=8, view="both", seed=options.seed), folder / "before_after.gif")
 finish(
     folder,
     files=[*files, gif],
     ball_before=here.ravel().tolist(),
     ball_after=sorted(smeared.tolist(), reverse=True),
-    look_at="ball.png: as it is, and as seen; then python lessons/3_obswrapper/3.2_observation_wrapper.py",
+    look_at="ball.png: as it is and as the agent sees it; then python lessons/3_obswrapper/3.2_observation_wrapper.py",
 )

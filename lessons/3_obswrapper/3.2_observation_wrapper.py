@@ -1,9 +1,9 @@
 """Lesson 3.2: mono, trim and aimbot, one after the other.
 
-You learn: how to write an observation wrapper; three that keep what matters and drop the rest; how the ball's path is
-inferred from two observations of it.
-Expect: the same game five times, each as jpeg, csv, and gif of the screen beside what the agent would see.
-Time: a quarter of a minute.
+You learn: how to write an observation wrapper; three that keep what matters and drop the rest; how two observations of
+the ball tell its path.
+Expect: the same game five times, each as a jpeg, a csv, and a gif of the screen beside what the agent would see.
+Time: 20 seconds.
 """
 
 # %%
@@ -19,7 +19,8 @@ import numpy as np
 from PIL import Image
 
 from rlbreakout.breakout.screen import HEIGHT, find_ball, find_paddle
-from rlbreakout.evaluation.video import Recording, write_video
+from rlbreakout.evaluation import write_video
+from rlbreakout.evaluation.video import Recording
 from rlbreakout.lesson import finish, read_options, run_folder
 from rlbreakout.wrappers import AimbotObservation, LaunchBall, MonoObservation, TrimObservation
 
@@ -42,8 +43,8 @@ folder = run_folder("3_obswrapper/3.2_observation_wrapper", options.run_dir)
 gym.register_envs(ale_py)
 
 
-# %% An observation wrapper changes what comes out of an environment, and says so in its observation_space. This is all
-# that MonoObservation does in its mode "mono_1dim".
+# %% An observation wrapper changes what comes out of an environment, and says so in its observation_space. This one
+# does what MonoObservation does in its mode "mono_1dim".
 class BlackAndWhite(gym.ObservationWrapper):
     """255 where the screen is not black, 0 elsewhere."""
 
@@ -55,15 +56,15 @@ class BlackAndWhite(gym.ObservationWrapper):
         return np.where(observation.any(axis=2, keepdims=True), 255, 0).astype(np.uint8)
 
 
-# %% One step further each. The game is held 4 frames by the emulator itself, so that the agent sees single frames: the
-# aimbot needs them, since in two frames laid over each other the ball is smeared.
+# %% Each view goes one step further. The emulator itself holds an action for 4 frames here, so that the agent sees
+# single frames. The aimbot needs them: where a picture combines two frames, the ball is smeared.
 def breakout() -> gym.Env:
-    """The game, 4 frames a step, the ball launched."""
+    """The game, with 4 frames a step and the ball launched."""
     return LaunchBall(gym.make("BreakoutNoFrameskip-v4", frameskip=4, render_mode="rgb_array"))
 
 
 def aimbot(counters: bool) -> gym.Env:
-    """Colours first, because the counters are brightness; the cut last, because the aimbot needs the whole screen."""
+    """Mono before the aimbot, because counters are shades of grey; trim after it, because it needs the whole screen."""
     return TrimObservation(AimbotObservation(MonoObservation(breakout(), "mono_1dim"), counters=counters), "trim")
 
 
@@ -76,7 +77,7 @@ VIEWS: dict[str, Callable[[], gym.Env]] = {
 }
 
 
-# %% Somebody has to play: the paddle follows the ball. It looks at the same screen as everybody else.
+# %% Somebody has to play: a paddle that follows the ball, wherever it sees it on the screen.
 def follow(game: gym.Env) -> int:
     """The action that brings the paddle under the ball."""
     screen = np.asarray(game.render())
@@ -86,7 +87,7 @@ def follow(game: gym.Env) -> int:
     return RIGHT if offset > 4 else LEFT if offset < -4 else 0
 
 
-# %% The same seed and the same actions in a game without sticky actions: the same game.
+# %% Without sticky actions, the same seed and the same actions make the same game.
 files, numbers = [], {}
 for name, make in VIEWS.items():
     env = make()

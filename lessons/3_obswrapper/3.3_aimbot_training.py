@@ -1,10 +1,10 @@
-"""Lesson 3.3: which picture is learned from fastest?
+"""Lesson 3.3: from which picture does an agent learn fastest?
 
-You learn: to compare what agents see fairly: the same algorithm, steps and seeds, one change at a time, and bands over
+You learn: how to compare observations fairly: the same algorithm, steps and seeds, one change at a time, and bands over
 seeds instead of one lucky run.
-Expect: a run folder for each agent, all of them on one TensorBoard, one picture of their curves, a table of scores.
-Time: 3 minutes an agent of 100,000 steps on two cores, 20 agents for the whole grid. Stop it when you like: run again,
-it goes on where it was.
+Expect: a run folder for each agent, all of their curves in one TensorBoard and one picture, and a table of scores.
+Time: at most 3 minutes on two cores for each of the 20 agents. You can stop it at any time: run it again, and it
+continues.
 """
 
 # %%
@@ -14,13 +14,13 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlbreakout.config import Config, load_config, parse_config
-from rlbreakout.evaluation.evaluate import Evaluation, evaluate_once
+from rlbreakout.config import Config, load_config, with_values
+from rlbreakout.evaluation import Evaluation, evaluate_once
 from rlbreakout.evaluation.plots import draw_bands, find_scalar
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
-from rlbreakout.training.train import train_or_go_on
+from rlbreakout.training import train_or_continue
 
-# %% One change at a time, from the grey screen to the aimbot with numbers. All at half resolution.
+# %% One change at a time, from the grey screen to the aimbot with counters. All at half resolution.
 VARIANTS: dict[str, dict] = {
     "grey": {"mode": "grey_1dim", "trim": "keep", "aimbot": False},
     "mono": {"mode": "mono_1dim", "trim": "keep", "aimbot": False},
@@ -41,7 +41,7 @@ class Options:
     variants: tuple[str, ...] = tuple(VARIANTS)
     """Which of the pictures: grey, mono, trim, aimbot, counters."""
     stacks: tuple[int, ...] = (1, 2, 3, 4)
-    """How many pictures an agent sees at once, the newest and those before it."""
+    """How many pictures an agent sees: the newest and those before it."""
     games: int = 20
     """Whole games that each trained agent plays to get its score."""
     run_dir: Path | None = None
@@ -51,20 +51,18 @@ class Options:
 options = read_options(Options, __doc__)
 check_choices("--variants", options.variants, VARIANTS)
 check_choices("--stacks", options.stacks, range(1, 17))
-folder = run_folder("3_obswrapper/3.3_aimbot_training", options.run_dir, go_on=True)
+folder = run_folder("3_obswrapper/3.3_aimbot_training", options.run_dir, resume=True)
 
 
-# %% An agent is the lesson's config with another picture.
+# %% The agents differ only in the picture.
 def config(variant: str, stack: int, seed: int) -> Config:
     """The config of one agent."""
-    data = load_config(CONFIGS / "3.3_aimbot.yaml").model_dump()
-    data |= {"name": f"{variant}_{stack}_{seed}", "seed": seed, "steps": options.steps}
-    data["observation"] |= {**VARIANTS[variant], "frame_stack": stack}
-    data["evaluation"]["every"] = 0
-    return parse_config(data)
+    settings = {"run.name": f"{variant}_{stack}_{seed}", "seed": seed, "steps": options.steps, "evaluation.every": 0}
+    seen = {f"observation.{key}": value for key, value in {**VARIANTS[variant], "frame_stack": stack}.items()}
+    return with_values(load_config(CONFIGS / "3.3_aimbot.yaml"), {**settings, **seen})
 
 
-# %% Train them one after the other, and let each play whole games, sampled. A finished one is not done again.
+# %% Train them one after the other, and let each play whole games, sampled. Finished ones are skipped.
 results: dict[str, list[Evaluation]] = {}
 curves: dict[str, list] = {}
 seeds = range(options.seed, options.seed + options.seeds)
@@ -73,20 +71,20 @@ for number, (variant, stack, seed) in enumerate(jobs, 1):
     name = f"{variant}, {stack} picture{'s' if stack > 1 else ''}"
     run = folder / f"{variant}_{stack}_{seed}"
     print(f"[{number}/{len(jobs)}] {name}, seed {seed}", flush=True)
-    train_or_go_on(config(variant, stack, seed), run)
+    train_or_continue(config(variant, stack, seed), run)
     results.setdefault(name, []).append(evaluate_once(run, games=options.games, seed=1000))
-    if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # none, as long as no game has ended
+    if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # there is none before the first game ends
         curves.setdefault(name, []).append(curve)
 
-# %% The band goes from the worst seed to the best.
+# %% A band reaches from the worst seed to the best.
 best = max(results, key=lambda name: sum(result.mean for result in results[name]))
 stacked = options.stacks[min(2, len(options.stacks) - 1)]
 shown = {name: curve for name, curve in curves.items() if f" {stacked} picture" in name}
 pictures = [
-    draw_bands(shown, folder / "curves.png", title=f"Lesson 3.3: what it sees, {stacked} at once"),
+    draw_bands(shown, folder / "curves.png", title=f"Lesson 3.3: what it sees, {stacked} stacked"),
     draw_bands(curves, folder / "all_curves.png", title="Lesson 3.3: the whole grid"),
 ]
-print(f"\n{'what it sees':24} mean score of whole games, a seed each [95% interval]")
+print(f"\n{'what it sees':24} mean score of whole games, one figure a seed [95% interval]")
 for name, of_seeds in results.items():
     print(f"{name:24}", "  ".join(f"{r.mean:.1f} [{r.ci95[0]:.1f}, {r.ci95[1]:.1f}]" for r in of_seeds))
 

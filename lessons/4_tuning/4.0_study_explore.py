@@ -1,10 +1,10 @@
-"""Lesson 4.0: what a study says, and how sure one can be of it.
+"""Lesson 4.0: what a study says, and how far to trust it.
 
-You learn: importance of hyperparameters, what pruned trials do to it, and how much of a score is the luck of a seed.
-Expect: two tables of importance, which do not agree in everything; the best trial trained again with other seeds, and
-scores as far apart as many trials of the study were.
-Time: seconds for the importances. A seed, a training of 100,000 agent steps and 20 games, took 2 to 3 minutes on one
-core with another training beside it.
+You learn: what the importance of a hyperparameter is, how pruned trials change it, and how much of a score is the luck
+of a seed.
+Expect: two tables of importance, which do not agree in everything; the best trial of the study trained again with other
+seeds, with scores that are as far apart as those of many trials.
+Time: seconds for the importance; the trainings are not measured yet.
 """
 
 # %%
@@ -20,11 +20,12 @@ import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState, create_trial
 
+from rlbreakout.agents import load_agent
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import load_config, with_values
-from rlbreakout.evaluation.evaluate import evaluate_once
+from rlbreakout.evaluation import evaluate, evaluate_once
 from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
-from rlbreakout.training.train import train_or_go_on
+from rlbreakout.training import train_or_continue
 from rlbreakout.tuning.study import config_values, distributions, settings
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -33,33 +34,31 @@ RESULTS = Path(__file__).parents[2] / "results"
 @dataclass
 class Options:
     study: Path = RESULTS / "4.0_study_1.json"
-    """The study.json that a study left (default: the study of this lesson's README)."""
+    """The study.json of a study (default: that of this lesson's README)."""
     config: Path = CONFIGS / "4.0_study_1.yaml"
-    """The config that it was made with."""
-    steps: int = 100_000
+    """The config that the study was made with."""
+    steps: int = 300_000
     """Agent steps of each training."""
     seed: int = 1
-    """The first seed to train the best trial with again; the study itself had seed 0."""
+    """The first seed with which the best trial is trained again. The study itself had seed 0."""
     seeds: int = 3
-    """How many."""
+    """How many seeds."""
     games: int = 20
     """Whole games of an evaluation, as in the study."""
-    n_envs: int = 64
-    """Games side by side in a training."""
     run_dir: Path | None = None
     """Run folder (default: runs/4_tuning/4.0_study_explore); what is already in it is continued."""
 
 
 options = read_options(Options, __doc__)
-folder = run_folder("4_tuning/4.0_study_explore", options.run_dir, go_on=True)
+folder = run_folder("4_tuning/4.0_study_explore", options.run_dir, resume=True)
 base = load_config(options.config)
 tuning = settings(base)
 try:
     rows = json.loads(options.study.read_text(encoding="utf-8"))["trials"]
 except (OSError, ValueError, KeyError):
-    raise UserError(f"--study {options.study} is no study.json of rlbreakout tune") from None
+    raise UserError(f"--study {options.study} is not a study.json of rlbreakout tune") from None
 
-# %% Three kinds of trials. A pruned one has a value too: what it was worth when it was stopped.
+# %% A trial is complete or pruned. A pruned one has a value, too: that of its last evaluation.
 complete = [row for row in rows if row["state"] == "complete"]
 pruned = [row for row in rows if row["state"] == "pruned" and row["value"] is not None]
 print(f"{len(rows)} trials: {len(complete)} complete, {len(pruned)} pruned")
@@ -67,20 +66,23 @@ for row in sorted(complete, key=lambda row: -row["value"])[:5]:
     print(f"{row['value']:7.1f} points   {row['params']}")
 
 
-# %% Importance: how much the value depends on each hyperparameter. Here from the trials, in memory, without a storage.
+# %% Importance: how much the value depends on each hyperparameter.
 def importance(chosen: list[dict]) -> dict[str, float]:
     study = optuna.create_study(direction="maximize")
     space = distributions(tuning)
     for row in chosen:
-        used = {name: space[name] for name in row["params"]}
-        study.add_trial(
-            create_trial(state=TrialState.COMPLETE, value=row["value"], params=row["params"], distributions=used)
-        )
+        params = row["params"]
+        used = {name: space[name] for name in params}
+        try:
+            trial = create_trial(state=TrialState.COMPLETE, value=row["value"], params=params, distributions=used)
+        except ValueError as error:
+            raise UserError(f"--study was made with another search space than --config has: {error}") from None
+        study.add_trial(trial)
     return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
 
 
-# PED-ANOVA asks what the best tenth of the trials has in common that the others do not have. Who counts among the
-# others? Without the pruned trials the worst settings of all are missing, and what made them bad looks harmless.
+# PED-ANOVA asks what the best tenth of the trials have in common that the others do not have. Which are the others? If
+# pruned trials are left out, the worst settings of all are missing, and what made them bad looks harmless.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 worst = min(row["value"] for row in complete)
 left_out = importance(complete)
@@ -103,27 +105,30 @@ importance_picture = folder / "importance.png"
 figure.savefig(importance_picture, dpi=110)
 plt.close(figure)
 
-# %% Noise: the best trial once more, with other seeds. Nothing else is different.
+# %% Noise: the best trial once more, with other seeds. Nothing else is different, and the games are those of the study.
 best = max(complete, key=lambda row: row["value"])
 values = config_values(best["params"], tuning)
-again = []
+runs, scores = [], []
 for seed in range(options.seed, options.seed + options.seeds):
-    settings_of_run = {"name": f"best_seed_{seed}", "seed": seed, "steps": options.steps, "evaluation.every": 0}
-    config = with_values(base, {**settings_of_run, "env.n_envs": options.n_envs, **values})
-    run = train_or_go_on(config, folder / config.name)
-    again.append(evaluate_once(run, games=options.games, seed=base.evaluation_seed))
-scores = [result.mean for result in again]
+    of_run = {"run.name": f"best_seed_{seed}", "seed": seed, "steps": options.steps, "evaluation.every": 0}
+    config = with_values(base, {**of_run, **values})
+    runs.append(train_or_continue(config, folder / config.run.name))
+    agent = load_agent(runs[-1] / "last")
+    result = evaluate(agent, env=base.evaluation.env, games=options.games, seed=base.evaluation_seed)
+    scores.append(result.mean)
 
 print(f"\nthe best trial in the study: {best['value']:.1f} points")
 print("the same settings with other seeds:", ", ".join(f"{score:.1f}" for score in scores))
 better = sum(row["value"] > np.mean(scores) for row in complete)
 print(f"their mean, {np.mean(scores):.1f}, would be place {better + 1} of {len(complete)} in the study")
 
-# %%
+# %% The first of them in the emulator.
+in_emulator = evaluate_once(runs[0], games=options.games)
+print(f"\nseed {options.seed}: {in_emulator}")
 finish(
     folder,
-    files=[importance_picture, folder / f"best_seed_{options.seed}" / "agent.gif"],
-    **again[0].facts(),
+    files=[importance_picture, runs[0] / "agent.gif"],
+    **in_emulator.facts(),
     importance={"pruned_left_out": left_out, "pruned_counted_as_bad": counted},
     value_in_the_study=best["value"],
     scores_of_seeds=scores,

@@ -1,11 +1,10 @@
 """Lesson 4.0: let Optuna look for hyperparameters.
 
-You learn: objective, trial, sampler, pruner, study; why many short trials come first and few long ones after them; that
-a study is kept in a file and can be stopped at any time.
-Expect: a picture of study 1 with most trials near the bottom and a few that stand out, their values in a table, study 2
-with the five best of them trained longer, and a gif of the best agent.
-Time: not measured yet as a whole. Lesson 3.4's training of 100,000 agent steps took 1.6 minutes on one core; here the
-games of the evaluations come on top. Stop it when you like: run again, it goes on.
+You learn: what objective, trial, sampler, pruner and study mean; why many short trials come first and a few long ones
+after them; how a study is kept in a file, so that you can stop it at any time.
+Expect: a picture of study 1, in which most trials are near the bottom and a few stand out; study 2, which trains the
+five best for longer; a table of both; and a gif of the best agent.
+Time: not measured yet. You can stop it at any time: run it again, and it continues.
 """
 
 # %%
@@ -21,72 +20,71 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from rlbreakout.agents.build import build_algorithm
-from rlbreakout.callbacks import EvaluationCallback
+from rlbreakout.agents import build_algorithm
 from rlbreakout.config import load_config, with_values
 from rlbreakout.envs import make_vec_env
+from rlbreakout.evaluation import Evaluation, evaluate_once
 from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
-from rlbreakout.training.runs import start_run
-from rlbreakout.training.train import learn, show
+from rlbreakout.training import learn, record_best, start_run
 from rlbreakout.tuning.study_plots import draw_study
 
 
 @dataclass
 class Options:
-    steps: int = 100_000
+    steps: int = 300_000
     """Agent steps of a trial of study 1."""
     trials: int = 12
     """Trials of study 1 that finish or are pruned."""
-    long_steps: int = 300_000
+    long_steps: int = 900_000
     """Agent steps of a trial of study 2."""
     best: int = 5
-    """Trials of study 1 that are tried again in study 2."""
+    """How many of the best trials of study 1 are tried again in study 2."""
     games: int = 20
     """Whole games of an evaluation."""
-    n_envs: int = 64
-    """Games side by side in a training."""
     seed: int = 0
-    """Of the first proposals, and of every training."""
+    """Decides the first proposals, and every training."""
     run_dir: Path | None = None
     """Run folder (default: runs/4_tuning/4.0_wrapper_optuna); the studies in it are continued."""
 
 
 options = read_options(Options, __doc__)
-folder = run_folder("4_tuning/4.0_wrapper_optuna", options.run_dir, go_on=True)
-base = load_config(CONFIGS / "3.4_emulator.yaml")  # where lesson 3 ended
+folder = run_folder("4_tuning/4.0_wrapper_optuna", options.run_dir, resume=True)
+base = load_config(CONFIGS / "3.4_coordinates.yaml")  # where lesson 3 ended
 
 
-# %% The objective: a trial proposes values, gets a training with them, and is worth the mean score of whole games.
+# %% The objective: a trial proposes values, they are used in a training, and its value is the mean score of whole
+# games. These are played in the twin, like the training, because that is faster.
 def objective(trial: optuna.Trial, steps: int) -> float:
     values = {
         "ppo.learning_rate": trial.suggest_float("ppo.learning_rate", 1e-4, 4e-3, log=True),
-        "ppo.n_steps": trial.suggest_categorical("ppo.n_steps", [32, 64, 128, 256]),
+        "ppo.n_steps": trial.suggest_categorical("ppo.n_steps", [16, 32, 64, 128]),
         "ppo.batch_size": trial.suggest_categorical("ppo.batch_size", [512, 1024, 2048, 4096]),
-        "ppo.n_epochs": trial.suggest_int("ppo.n_epochs", 2, 12),
+        "ppo.n_epochs": trial.suggest_int("ppo.n_epochs", 1, 8),
         "ppo.gamma": trial.suggest_categorical("ppo.gamma", [0.98, 0.99, 0.995, 0.998]),
         "ppo.ent_coef": trial.suggest_float("ppo.ent_coef", 1e-4, 3e-2, log=True),
     }
     name = f"{trial.study.study_name}_{trial.number:03d}"
-    evaluation = {"every": max(1, steps // 2), "games": options.games, "n_envs": 10, "seed": 1000}
-    settings = {"lesson": "4_tuning", "name": name, "steps": steps, "seed": options.seed, "evaluation": evaluation}
-    config = with_values(base, {**settings, "env.n_envs": options.n_envs, **values})
+    settings = {"run.lesson": "4_tuning", "run.name": name, "steps": steps, "seed": options.seed}
+    evaluation = {"every": max(1, steps // 2), "games": options.games, "seed": 1000}
+    settings |= {f"evaluation.{key}": value for key, value in evaluation.items()}
+    config = with_values(base, {**settings, **values})
 
-    # The pruner: it hears of every evaluation, and says whether the trial is worth going on with.
-    def go_on(steps_done: int, result) -> bool:
+    # The pruner is told the result of every evaluation, and decides whether the trial is worth continuing.
+    def go_on(steps_done: int, result: Evaluation) -> bool:
         trial.report(result.mean, steps_done)
         return steps_done >= steps or not trial.should_prune()
 
     run = start_run(config, folder / name)
-    watch = EvaluationCallback(config, run, go_on)
     model = build_algorithm(config, make_vec_env(config, monitor_dir=run))
-    learn(model, config, run, evaluation=watch, resumable=False)
+    recorder = learn(model, config, run, go_on=go_on, resumable=False)
     trial.set_user_attr("run", run.name)
     if model.num_timesteps < steps:
         raise optuna.TrialPruned
-    return watch.results[-1].mean
+    return recorder.results[-1].mean
 
 
-# %% A study keeps its trials in a file. The sampler proposes at random first, then near what was good: that is TPE.
+# %% A study keeps its trials in a file. The sampler, TPE, first proposes values at random, then near those that were
+# good.
 optuna.logging.set_verbosity(optuna.logging.INFO)
 storage = JournalStorage(JournalFileBackend(str(folder / "studies.journal")))
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -114,7 +112,7 @@ study_1 = open_study("study_1", startup_trials=8)
 finish_study(study_1, options.trials, options.steps)
 draw_study(study_1, folder)
 
-# %% Study 2: what was best in the short runs, for longer. Short and long do not always agree; lesson 4.3 says why.
+# %% Study 2: the best of the short runs, trained for longer. Short and long do not always agree; lesson 4.3 says why.
 complete = study_1.get_trials(states=(TrialState.COMPLETE,))
 best = sorted(complete, key=lambda trial: -(trial.value or 0))[: options.best]
 study_2 = open_study("study_2", startup_trials=0)
@@ -124,7 +122,7 @@ if not study_2.trials:
 finish_study(study_2, len(best), options.long_steps)
 
 # %%
-print(f"\nthe best of study 1 ({options.steps:,} agent steps), and again in study 2 ({options.long_steps:,}):")
+print(f"\nthe best of study 1 ({options.steps:,} agent steps), and the same in study 2 ({options.long_steps:,}):")
 print("  study 1  study 2  values")
 again = {str(trial.params): trial.value for trial in study_2.trials}
 for trial in best:
@@ -132,17 +130,17 @@ for trial in best:
     values = ", ".join(f"{k.removeprefix('ppo.')} {v:.3g}" for k, v in trial.params.items())
     print(f"{trial.value:9.1f} {'pruned' if longer is None else format(longer, '8.1f'):>8}  {values}")
 
+# %% The score of the winner in the emulator.
 winner = study_2.best_trial
-show(folder / winner.user_attrs["run"], base)
+run = folder / winner.user_attrs["run"]
+result = evaluate_once(run, games=options.games)
+print(f"\nthe winner: {result}")
 finish(
     folder,
-    files=[*sorted((folder / "plots").glob("*.png")), folder / winner.user_attrs["run"] / "agent.gif"],
-    score=winner.value,
-    env_id=base.env.id,
-    games=options.games,
-    seed=1000,
-    greedy=False,
+    files=[*sorted((folder / "plots").glob("*.png")), record_best(run)],
+    **result.facts(),
+    value_in_the_study=winner.value,
     best=winner.params,
-    look_at="plots/history.png and plots/importance.png; the same with workers, in which nothing is lost: "
+    look_at="plots/history.png and plots/importance.png; the same with two workers: "
     "rlbreakout tune configs/4.0_study_1.yaml --workers 2",
 )

@@ -1,11 +1,12 @@
-"""Lesson 4.2: a grid of three hyperparameters, and how they pull at each other.
+"""Lesson 4.2: a grid of three hyperparameters, and how they interact.
 
 You learn: what n_steps, n_epochs and batch_size do, and why a grid is expensive: its size is a product.
-Expect: 27 trials, all of them finished, and a picture with a square for each.
-Time: 27 trials of 2 to 5 minutes on one core, two at a time. Stop it when you like: run again, it goes on.
+Expect: 27 trials, all of them complete, and a picture with a square for each.
+Time: not measured yet in the twin. You can stop it at any time: run it again, and it continues.
 
-n_steps x n_envs agent steps are collected, then looked at n_epochs times, batch_size of them at a time. So one rollout
-makes n_epochs x n_steps x n_envs / batch_size updates: few large ones that are sure of their direction, or many small.
+PPO collects n_steps x n_envs agent steps, and then uses them n_epochs times, batch_size at a time. So after each
+rollout there are n_epochs x n_steps x n_envs / batch_size updates: a few that are sure of their direction, or many that
+are less so.
 """
 
 # %%
@@ -18,42 +19,39 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from rlbreakout.agents.save_load import load_agent
 from rlbreakout.config import load_config
+from rlbreakout.evaluation import evaluate_once
 from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
-from rlbreakout.training.train import show
+from rlbreakout.training import record_best
 from rlbreakout.tuning.objective import TRIALS
 from rlbreakout.tuning.workers import tune
 
 
 @dataclass
 class Options:
-    steps: int = 100_000
+    steps: int = 300_000
     """Agent steps of each trial."""
     trials: int = 27
-    """Trials; fewer than the whole grid are a random part of it."""
+    """Number of trials. Fewer than the whole grid are a random part of it."""
     seed: int = 0
-    """Of every training."""
+    """Decides every training."""
     games: int = 20
-    """Whole games that a trial is worth the mean of."""
-    n_envs: int = 64
-    """Games side by side in a training."""
+    """Whole games of an evaluation. Their mean is the value of a trial."""
     workers: int = 1
-    """Trials at once."""
+    """Trials that run at the same time."""
     run_dir: Path | None = None
     """Run folder (default: runs/4_tuning/4.2_grid); the study in it is continued."""
 
 
 options = read_options(Options, __doc__)
-folder = run_folder("4_tuning/4.2_grid", options.run_dir, go_on=True)
+folder = run_folder("4_tuning/4.2_grid", options.run_dir, resume=True)
 
-# %% The study stands in a config file: what is searched, by whom, and what a trial is worth.
+# %% The study is described in a config file: what is searched, by which sampler, and how a trial is evaluated.
 config = load_config(
     CONFIGS / "4.2_grid.yaml",
     [
         f"steps={options.steps}",
         f"seed={options.seed}",
-        f"env.n_envs={options.n_envs}",
         f"evaluation.every={options.steps}",
         f"evaluation.games={options.games}",
         f"tuning.trials={options.trials}",
@@ -62,7 +60,7 @@ config = load_config(
 assert config.tuning is not None
 study = tune(config, folder, workers=options.workers)
 
-# %% A square for each trial: n_epochs side by side, n_steps upwards, batch_size to the right.
+# %% A square for each trial: a panel for each n_epochs, in it n_steps upwards and batch_size to the right.
 GRID: dict[str, list] = {
     name: config.model_dump()["tuning"]["search"][f"ppo.{name}"]["choices"]
     for name in ("n_epochs", "n_steps", "batch_size")
@@ -87,25 +85,23 @@ picture = folder / "grid.png"
 figure.savefig(picture, dpi=110)
 plt.close(figure)
 
-# %% The effect of each alone: the mean over everything else.
+# %% The effect of each by itself: the mean over the other two.
 print()
 tried = np.ma.masked_invalid(values)
 for axis_of, (name, choices) in enumerate(GRID.items()):
     means = tried.mean(axis=tuple(axis for axis in range(3) if axis != axis_of)).filled(np.nan)
     print(f"{name:11}" + "   ".join(f"{choice}: {mean:.1f}" for choice, mean in zip(choices, means, strict=True)))
 
-# %%
+# %% The best of them in the emulator. The trials were evaluated in the twin, like their training.
 best = study.best_trial
 run = folder / TRIALS / f"trial_{best.number:03d}"
-show(run, load_agent(run).config)
+result = evaluate_once(run, games=options.games)
+print(f"\nthe best trial: {result}")
 finish(
     folder,
-    files=[picture, folder / "plots" / "parallel.png", run / "agent.gif"],
-    score=best.value,
-    env_id=config.evaluation_env_id,
-    games=options.games,
-    seed=config.evaluation_seed,
-    greedy=False,
+    files=[picture, folder / "plots" / "parallel.png", record_best(run)],
+    **result.facts(),
+    value_in_the_study=best.value,
     best=best.params,
     look_at="grid.png, then python lessons/4_tuning/4.3_schedules.py",
 )

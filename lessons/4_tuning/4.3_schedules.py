@@ -1,11 +1,10 @@
 """Lesson 4.3: schedules, and why a short run may be no preview of a long one.
 
 You learn: constant, linear and exponential schedules of the learning rate; what a study of short trials cannot know.
-Expect: with a constant or an exponential schedule the short run is the beginning of the long one, step for step; with a
-linear one it is another run. And the settings that study 2 of lesson 4.0 found, trained for as long.
-Time: on one core with another training beside it 16 to 18 minutes for 1,000,000 agent steps and 4 to 5 for 300,000.
-There are four of the first and three of the second, and 100 games after each. Stop it when you like: run again, it goes
-on.
+Expect: with a constant or an exponential schedule the short run is the beginning of the long one, step for step. With a
+linear one it is a different run. And the settings that lesson 4.0's study 2 found, trained for just as long.
+Time: one to four minutes on one core for each of the four long runs, less for the three short ones, and then 100 games
+each. You can stop it at any time: run it again, and it continues.
 """
 
 # %%
@@ -18,34 +17,32 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from rlbreakout.config import Config, load_config, with_values
-from rlbreakout.evaluation.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation import Evaluation, evaluate_once
 from rlbreakout.evaluation.plots import Curve, find_scalar
 from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
 from rlbreakout.schedules import parse_schedule
-from rlbreakout.training.train import train_or_go_on
+from rlbreakout.training import train_or_continue
 
 
 @dataclass
 class Options:
-    steps: int = 1_000_000
+    steps: int = 1_500_000
     """Agent steps of the long runs."""
     short_steps: int = 300_000
     """Agent steps of the short runs."""
     seed: int = 0
-    """Of every training."""
+    """Decides every training."""
     games: int = 100
     """Whole games that each trained agent plays to get its score."""
-    n_envs: int = 64
-    """Games side by side in a training."""
     run_dir: Path | None = None
     """Run folder (default: runs/4_tuning/4.3_schedules); what is already in it is continued."""
 
 
 options = read_options(Options, __doc__)
-folder = run_folder("4_tuning/4.3_schedules", options.run_dir, go_on=True)
+folder = run_folder("4_tuning/4.3_schedules", options.run_dir, resume=True)
 
-# %% The same start, and three ways on from it. The half-life of the exponential one is counted in agent steps.
-SCHEDULES: dict[str, float | str] = {"constant": 6e-4, "linear": "lin_6e-4", "exponential": "exp_6e-4_300000"}
+# %% Three schedules that begin with the same learning rate. The exponential one halves it every 500,000 agent steps.
+SCHEDULES: dict[str, float | str] = {"constant": 1e-3, "linear": "lin_1e-3", "exponential": "exp_1e-3_500000"}
 
 figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
 for (name, notation), colour in zip(SCHEDULES.items(), ("C0", "C1", "C2"), strict=True):
@@ -61,17 +58,18 @@ figure.savefig(schedules_picture, dpi=110)
 plt.close(figure)
 
 
-# %% Train each for both lengths; the settings are those of lesson 3.4. And once those that lesson 4.0 found.
+# %% Train each for both lengths, with the other settings of lesson 3.4. And once with the settings that lesson 4.0
+# found.
 TUNED = "tuned"
 NAMES = (*SCHEDULES, TUNED)
 
 
 def config(name: str, steps: int) -> Config:
-    settings = {"lesson": "4_tuning", "name": f"{name}_{steps}", "seed": options.seed, "steps": steps}
-    settings |= {"env.n_envs": options.n_envs, "evaluation.every": 0}
+    settings = {"run.lesson": "4_tuning", "run.name": f"{name}_{steps}", "seed": options.seed, "steps": steps}
+    settings["evaluation.every"] = 0
     if name in SCHEDULES:
         settings["ppo.learning_rate"] = SCHEDULES[name]
-    return with_values(load_config(CONFIGS / ("4.3_best.yaml" if name == TUNED else "3.4_emulator.yaml")), settings)
+    return with_values(load_config(CONFIGS / ("4.3_best.yaml" if name == TUNED else "3.4_coordinates.yaml")), settings)
 
 
 lengths = {name: (options.steps,) if name == TUNED else (options.short_steps, options.steps) for name in NAMES}
@@ -81,12 +79,12 @@ curves: dict[tuple[str, int], Curve] = {}
 results: dict[tuple[str, int], Evaluation] = {}
 for (name, steps), of_run in configs.items():
     print(f"{name}, {steps:,} agent steps", flush=True)
-    run = train_or_go_on(of_run, folder / of_run.name)
+    run = train_or_continue(of_run, folder / of_run.run.name)
     results[name, steps] = evaluate_once(run, games=options.games)
-    if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # none, as long as no game has ended
+    if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # there is none before the first game ends
         curves[name, steps] = curve
 
-# %% Left: all of them. Right: how far each short run is from the long one at the same agent step.
+# %% Left: all of them. Right: the difference between each short run and the long one at the same agent step.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
 apart: dict[str, float] = {}
 for (name, steps), curve in curves.items():
@@ -117,17 +115,17 @@ for name in NAMES:
         f"{name:13}" + "".join(f"{f'{r.mean:.1f} [{r.ci95[0]:.1f}, {r.ci95[1]:.1f}]' if r else '':>28}" for r in cells)
     )
 for name, points in apart.items():
-    print(f"{name}: the short run's curve is at most {points:.1f} points from the long one's")
+    print(f"{name}: the curve of the short run is at most {points:.1f} points away from that of the long one")
 
 # %%
 best_name = max(NAMES, key=lambda name: results[name, options.steps].mean)
 best = results[best_name, options.steps]
 finish(
     folder,
-    files=[schedules_picture, picture, folder / configs[best_name, options.steps].name / "agent.gif"],
+    files=[schedules_picture, picture, folder / configs[best_name, options.steps].run.name / "agent.gif"],
     **best.facts(),
     results={f"{name}, {steps}": result.facts() for (name, steps), result in results.items()},
     short_and_long_apart=apart,
     best=best_name,
-    look_at="curves.png: which short runs are the beginning of the long ones?",
+    look_at="curves.png: which of the short runs are the beginning of a long one?",
 )

@@ -1,10 +1,11 @@
 """Lesson 5.1: an agent that learns what actions are worth, as its author published it.
 
-You learn: what Q-learning from the screen consists of: a network that tells the value of each action, a memory of
-games, a second network that stands still; and all of the parameters, with what they do.
-Expect: an agent that scores a handful of points, with a curve, a gif and a list of its parameters; lesson 5.2 asks why.
-Time: an hour on one core for 250,000 agent steps, which are 4,000,000 frames. Ctrl-C saves it; run it again with
---run-dir of its folder, and it goes on.
+You learn: what Q-learning from the screen consists of: a network that estimates the value of each action, a memory of
+games, a second network that is held fixed; and every parameter, with what it does.
+Expect: an agent that scores a handful of points, its curve, a gif and a list of its parameters. Lesson 5.2 asks why it
+scores so little.
+Time: at most an hour on one core for 250,000 agent steps, which are 4,000,000 frames. Ctrl-C saves it: run it again,
+and it continues.
 """
 
 # %%
@@ -18,15 +19,15 @@ import numpy as np
 import torch
 from pydantic import BaseModel
 
-from rlbreakout.agents.save_load import load_agent
+from rlbreakout.agents import load_agent
 from rlbreakout.agents.value import ValueAgent, equations
 from rlbreakout.config import load_config
-from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluation.evaluate import evaluate_once
+from rlbreakout.envs import make_evaluation_env
+from rlbreakout.evaluation import evaluate_once
 from rlbreakout.evaluation.plots import draw_curves, find_scalar
 from rlbreakout.lesson import CONFIGS, finish, read_options
 from rlbreakout.observation import ACTION_NAMES
-from rlbreakout.training.train import train_or_take
+from rlbreakout.training import train_or_continue
 
 
 @dataclass
@@ -34,20 +35,20 @@ class Options:
     steps: int = 250_000
     """Agent steps to train for, of 16 frames each."""
     seed: int = 0
-    """Of the training."""
+    """Decides the training."""
     games: int = 100
     """Whole games that the trained agent plays to get its score."""
     run_dir: Path | None = None
-    """Run folder (default: runs/5_value_agent/5.1_value_agent); a run that is already in it is continued."""
+    """Run folder (default: runs/5_value_agent/5.1_value_agent); what is already in it is continued."""
 
 
 options = read_options(Options, __doc__)
 config = load_config(CONFIGS / "5.1_value_agent.yaml", [f"steps={options.steps}", f"seed={options.seed}"])
 
 
-# %% Every parameter, its value here, and what it does.
+# %% Every parameter, its value in this lesson, and what it does.
 def describe(part: BaseModel, prefix: str = "value") -> None:
-    """Print the fields of a part of the config."""
+    """Print the keys of a part of the config."""
     for name, field in type(part).model_fields.items():
         value = getattr(part, name)
         if isinstance(value, BaseModel):
@@ -58,29 +59,28 @@ def describe(part: BaseModel, prefix: str = "value") -> None:
 
 describe(config.value)
 
-# %% What it learns from, on a game of six steps: a point at the second and the fifth, and then the game is lost.
+# %% What it learns from, shown on a game of six steps: a point in the second and the fifth, and then the game is lost.
 rewards = np.array([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
 returns = equations.returns(rewards, config.value.discount, last=config.value.punishment)
 normalised = equations.normalised(torch.as_tensor(returns))
 print(f"\n{'reward':>8}{'return':>8}{'normalised':>12}")
 for row in zip(rewards, returns, normalised.tolist(), strict=True):
     print("{:8.0f}{:8.2f}{:12.2f}".format(*row))
-print(
-    "the Q-target of a step: its normalised return + gamma x the best Q-value of the next state; at the end without it"
-)
+print("the Q-target of a step is its normalised return + gamma x the best Q-value of the next state, if there is one")
 
-# %% Train. A step of the agent lasts 16 frames: it sees 4 pictures, 4 frames apart, and holds its action meanwhile.
-folder = train_or_take(config, options.run_dir)
+# %% Train. An agent step lasts 16 frames: the agent sees 4 pictures, 4 frames apart, and holds its action meanwhile.
+folder = train_or_continue(config, options.run_dir)
 
-# %% How good is it? Without sticky actions, as it was trained, and with them. "Sampled" draws 1 action in 100.
+# %% How good is it? Without sticky actions, as in its training, and with them. This agent has no policy to sample from:
+# "sampled" means that 1 action in 100 is random.
 result = evaluate_once(folder, games=options.games)
 sticky = evaluate_once(folder, games=options.games, settings={"env.repeat_action_probability": 0.25})
 print(f"\n{result}\nwith sticky actions: {sticky.mean:.1f} [{sticky.ci95[0]:.1f}, {sticky.ci95[1]:.1f}]")
 
-# %% What does it do? The actions of a game of its own, counted.
+# %% What does it do? Count its actions in one game.
 agent = load_agent(folder / "last")
 assert isinstance(agent.player, ValueAgent)
-env = make_vec_env(agent.config, evaluation=True, n_envs=1, seed=0)
+env = make_evaluation_env(agent.config, n_envs=1, seed=0)
 observations: Any = env.reset()
 done, actions = False, np.zeros(len(ACTION_NAMES), dtype=int)
 while not done:

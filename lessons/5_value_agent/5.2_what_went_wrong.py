@@ -1,9 +1,10 @@
 """Lesson 5.2: what went wrong? One change at a time.
 
-You learn: to find out why an agent does not learn: change one thing, leave the rest, and measure; then all together.
-Expect: a run folder for each variant, one picture of their curves, a table of scores, and an explanation in the README.
-Time: two to three hours on one core for all nine, of 1,000,000 frames each. Stop it when you like: run again, it goes
-on.
+You learn: how to find out why an agent does not learn: change one thing, leave the rest alone, and measure; then change
+everything.
+Expect: a run folder for each variant, one picture of their curves, and a table of scores. The README explains them.
+Time: two to three hours at most on one core for all nine, with 1,000,000 frames each. You can stop it at any time: run
+it again, and it continues.
 """
 
 # %%
@@ -13,35 +14,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlbreakout.config import Config, load_config, with_values
-from rlbreakout.evaluation.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation import Evaluation, evaluate_once
 from rlbreakout.evaluation.plots import Curve, draw_curves, find_scalar
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
-from rlbreakout.training.train import train_or_go_on
+from rlbreakout.training import train_or_continue
 
-# %% The changes, in the words of configs/5.1_value_agent.yaml.
+# %% The changes, by the keys of configs/5.1_value_agent.yaml.
 SINGLE_STEPS = {
     "value.memory": "transitions",
     "value.memory_size": 50_000,
     "value.remember_fraction": 1.0,
-    "value.start_training": 2_500,  # agent steps, no longer games
+    "value.start_training": 2_500,  # now in agent steps, not in games
     "value.train_every": 4,
     "value.target_reset": 2_000,
 }
 VARIANTS: dict[str, dict] = {
     # As its author published it.
     "published": {},
-    # Learns often, from 32 single steps, instead of every fourth game from 32 whole games.
+    # Learns often, from 32 single steps, instead of from 32 whole games after every fourth game.
     "transitions": SINGLE_STEPS,
-    # The reward stands where the reward belongs, not the normalised sum of all that follow.
+    # The reward is where the reward belongs, not the normalised sum of all that follow.
     "rewards": {"value.targets": "rewards"},
-    # Epsilon falls with the actions, whether the agent was trained or not.
+    # Epsilon falls with the number of actions, not with the number of training calls.
     "exploration": {"value.exploration.decay_over": "agent_steps", "value.exploration.decay_steps": 25_000},
-    # A lost game is no punishment of 10 points, the end is bad enough.
+    # Losing the game does not cost 10 points: the end is bad enough.
     "no_punishment": {"value.punishment": 0.0},
-    # A lost life costs a point, or, with the sign the wrong way round, is worth one.
+    # Losing a life costs a point or, with the wrong sign, is worth one.
     "life_punished": {"value.life_reward": -1.0},
     "life_rewarded": {"value.life_reward": 1.0},
-    # An action is held for 4 frames instead of 16; the stack is the last four steps.
+    # An action is held for 4 frames instead of 16, and the stack has a picture of each of the last four steps.
     "short_steps": {"env.frame_skip": 4, "observation.frames_between": None},
 }
 FRAMES_A_STEP = load_config(CONFIGS / "5.1_value_agent.yaml").frames_a_step
@@ -52,9 +53,9 @@ ALL = "all"
 @dataclass
 class Options:
     steps: int = 62_500
-    """Agent steps of 16 frames to train each variant for; with shorter steps as many more, so that all see as much."""
+    """Agent steps, of 16 frames, to train each variant for. If its steps are shorter it makes more, to see as much."""
     seed: int = 0
-    """Of the trainings."""
+    """Decides every training."""
     games: int = 100
     """Whole games that each trained agent plays to get its score."""
     variants: tuple[str, ...] = (*VARIANTS, ALL)
@@ -66,25 +67,24 @@ class Options:
 
 options = read_options(Options, __doc__)
 check_choices("--variants", options.variants, (*VARIANTS, ALL))
-folder = run_folder("5_value_agent/5.2_what_went_wrong", options.run_dir, go_on=True)
+folder = run_folder("5_value_agent/5.2_what_went_wrong", options.run_dir, resume=True)
 
 
-# %% The same frames for each, so that an agent with shorter steps makes more of them.
+# %% All see the same number of frames, so an agent with shorter steps makes more of them.
 def config(variant: str) -> Config:
     """The config of one agent."""
     base = load_config(CONFIGS / ("5.3_dqn.yaml" if variant == ALL else "5.1_value_agent.yaml"))
-    changed = with_values(
-        base, {"name": variant, "seed": options.seed, "evaluation.every": 0, **VARIANTS.get(variant, {})}
-    )
+    settings = {"run.name": variant, "seed": options.seed, "evaluation.every": 0}
+    changed = with_values(base, {**settings, **VARIANTS.get(variant, {})})
     return with_values(changed, {"steps": options.steps * FRAMES_A_STEP // changed.frames_a_step})
 
 
-# %% Train them one after the other, and let each play whole games. A finished one is not done again.
+# %% Train them one after the other, and let each play whole games. Finished ones are skipped.
 results: dict[str, Evaluation] = {}
 curves: dict[str, Curve] = {}
 for number, variant in enumerate(options.variants, 1):
     print(f"[{number}/{len(options.variants)}] {variant}", flush=True)
-    run = train_or_go_on(config(variant), folder / variant)
+    run = train_or_continue(config(variant), folder / variant)
     results[variant] = evaluate_once(run, games=options.games)
     if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:
         curves[variant] = Curve(curve.x * config(variant).frames_a_step, curve.y)

@@ -1,10 +1,9 @@
 """Lesson 5.3: the fixed agent. DQN, with four of the ideas that came after it.
 
 You learn: to read an agent's Q-values: what it expects, when it is surprised, and where no action matters.
-Expect: an agent that plays Breakout from the screen, its curve, and a gif of a game with the value of each action and
-the agent's view beside it.
-Time: 100 minutes on one core for 1,000,000 agent steps. Ctrl-C saves it; run it again with --run-dir of its folder, and
-it goes on.
+Expect: an agent that plays Breakout from the screen, its curve, and a gif of a game with the agent's view and the value
+of each action beside it.
+Time: at most 100 minutes on one core for 1,000,000 agent steps. Ctrl-C saves it: run it again, and it continues.
 """
 
 # %%
@@ -16,16 +15,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from rlbreakout.agents.save_load import load_agent
+from rlbreakout.agents import load_agent
 from rlbreakout.agents.value import ValueAgent
 from rlbreakout.config import load_config
-from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluation.evaluate import evaluate_once
+from rlbreakout.envs import make_evaluation_env
+from rlbreakout.evaluation import evaluate_once, write_video
 from rlbreakout.evaluation.plots import draw_curves, find_scalar
-from rlbreakout.evaluation.video import Recording, agent_views, pictures_per_second, write_video
+from rlbreakout.evaluation.video import Recording, agent_views, pictures_per_second
 from rlbreakout.lesson import CONFIGS, finish, read_options
 from rlbreakout.observation import ACTION_NAMES
-from rlbreakout.training.train import train_or_take
+from rlbreakout.training import train_or_continue
 
 
 @dataclass
@@ -33,34 +32,34 @@ class Options:
     steps: int = 1_000_000
     """Agent steps to train for, of 4 frames each."""
     seed: int = 0
-    """Of the training."""
+    """Decides the training."""
     games: int = 100
     """Whole games that the trained agent plays to get its score."""
     seconds: float = 20.0
-    """Of the gif, at most."""
+    """Longest game time of the gif."""
     run_dir: Path | None = None
-    """Run folder (default: runs/5_value_agent/5.3_dqn); a run that is already in it is continued."""
+    """Run folder (default: runs/5_value_agent/5.3_dqn); what is already in it is continued."""
 
 
 options = read_options(Options, __doc__)
 config = load_config(CONFIGS / "5.3_dqn.yaml", [f"steps={options.steps}", f"seed={options.seed}"])
 
-# %% What is fixed, against lesson 5.1. Each is a few lines of rlbreakout/value_agent, beside its equation.
+# %% What is different from lesson 5.1. Each is a few lines in rlbreakout/agents/value, beside its equation.
 for key in ("memory", "train_every", "targets", "double", "n_step", "prioritised"):
     print(f"value.{key}: {getattr(config.value, key)}")
 print(f"value.network.dueling: {config.value.network.dueling}")
 
-# %% Train, or take what is there.
-folder = train_or_take(config, options.run_dir)
+# %% Train, or continue what is there.
+folder = train_or_continue(config, options.run_dir)
 result = evaluate_once(folder, games=options.games)
 sticky = evaluate_once(folder, games=options.games, settings={"env.repeat_action_probability": 0.25})
 print(f"\n{result}\nwith sticky actions: {sticky.mean:.1f} [{sticky.ci95[0]:.1f}, {sticky.ci95[1]:.1f}]")
 
-# %% Let it play a game, and write down what it expects of each action.
+# %% Let it play a game, and record what it expects of each action.
 agent = load_agent(folder / "last")
 assert isinstance(agent.player, ValueAgent)
 speed = pictures_per_second(agent.config, agent.config.env.id)
-env = make_vec_env(agent.config, evaluation=True, n_envs=1, seed=options.seed)
+env = make_evaluation_env(agent.config, n_envs=1, seed=options.seed)
 observations, done, score = env.reset(), False, 0.0
 screens, views, values, scores = list[np.ndarray](), list[np.ndarray](), list[np.ndarray](), list[float]()
 lives = list[int]()
@@ -74,7 +73,7 @@ while not done and len(screens) < options.seconds * speed:
     lives.append(info["lives"])
 env.close()
 
-# %% What does it expect, and when? The best action's value around a hit, and at the end of a life.
+# %% What does it expect, and when? The value of the best action around a hit, and at the end of a life.
 expected = np.max(values, axis=1)
 hit = np.flatnonzero(np.diff(scores) > 0)
 missed = np.flatnonzero(np.diff(lives) < 0) + 1
@@ -87,13 +86,13 @@ moments = {
 expects = {name: float(expected[steps[steps >= 0]].mean()) if len(steps) else None for name, steps in moments.items()}
 print("\nit expects " + ", ".join(f"{value:.2f} {name}" for name, value in expects.items() if value is not None))
 
-# %% Draw it: the screen, what the agent sees, and a bar for each action. The best one is yellow.
+# %% Draw the screen, what the agent sees, and a bar for each action. The best one is yellow.
 highest = max(float(np.max(values)), 1e-6)
 lowest = min(float(np.min(values)), 0.0)
 
 
 def draw(screen: np.ndarray, view: np.ndarray, q: np.ndarray, points: float) -> np.ndarray:
-    """One picture of the gif."""
+    """Draw one picture of the gif."""
     panel = Image.new("RGB", (150, screen.shape[0]))
     pen, font = ImageDraw.Draw(panel), ImageFont.load_default(11)
     pen.fontmode = "1"

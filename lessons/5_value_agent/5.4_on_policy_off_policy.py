@@ -1,10 +1,10 @@
 """Lesson 5.4: on-policy or off-policy? The same screens, the same steps, four algorithms.
 
-You learn: that what an algorithm makes of a step and what it makes of a minute are two questions; which one matters
-depends on where your steps come from.
+You learn: what an algorithm learns from a step and what it learns in a minute are two questions. Which one matters
+depends on what a step costs.
 Expect: two pictures of the same trainings, score against agent steps and against minutes, and a table.
-Time: 25 to 40 minutes on one core for each of the four, of 300,000 agent steps. Stop it when you like: run again, what
-is finished is not done again.
+Time: 25 to 40 minutes at most on one core for each of the four, with 300,000 agent steps. You can stop it at any time:
+run it again, and what is finished is skipped.
 """
 
 # %%
@@ -21,23 +21,22 @@ from stable_baselines3 import DQN
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import configure
 
-from rlbreakout.agents.build import build_algorithm, off_policy_settings
-from rlbreakout.agents.players import Agent
+from rlbreakout.agents import Agent, build_algorithm
+from rlbreakout.agents.build import off_policy_settings
 from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluation.evaluate import Evaluation, evaluate
+from rlbreakout.evaluation import Evaluation, evaluate, record, write_video
 from rlbreakout.evaluation.plots import Curve, by_the_clock, draw_curves, find_scalar
-from rlbreakout.evaluation.video import record, write_video
 from rlbreakout.lesson import CONFIGS, check_choices, finish, once, read_options, run_folder
-from rlbreakout.training.runs import start_run
-from rlbreakout.training.value import learn as train_value_agent
+from rlbreakout.training import start_run
+from rlbreakout.training.value import train_value_agent
 
-# %% What each of them is.
+# %% The four algorithms.
 ALGORITHMS = {
     "ours": "off-policy: lesson 5.3's agent, DQN with Double, dueling, 3 steps, prioritised replay",
     "dqn": "off-policy: SB3's DQN, with the same network, memory and training calls",
-    "qrdqn": "off-policy: sb3-contrib's QR-DQN, which learns the distribution of what may come, not its mean",
-    "ppo": "on-policy: SB3's PPO with the zoo's settings, which forgets what it did after each update",
+    "qrdqn": "off-policy: sb3-contrib's QR-DQN, which learns the distribution of the return, not its mean",
+    "ppo": "on-policy: SB3's PPO with the zoo's settings, which discards its data after each update",
 }
 
 
@@ -46,25 +45,25 @@ class Options:
     steps: int = 300_000
     """Agent steps to train each for."""
     seed: int = 0
-    """Of the trainings."""
+    """Decides every training."""
     games: int = 100
     """Whole games that each plays to get its score."""
     algorithms: tuple[str, ...] = tuple(ALGORITHMS)
     """Which of them: ours, dqn, qrdqn, ppo."""
     run_dir: Path | None = None
-    """Run folder (default: runs/5_value_agent/5.4_on_policy_off_policy); what is finished in it is not done again."""
+    """Run folder (default: runs/5_value_agent/5.4_on_policy_off_policy); what is finished in it is skipped."""
 
 
 options = read_options(Options, __doc__)
 check_choices("--algorithms", options.algorithms, ALGORITHMS)
-folder = run_folder("5_value_agent/5.4_on_policy_off_policy", options.run_dir, go_on=True)
+folder = run_folder("5_value_agent/5.4_on_policy_off_policy", options.run_dir, resume=True)
 
 
-# %% The same game and observation for all.
+# %% All have the same game and the same observation.
 def config(algorithm: str) -> Config:
     """The config of one agent: lesson 5.3's, or with PPO's settings of lesson 2.3."""
-    settings = {"name": algorithm, "seed": options.seed, "steps": options.steps, "evaluation.every": 0}
-    base = with_values(load_config(CONFIGS / "5.3_dqn.yaml"), {**settings, "checkpoint_every": 0})
+    settings = {"run.name": algorithm, "run.checkpoint_every": 0, "seed": options.seed, "steps": options.steps}
+    base = with_values(load_config(CONFIGS / "5.3_dqn.yaml"), {**settings, "evaluation.every": 0})
     if algorithm != "ppo":
         return base
     zoo = load_config(CONFIGS / "2.3_zoo.yaml").ppo
@@ -72,7 +71,7 @@ def config(algorithm: str) -> Config:
 
 
 def train(algorithm: str, run: Path) -> Agent:
-    """Train one agent; its curves are in the run folder."""
+    """Train one agent, with its curves in the run folder."""
     settings = config(algorithm)
     start_run(settings, run)
     if algorithm == "ours":
@@ -100,7 +99,7 @@ def train_and_play(algorithm: str, run: Path) -> dict[str, Any]:
     return {"minutes": minutes, **vars(evaluate(agent, games=options.games))}
 
 
-# %% One after the other. What is finished is not done again.
+# %% Train them one after the other. Finished ones are skipped.
 results: dict[str, Evaluation] = {}
 minutes: dict[str, float] = {}
 for algorithm in options.algorithms:
@@ -111,7 +110,7 @@ for algorithm in options.algorithms:
     minutes[algorithm] = facts.pop("minutes")
     results[algorithm] = Evaluation(**facts)
 
-# %% The same curves twice: against what the emulator had to do, and against what you had to wait.
+# %% The same curves twice: against the steps that were played, and against the time that you had to wait.
 by_steps: dict[str, Curve] = {}
 by_minutes: dict[str, Curve] = {}
 for algorithm in options.algorithms:

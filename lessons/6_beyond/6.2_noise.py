@@ -1,11 +1,11 @@
 """Lesson 6.2: which noise in training makes an agent robust to which noise in play?
 
-You learn: where noise can come from, the game or the agent; to measure whether an agent is robust only against what it
-was trained with, and what else comes along for free.
-Expect: a matrix. Each row is an agent, trained with one kind of noise; each column a way to play. Nobody sees the
-columns before the evaluation.
-Time: 9 minutes an agent with 1,000,000 agent steps on one core, and half a minute for every cell of 30 games: all of it
-three hours and a quarter, half of that on two cores (see the README). Stop it when you like: it goes on where it was.
+You learn: where noise can come from, the game or the agent; how to measure whether an agent is robust only to the noise
+that it was trained with, or to other noise as well.
+Expect: a matrix. Each row is an agent, trained with one kind of noise; each column is a way to play. The agents meet
+the columns only in the evaluation.
+Time: one to four minutes on one core to train each of the 15 agents, and half a minute or more for every cell of 30
+games. You can stop it at any time: run it again, and it continues.
 """
 
 # %%
@@ -19,14 +19,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from rlbreakout.config import Config, load_config, with_values
-from rlbreakout.evaluation.evaluate import Evaluation, evaluate_once
+from rlbreakout.evaluation import Evaluation, evaluate_once
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
-from rlbreakout.training.train import train_or_go_on
+from rlbreakout.training import train_or_continue
 
-# %% Nothing is left to chance in this game but the agent's own drawing of actions: it starts at once, and the same.
+# %% Nothing is random in this game, except that the agent draws its actions: every game begins at once, and alike.
 QUIET: dict[str, Any] = {"env.id": "BreakoutNoFrameskip-v4", "env.noop_max": 0}
 
-# %% The noise that an agent is trained with, by the keys of the config.
+# %% The noise that agents are trained with, by the keys of the config.
 TRAINED: dict[str, dict[str, Any]] = {
     "nothing": {},
     "sticky actions": {"env.repeat_action_probability": 0.25},
@@ -35,7 +35,7 @@ TRAINED: dict[str, dict[str, Any]] = {
     "noisy network": {"network.noisy": True},
 }
 
-# %% ... and the noise that all of them play with. Each setting is one of the evaluation, whatever the training had.
+# %% ... and the noise that all of them play with, whatever their training had.
 AS_IT_IS: dict[str, Any] = {"env.frame_skip": 4, "env.noop_max": 0, "env.repeat_action_probability": 0.0}
 PLAYED: dict[str, dict[str, Any]] = {
     "nothing": {},
@@ -50,20 +50,18 @@ PLAYED: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Options:
-    steps: int = 1_000_000
+    steps: int = 1_500_000
     """Agent steps to train each agent for."""
     seed: int = 0
     """The first seed."""
     seeds: int = 3
-    """Seeds for each agent, counted from the first. A cell is the mean of their games."""
+    """Seeds for each agent, counted from the first. A cell is the mean over their games."""
     trained: tuple[str, ...] = tuple(TRAINED)
     """Which rows of the matrix."""
     played: tuple[str, ...] = tuple(PLAYED)
     """Which columns of the matrix."""
     games: int = 30
     """Whole games for each cell and seed, sampled."""
-    n_envs: int = 64
-    """Games side by side in a training."""
     run_dir: Path | None = None
     """Run folder (default: runs/6_beyond/6.2_noise); what is already in it is continued."""
 
@@ -71,23 +69,22 @@ class Options:
 options = read_options(Options, __doc__)
 check_choices("--trained", options.trained, TRAINED)
 check_choices("--played", options.played, PLAYED)
-folder = run_folder("6_beyond/6.2_noise", options.run_dir, go_on=True)
+folder = run_folder("6_beyond/6.2_noise", options.run_dir, resume=True)
 
 
 def config(trained: str, seed: int) -> Config:
     """Lesson 3.4's settings, on the quiet game, with the noise of a row."""
     name = f"{trained.replace(' ', '_')}_{seed}"
-    settings = {"lesson": "6_beyond", "name": name, "seed": seed, "steps": options.steps}
-    settings |= {"env.n_envs": options.n_envs, "evaluation.every": 0}
-    return with_values(load_config(CONFIGS / "3.4_emulator.yaml"), {**settings, **QUIET, **TRAINED[trained]})
+    settings = {"run.lesson": "6_beyond", "run.name": name, "seed": seed, "steps": options.steps, "evaluation.every": 0}
+    return with_values(load_config(CONFIGS / "3.4_coordinates.yaml"), {**settings, **QUIET, **TRAINED[trained]})
 
 
-# %% Train them one after the other, and let each play with every noise. A finished one is not done again.
+# %% Train them one after the other, and let each play with every noise. Finished ones are skipped.
 results: dict[str, dict[str, list[Evaluation]]] = {}
 for trained in options.trained:
     for seed in range(options.seed, options.seed + options.seeds):
         print(f"trained with {trained}, seed {seed}", flush=True)
-        run = train_or_go_on(config(trained, seed), folder / config(trained, seed).name)
+        run = train_or_continue(config(trained, seed), folder / config(trained, seed).run.name)
         for played in options.played:
             there = {**AS_IT_IS, "env.longest_frame_skip": None, **PLAYED[played]}
             result = evaluate_once(run, games=options.games, settings=there)
@@ -117,7 +114,7 @@ best = options.trained[int(matrix.min(axis=1).argmax())]
 shown = results[best][options.played[0]][0]
 finish(
     folder,
-    files=[picture, folder / config(best, options.seed).name / "agent.gif"],
+    files=[picture, folder / config(best, options.seed).run.name / "agent.gif"],
     **shown.facts(),
     best=best,
     steps=options.steps,

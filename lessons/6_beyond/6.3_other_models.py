@@ -1,11 +1,10 @@
 """Lesson 6.3: other models. The same numbers, the same steps, five algorithms.
 
-You learn: what the families of deep reinforcement learning are, that each takes the same environment, and what each
-makes of a million steps.
-Expect: two pictures, score against agent steps and against minutes, and a table. The settings of each are those that
-its authors or SB3 recommend, not tuned as PPO's are: it is no race, though it looks like one.
-Time: on one core 6 to 9 minutes for PPO and A2C, 18 for recurrent PPO, 26 for DQN, an hour for QR-DQN. Stop it when you
-like: run again, what is finished is not done again.
+You learn: what the families of deep reinforcement learning are, that all of them take the same environment, and what
+each makes of a million steps.
+Expect: two pictures, score against agent steps and against minutes, and a table. PPO has the settings of lesson 3.4,
+and the others have settings that their authors or SB3 recommend. So this is no race, although it looks like one.
+Time: not measured yet in the twin. You can stop it at any time: run it again, and what is finished is skipped.
 """
 
 # %%
@@ -19,27 +18,26 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import torch
 from sb3_contrib import QRDQN, RecurrentPPO
 from stable_baselines3 import A2C, DQN
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import VecEnv
 
-from rlbreakout.agents.build import build_algorithm
-from rlbreakout.agents.players import Agent
-from rlbreakout.callbacks import OneThreadWhilePlaying
+from rlbreakout.agents import Agent, build_algorithm
 from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluation.evaluate import Evaluation, evaluate
+from rlbreakout.evaluation import Evaluation, evaluate, record, write_video
 from rlbreakout.evaluation.plots import Curve, by_the_clock, draw_bands, find_scalar
-from rlbreakout.evaluation.video import record, write_video
 from rlbreakout.lesson import CONFIGS, check_choices, finish, once, read_options, run_folder
-from rlbreakout.training.runs import start_run
+from rlbreakout.training import start_run
 
-LAYERS = [256, 256]
+# What all of them share: the layers of their networks, and gamma.
+LAYERS: dict[str, Any] = {"net_arch": [128, 128], "activation_fn": torch.nn.ReLU}
 GAMMA = 0.995
+# What DQN and QR-DQN share.
 OFF_POLICY: dict[str, Any] = {
-    "policy_kwargs": {"net_arch": LAYERS},
     "gamma": GAMMA,
     "learning_rate": 3e-4,
     "buffer_size": 300_000,
@@ -48,50 +46,46 @@ OFF_POLICY: dict[str, Any] = {
     "target_update_interval": 8_000,
     "exploration_fraction": 0.1,
     "exploration_final_eps": 0.01,
-    "train_freq": 1,  # after each step of all the games at once,
+    "train_freq": 1,  # after each step of all 16 games,
     "gradient_steps": 4,
 }
-"""Of the algorithms that keep a memory."""
 
 
 # %% What each of them is, and how it is made.
 def ppo(config: Config, env: VecEnv) -> BaseAlgorithm:
-    """Makes big steps of what it just did, but not too big ones."""
+    """Takes large steps on what it has just done, but not too large ones."""
     return build_algorithm(config, env)
 
 
 def a2c(config: Config, env: VecEnv) -> BaseAlgorithm:
-    """PPO's ancestor: one small step on what it just did, then forget it."""
-    layers = {"net_arch": LAYERS}
-    return A2C("MlpPolicy", env, n_steps=16, gamma=GAMMA, ent_coef=0.005, policy_kwargs=layers, seed=config.seed)
+    """PPO's ancestor: takes one small step on what it has just done, then forgets it."""
+    return A2C("MlpPolicy", env, gamma=GAMMA, ent_coef=0.005, policy_kwargs=LAYERS, seed=config.seed)
 
 
 def recurrent_ppo(config: Config, env: VecEnv) -> BaseAlgorithm:
-    """PPO with a memory of its own, an LSTM, beside what the numbers remember for it (speeds, the last action)."""
-    layers = {"net_arch": [256], "lstm_hidden_size": 128}
+    """PPO with an LSTM, a memory for what it has seen."""
     return RecurrentPPO(
         "MlpLstmPolicy",
         env,
-        n_steps=128,
-        batch_size=2_048,
-        n_epochs=4,
+        n_steps=32,
+        batch_size=1_024,
+        n_epochs=2,
         gamma=GAMMA,
         ent_coef=0.005,
-        learning_rate=6e-4,
-        policy_kwargs=layers,
+        learning_rate=1e-3,
+        policy_kwargs={**LAYERS, "lstm_hidden_size": 128},
         seed=config.seed,
     )
 
 
 def dqn(config: Config, env: VecEnv) -> BaseAlgorithm:
-    """Learns what an action is worth, from a memory: lesson 5."""
-    return DQN("MlpPolicy", env, seed=config.seed, **OFF_POLICY)
+    """Learns from a memory what actions are worth: lesson 5."""
+    return DQN("MlpPolicy", env, policy_kwargs=LAYERS, seed=config.seed, **OFF_POLICY)
 
 
 def qrdqn(config: Config, env: VecEnv) -> BaseAlgorithm:
-    """Learns what an action may be worth: 50 quantiles, not their mean."""
-    settings = {**OFF_POLICY, "policy_kwargs": {"net_arch": LAYERS, "n_quantiles": 50}}
-    return QRDQN("MlpPolicy", env, seed=config.seed, **settings)
+    """Learns what actions may be worth: 50 quantiles instead of the mean."""
+    return QRDQN("MlpPolicy", env, policy_kwargs={**LAYERS, "n_quantiles": 50}, seed=config.seed, **OFF_POLICY)
 
 
 ALGORITHMS: dict[str, Callable[[Config, VecEnv], BaseAlgorithm]] = {
@@ -101,45 +95,45 @@ ALGORITHMS: dict[str, Callable[[Config, VecEnv], BaseAlgorithm]] = {
     "dqn": dqn,
     "qrdqn": qrdqn,
 }
-KEEP_A_MEMORY = ("dqn", "qrdqn")
+FEW_GAMES = {"dqn": 16, "qrdqn": 16}
+"""Games side by side for those that learn after every few steps. The others play as many as the config says."""
 SLOW = ("recurrent_ppo", "dqn", "qrdqn")
-"""More than a quarter of an hour each on one core: one seed is enough of an evening."""
+"""One seed of each of these takes long enough."""
 
 
 @dataclass
 class Options:
     steps: int = 1_000_000
-    """Agent steps to train each for."""
+    """Agent steps to train each algorithm for."""
     seed: int = 0
     """The first seed."""
     seeds: int = 1
-    """Seeds for PPO and A2C, counted from the first: their curves become a band. The slow ones get one."""
+    """Seeds for PPO and A2C, counted from the first: their curves become a band. The slow ones have one."""
     games: int = 100
-    """Whole games that each plays to get its score."""
-    n_envs: int = 64
-    """Games side by side in a training; for DQN and QR-DQN a quarter of them."""
+    """Whole games that each agent plays to get its score."""
     algorithms: tuple[str, ...] = tuple(ALGORITHMS)
     """Which of them: ppo, a2c, recurrent_ppo, dqn, qrdqn."""
     run_dir: Path | None = None
-    """Run folder (default: runs/6_beyond/6.3_other_models); what is finished in it is not done again."""
+    """Run folder (default: runs/6_beyond/6.3_other_models); what is finished in it is skipped."""
 
 
 options = read_options(Options, __doc__)
 check_choices("--algorithms", options.algorithms, ALGORITHMS)
-folder = run_folder("6_beyond/6.3_other_models", options.run_dir, go_on=True)
+folder = run_folder("6_beyond/6.3_other_models", options.run_dir, resume=True)
+torch.set_num_threads(1)  # the networks are too small for more
 
 
 def train_and_play(name: str, seed: int, run: Path) -> dict[str, Any]:
     """Train one agent, let it play whole games, sampled, and return the result and the minutes of the training."""
-    settings = {"lesson": "6_beyond", "name": run.name, "seed": seed, "steps": options.steps}
-    n_envs = max(1, options.n_envs // 4) if name in KEEP_A_MEMORY else options.n_envs
-    config = with_values(load_config(CONFIGS / "3.4_emulator.yaml"), {**settings, "env.n_envs": n_envs})
+    settings = {"run.lesson": "6_beyond", "run.name": run.name, "seed": seed, "steps": options.steps}
+    base = load_config(CONFIGS / "3.4_coordinates.yaml")
+    config = with_values(base, {**settings, "env.n_envs": FEW_GAMES.get(name, base.env.n_envs)})
     start_run(config, run)
     env = make_vec_env(config, monitor_dir=run)
     model = ALGORITHMS[name](config, env)
     model.set_logger(configure(str(run), ["tensorboard"]))
     start = time.perf_counter()
-    model.learn(options.steps, callback=OneThreadWhilePlaying(), progress_bar=True)
+    model.learn(options.steps, progress_bar=True)
     minutes = (time.perf_counter() - start) / 60
     model.logger.close()
     env.close()
@@ -148,8 +142,8 @@ def train_and_play(name: str, seed: int, run: Path) -> dict[str, Any]:
     return {"minutes": minutes, **vars(evaluate(agent, games=options.games))}
 
 
-# %% Train them one after the other; what is finished is not done again. The same curves twice: against steps, and
-# against minutes.
+# %% Train them one after the other. Finished ones are skipped. The same curves twice: against steps, and against
+# minutes.
 results: dict[str, list[Evaluation]] = {}
 minutes: dict[str, list[float]] = {}
 by_steps: dict[str, list[Curve]] = {}
@@ -170,7 +164,7 @@ pictures = [
     draw_bands(by_steps, folder / "steps.png", title=f"{title} agent steps"),
     draw_bands(by_minutes, folder / "minutes.png", title=f"{title} minutes", x_label="minutes"),
 ]
-print(f"\n{'':14} minutes  mean score of {options.games} whole games, a seed each [95% interval]")
+print(f"\n{'':14} minutes  mean score of {options.games} whole games, one figure a seed [95% interval]")
 for name, seeds in results.items():
     scores = "  ".join(f"{r.mean:.1f} [{r.ci95[0]:.1f}, {r.ci95[1]:.1f}]" for r in seeds)
     print(f"{name:14}{max(minutes[name]):8.1f}  {scores}")
@@ -185,5 +179,5 @@ finish(
     steps=options.steps,
     results={name: [r.facts() | {"scores": r.scores} for r in seeds] for name, seeds in results.items()},
     minutes=minutes,
-    look_at="steps.png and minutes.png; then the settings of each, above, and change one",
+    look_at="steps.png and minutes.png; then change one of the settings above",
 )

@@ -24,7 +24,8 @@ from rlbreakout.breakout.emulator import from_ram, load_emulator
 from rlbreakout.breakout.rules import PIXEL_BITS, is_over, new_games, one_frame, play, width_of
 from rlbreakout.breakout.screen import BALL_HEIGHT, HEIGHT, PADDLE_TOP, WALL_POINTS, WIDTH
 from rlbreakout.common.compiled import compiled
-from rlbreakout.evaluation.video import Recording, write_video
+from rlbreakout.evaluation import write_video
+from rlbreakout.evaluation.video import Recording
 from rlbreakout.lesson import finish, read_options, run_folder
 
 

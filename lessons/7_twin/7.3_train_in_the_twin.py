@@ -1,7 +1,7 @@
 """Lesson 7.3: train in the twin, play the real game.
 
-You learn: what a model of the environment is good for; sim-to-real; why this agent loses next to nothing on its way
-from the twin to the emulator.
+You learn: what a model of the environment is good for; what sim-to-real means; why this agent loses next to nothing
+between the twin and the emulator.
 Expect: more than 400 points a game, in the twin and in the emulator, which the agent has never seen.
 Time: 1 to 2 minutes of training on one core, and 2 for the games.
 """
@@ -16,15 +16,13 @@ from pathlib import Path
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
-from rlbreakout.agents.build import build_algorithm
-from rlbreakout.agents.save_load import load_agent
+from rlbreakout.agents import build_algorithm, load_agent
 from rlbreakout.config import load_config, with_values
 from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluation.evaluate import evaluate
+from rlbreakout.evaluation import evaluate
 from rlbreakout.evaluation.plots import draw_curves, find_scalar
 from rlbreakout.lesson import CONFIGS, finish, read_options
-from rlbreakout.training.runs import start_run
-from rlbreakout.training.train import learn, show
+from rlbreakout.training import learn, record_best, start_run
 
 
 @dataclass
@@ -32,7 +30,7 @@ class Options:
     steps: int | None = None
     """Agent steps to train for (default: as configs/7.3_twin.yaml says)."""
     seed: int = 0
-    """Of the training."""
+    """Decides the training."""
     games: int = 20
     """Whole games that the trained agent plays in the emulator."""
     twin_games: int = 100
@@ -58,7 +56,7 @@ for _ in range(50):
 print(f"{50 * env.num_envs / (time.perf_counter() - start):,.0f} agent steps a second, observations included")
 
 
-# %% A line every few seconds. Its score is that of games in training, in the twin: a hint, not yet a result.
+# %% Print a line every few seconds. Its score is that of training games, in the twin: a hint, not yet a result.
 class ProgressLine(BaseCallback):
     """Print seconds, agent steps and the mean score of the last 100 games, after rollouts at least 5 seconds apart."""
 
@@ -78,23 +76,23 @@ class ProgressLine(BaseCallback):
         print(f"{self.last - self.start:7.0f}  {self.num_timesteps:11,}  {mean}", flush=True)
 
 
-# %% The same PPO as ever. Not one frame of the emulator is played in here.
+# %% The same PPO as in the lessons before. It never plays a frame of the emulator.
 start, cpu_start = time.perf_counter(), time.process_time()
 learn(build_algorithm(config, env), config, folder, [ProgressLine()], progress_bar=False)
 seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
 hours = config.steps * config.env.frame_skip / 60 / 3600
 print(f"{config.steps:,} agent steps in {seconds:.0f} s ({cpu_seconds:.0f} s of one core): {hours:.1f} hours of play\n")
 
-# %% Does it hold in the real game? There the state is not given. It is followed from the screens and the agent's own
-# actions; nobody reads the console's memory.
+# %% Does it play the real game as well? There nobody tells the agent the state: it is inferred from the screens and the
+# agent's own actions. The console's memory is not read.
 agent = load_agent(folder / "last")
 in_twin = evaluate(agent, env="twin", games=options.twin_games)
 print(f"twin      {in_twin}")
 in_ale = evaluate(agent, games=options.games, progress_bar=True)
 print(f"emulator  {in_ale}")
 
-# %% The gif is of the emulator, the curve of the twin.
-gif = show(folder, config)
+# %% The gif shows the emulator, the curve the twin.
+gif = record_best(folder)
 curve = find_scalar(folder, "rollout/ep_rew_mean")
 picture = draw_curves(
     {} if curve is None else {"twin": curve}, folder / "curve.png", title="Lesson 7.3: training games in the twin"
@@ -107,5 +105,5 @@ finish(
     steps=config.steps,
     training_seconds=round(seconds, 1),
     training_cpu_seconds=round(cpu_seconds, 1),
-    look_at="the gif; then train on with --steps 10_000_000, or change what the agent sees in configs/7.3_twin.yaml",
+    look_at="the gif; then train longer, --steps 10_000_000, or change what the agent sees, in configs/7.3_twin.yaml",
 )

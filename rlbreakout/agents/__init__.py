@@ -1,7 +1,7 @@
 """Anything that plays: policies of Stable-Baselines3, the value-based agent of lesson 5, a random player.
 
-They are built from a config (`build_algorithm`), and saved and loaded as safetensors and YAML (`save_model`,
-`load_agent`), which run no code.
+`build_algorithm` makes an algorithm from a config; `save_model` and `load_agent` use safetensors and YAML, so that
+loading runs no code.
 """
 
 from rlbreakout.agents.build import build_algorithm

@@ -1,4 +1,4 @@
-"""From a config to an algorithm of Stable-Baselines3, ready to learn."""
+"""Builds an algorithm of Stable-Baselines3 from a config."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def check_device(config: Config) -> None:
 
 
 def build_algorithm(config: Config, env: VecEnv, verbose: int = 0) -> PPO:
-    """SB3's PPO with the config's hyperparameters on `env`, seeded with the config's seed. Where the device is "auto",
-    an MlpPolicy learns on the CPU: its networks are so small that a GPU only adds the time to get there and back.
+    """Build SB3's PPO on `env` with the hyperparameters, the seed and the device of the config.
 
-    Raises UserError for a device that this machine does not have.
+    With device "auto" an MlpPolicy uses the CPU: its networks are too small to be worth the transfer to a GPU. Raises
+    UserError for a device that this machine does not have.
     """
     check_device(config)
     settings = config.ppo.model_dump()
@@ -47,42 +47,36 @@ def build_algorithm(config: Config, env: VecEnv, verbose: int = 0) -> PPO:
 
 
 def policy_class(config: Config) -> type[ActorCriticPolicy]:
-    """The class of the policy that the config's network stands for."""
+    """The policy class that the config describes."""
     classes: Mapping[str, Any] = PPO.policy_aliases
     return NoisyPolicy if config.network.noisy else classes[config.policy]
 
 
 def policy_settings(config: Config) -> dict[str, Any]:
-    """The `policy_kwargs` of SB3 that the config's network stands for."""
+    """SB3's `policy_kwargs` for the network that the config describes."""
     network, settings = config.network, dict[str, Any]()
     if network.net_arch is not None:
         settings["net_arch"] = list(network.net_arch)
     if network.activation is not None:
         settings["activation_fn"] = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}[network.activation]
     if config.policy in PADDED and (network.cnn != "nature" or config.observation.kind in ("image", "both")):
-        settings |= {
-            "features_extractor_class": PADDED[config.policy],
-            "features_extractor_kwargs": {"cnn": network.cnn},
-        }
+        settings["features_extractor_class"] = PADDED[config.policy]
+        settings["features_extractor_kwargs"] = {"cnn": network.cnn}
     return settings
 
 
 def off_policy_settings(config: Config) -> dict[str, Any]:
-    """What SB3's DQN or QR-DQN is made with to learn as `config.value` says, as far as they can: the same network,
-    memory, minibatches, training calls, copies of the target network and exploration.
+    """Arguments that make SB3's DQN or QR-DQN learn like `config.value`, as far as they can: the same network, memory,
+    minibatches, training calls, target updates and exploration.
 
-    Raises UserError for a network that is not that of SB3's NatureCNN with one hidden layer.
+    Raises UserError if the network is not SB3's NatureCNN with one hidden layer.
     """
     value, n_envs = config.value, config.env.n_envs
     network = value.network
-    nature = [[layer[part] for layer in CNNS["nature"][0]] for part in range(3)]
-    if (
-        [network.channels, network.kernels, network.strides] != nature
-        or any(network.paddings)
-        or len(network.hidden) > 1
-    ):
-        raise UserError("value.network is not that of SB3's NatureCNN; allowed: its convolutions, and one hidden layer")
-    # SB3 counts steps of all environments at once, and makes whole updates after each.
+    layers = list(zip(network.channels, network.kernels, network.strides, strict=True))
+    if layers != list(CNNS["nature"][0]) or any(network.paddings) or len(network.hidden) > 1:
+        raise UserError("value.network is not SB3's NatureCNN; allowed: its convolutions, and one hidden layer")
+    # SB3 counts a step of all environments as one, and makes whole updates after each.
     train_freq = max(1, value.train_every // n_envs)
     return {
         "learning_rate": value.optimizer.learning_rate,
@@ -96,7 +90,7 @@ def off_policy_settings(config: Config) -> dict[str, Any]:
         "exploration_fraction": min(1.0, value.exploration.decay_steps / config.steps),
         "exploration_initial_eps": value.exploration.initial,
         "exploration_final_eps": value.exploration.minimum,
-        "optimize_memory_usage": True,  # every stack once, not twice
+        "optimize_memory_usage": True,  # store every stack once, not twice
         "replay_buffer_kwargs": {"handle_timeout_termination": False},
         "device": config.run.device,
         "policy_kwargs": {

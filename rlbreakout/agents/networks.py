@@ -10,7 +10,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
 
 class Convolution(NamedTuple):
-    """A layer of square filters."""
+    """A layer of square filters: their number, edge and stride, both in pixels."""
 
     filters: int
     size: int
@@ -22,17 +22,14 @@ CNNS = {
     "nips": ((Convolution(16, 8, 4), Convolution(32, 4, 2)), 256),
 }
 """The convolutions of DQN, and the nodes of the layer after them: Mnih et al. 2015 (https://doi.org/10.1038/nature14236)
-and 2013 (https://arxiv.org/abs/1312.5602), which is about a fifth of the work."""
+and 2013 (https://arxiv.org/abs/1312.5602), which takes about a fifth of the computation."""
 
 
 class PaddedCNN(BaseFeaturesExtractor):
-    """Convolutions that leave out no pixel of a picture of any size: one of CNNS.
+    """One of CNNS for images of any size, `(n, channels, height, width)` scaled to 0..1.
 
-    A filter of 8x8 that moves by 4 pixels sees all of a picture of 84 rows, but only the first 84 of 87. Here zeros are
-    added below and at the right, before each layer, as many as are missing. Where none are missing, `nature` is
-    SB3's NatureCNN.
-
-    Takes images with their channels first, `(n, channels, height, width)`, scaled to 0..1.
+    An 8x8 filter with stride 4 sees all 84 rows of an image, but only the first 84 of 87. So each layer is padded with
+    zeros below and on the right, as many as it needs. Where it needs none, `nature` is SB3's NatureCNN.
     """
 
     def __init__(self, observation_space: gym.spaces.Box, cnn: str = "nature") -> None:
@@ -54,7 +51,7 @@ class PaddedCNN(BaseFeaturesExtractor):
 
 
 class PaddedCombined(BaseFeaturesExtractor):
-    """The features of PaddedCNN of the image, and the coordinates as they are: a Dict of both goes in."""
+    """PaddedCNN's features of `image`, followed by `coordinates`, for a Dict observation of both."""
 
     def __init__(self, observation_space: gym.spaces.Dict, cnn: str = "nature") -> None:
         image, coordinates = observation_space["image"], observation_space["coordinates"]

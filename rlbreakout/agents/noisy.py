@@ -16,21 +16,20 @@ from torch import nn
 from torch.nn import functional
 
 FIRST_SPREAD = 0.5
-"""Of the weights at the start, times 1 / sqrt(inputs), as in the paper."""
+"""Initial spread of the weights, times sqrt(inputs), as in the paper."""
 
 
 class NoisyLinear(nn.Module):
-    """A linear layer `(n, inputs)` -> `(n, outputs)` of weight = mean + spread x noise, means and spreads learned.
+    """A linear layer `(n, inputs)` -> `(n, outputs)` with weight = mean + spread x noise; it learns means and spreads.
 
     The noise is the paper's factorised one: noise[out, in] = f(a[out]) f(b[in]) with f(x) = sign(x) sqrt(|x|), a and b
-    standard normal. `draw` draws it anew; while `quiet` is true the means play alone.
+    standard normal. `draw` draws new noise; while `quiet` is true only the means count. `layer` gives the first means.
     """
 
     noise_in: torch.Tensor
     noise_out: torch.Tensor
 
     def __init__(self, layer: nn.Linear) -> None:
-        """As `layer`, whose weights are the means to begin with."""
         super().__init__()
         inputs, outputs = layer.in_features, layer.out_features
         spread = FIRST_SPREAD / np.sqrt(inputs)
@@ -55,8 +54,8 @@ class NoisyLinear(nn.Module):
 
 
 class NoisyPolicy(ActorCriticPolicy):
-    """SB3's MlpPolicy with a NoisyLinear as the layer that says which action. `predict`, which plays, is without noise;
-    rollouts and updates are with the noise that was drawn last."""
+    """SB3's MlpPolicy with a NoisyLinear as its action layer. `predict` uses no noise; rollouts and updates use the
+    noise that was drawn last."""
 
     action_net: Any
 
@@ -76,8 +75,8 @@ class NoisyPolicy(ActorCriticPolicy):
 
 
 class NoiseCallback(BaseCallback):
-    """Draws a NoisyPolicy's noise before every rollout. The update learns with the same noise, or it could not tell how
-    likely its actions were."""
+    """Draws a NoisyPolicy's noise before every rollout. The update uses the same noise, because it needs the
+    probability that each action had."""
 
     def _on_rollout_start(self) -> None:
         policy = self.model.policy

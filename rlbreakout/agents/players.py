@@ -14,7 +14,7 @@ RANDOM = "random"
 
 
 class Player(Protocol):
-    """What plays a game: SB3's policies and algorithms do, ValueAgent and RandomPlayer."""
+    """What plays a game: SB3's policies and algorithms, ValueAgent, RandomPlayer."""
 
     def predict(
         self,
@@ -27,10 +27,10 @@ class Player(Protocol):
 
 @runtime_checkable
 class Reseeded(Protocol):
-    """A player with random numbers of its own."""
+    """A player with a random number generator of its own."""
 
     def reseed(self, seed: int) -> None:
-        """Draw other actions from here on."""
+        """Restart the generator with `seed`."""
 
 
 class RandomPlayer:
@@ -41,7 +41,6 @@ class RandomPlayer:
         self.reseed(seed)
 
     def reseed(self, seed: int) -> None:
-        """Draw other actions from here on."""
         self._random = np.random.default_rng(seed)
 
     def predict(
@@ -57,7 +56,7 @@ class RandomPlayer:
 
 @dataclass
 class Agent:
-    """A player and the config that says which environment it plays in."""
+    """A player, the config of the environment that it plays in, and its name."""
 
     player: Player
     config: Config

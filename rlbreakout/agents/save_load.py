@@ -2,12 +2,12 @@
 
 A model folder holds
 
-| file                    | what                                                                               |
-|-------------------------|------------------------------------------------------------------------------------|
-| `policy.safetensors`    | the weights of the policy                                                          |
-| `optimizer.safetensors` | the optimizer's state, which resuming needs and playing does not                   |
+| file                    | contents                                                                             |
+|-------------------------|--------------------------------------------------------------------------------------|
+| `policy.safetensors`    | the weights of the policy                                                            |
+| `optimizer.safetensors` | the optimizer's state, which resuming needs and playing does not                     |
 | `model.yaml`            | format, algorithm, shape of the observations, number of actions, agent steps trained |
-| `config.yaml`           | the config of the run, from which the environment and the policy are built again    |
+| `config.yaml`           | the config of the run, from which the environment and the policy are rebuilt         |
 """
 
 from __future__ import annotations
@@ -42,31 +42,26 @@ from rlbreakout.observation import observation_space
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 FORMAT = 2
-"""Of model folders. Those without a number are of version 0.1, whose agents saw other coordinates."""
+"""Format of model folders. Those without a number come from version 0.1, whose agents saw other coordinates."""
 
 
 class Trained(Protocol):
-    """What is saved: SB3's algorithms have it, and ValueAgent."""
+    """What can be saved: SB3's algorithms and ValueAgent. `policy` is a torch module with an `optimizer`, and images in
+    `observation_space` have their channels first."""
 
     num_timesteps: int
-    """Agent steps."""
 
     @property
-    def policy(self) -> Any:
-        """A torch module, with its `optimizer`."""
+    def policy(self) -> Any: ...
 
     @property
-    def observation_space(self) -> gym.Space:
-        """Pictures have their channels first."""
-
-    @property
-    def action_space(self) -> gym.Space: ...
+    def observation_space(self) -> gym.Space: ...
 
 
 def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[str, int] | None = None) -> Path:
-    """Write `model` to `folder` and return it. What was there before stays until the new one is whole on the disk.
+    """Save `model` in `folder` and return the folder. A previous model stays until the new one is complete on disk.
 
-    `counters` are what else is counted in its training. Raises OSError if it cannot be written; what was there stays.
+    counters: other counts of its training. Raises OSError if it cannot be written; a previous model stays.
     """
     about = {
         "format": FORMAT,
@@ -79,8 +74,10 @@ def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[s
     }
     new = new_folder(folder)
     try:
-        _write_tensors(_contiguous(model.policy.state_dict()), new / "policy.safetensors")
-        _write_tensors(_flatten(model.policy.optimizer.state_dict()["state"]), new / "optimizer.safetensors")
+        _write_tensors(model.policy.state_dict(), new / "policy.safetensors")
+        optimizer = model.policy.optimizer.state_dict()["state"]
+        flat = {f"{index}.{name}": value for index, values in optimizer.items() for name, value in values.items()}
+        _write_tensors(flat, new / "optimizer.safetensors")
         write_atomically(new / "model.yaml", to_yaml(about))
         dump_config(config, new / "config.yaml")
     except OSError:
@@ -90,9 +87,11 @@ def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[s
 
 
 def _write_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Raises OSError where safetensors has an error of its own for it."""
+    """Write tensors. Raises OSError where safetensors raises an error of its own."""
+    # Actor and critic share the feature extractor under several names; safetensors wants each tensor in its own memory.
+    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
-        save_file(tensors, path)
+        save_file(own, path)
     except SafetensorError as error:
         if (number := re.search(r"os error (\d+)", str(error))) is None:
             raise
@@ -100,15 +99,15 @@ def _write_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
 
 
 def has_model(folder: Path) -> bool:
-    """Whether there is a model in `folder`, also if a training was killed while it saved one."""
+    """Whether `folder` holds a model. Repairs it first if a training was killed while it saved one."""
     return (repair(folder) / "model.yaml").is_file()
 
 
 def find_model(name: str | Path) -> Path:
-    """The model folder that `name` means: a model folder, a run folder (its best model, else its last) or a
-    pretrained name. Raises UserError if there is none."""
+    """Find the model folder for `name`: a model folder, a run folder (its best model, or else its last), or the name of
+    a pretrained agent. Raises UserError if there is none."""
     path = Path(name)
-    shipped = [PRETRAINED / path] if path.name == str(name) else []  # a name, no path that climbs out of the folder
+    shipped = [PRETRAINED / path] if path.name == str(name) else []  # not a path that climbs out of the folder
     for candidate in (path, path / "best", path / "last", *shipped):
         if has_model(candidate):
             return candidate
@@ -120,10 +119,10 @@ def find_model(name: str | Path) -> Path:
 
 
 def load_agent(name: str | Path, seed: int = 0, *, trust: bool = False) -> Agent:
-    """Load a model to play with it, on the CPU, or make the agent called "random", which draws with `seed`.
+    """Load a model for playing, on the CPU, or make the agent called "random", whose actions `seed` decides.
 
-    No code that a model may hold is run. A zip of Stable-Baselines3 is loaded only with `trust`, because that would.
-    Raises UserError if the model is missing or damaged, or made for another observation than its config describes.
+    This runs no code that a model may hold. Loading a zip of Stable-Baselines3 would, so it takes `trust`. Raises
+    UserError if the model is missing or damaged, or made for other observations than its config describes.
     """
     if (path := Path(name)).is_file():
         if path.suffix != ".zip":
@@ -134,7 +133,7 @@ def load_agent(name: str | Path, seed: int = 0, *, trust: bool = False) -> Agent
         return Agent(model, config, str(name))
     if str(name) == RANDOM:
         config = Config(run=RunConfig(name=RANDOM))
-        return Agent(RandomPlayer(n_actions=4, seed=check_seed(seed)), config, RANDOM)
+        return Agent(RandomPlayer(N_ACTIONS, check_seed(seed)), config, RANDOM)
     folder = find_model(name)
     _read_about(folder)
     config = load_config(folder / "config.yaml")
@@ -142,7 +141,7 @@ def load_agent(name: str | Path, seed: int = 0, *, trust: bool = False) -> Agent
     space, actions = observation_space(config), gym.spaces.Discrete(N_ACTIONS)
     if config.algorithm == "value":
         height, width, channels = space.shape or ()
-        with torch.device("meta"):  # its shapes alone, which may be those of a network that fits nowhere
+        with torch.device("meta"):  # only shapes: the network may be too large for any machine
             sketch = QNetwork(config.value.network, (channels, height, width), N_ACTIONS)
         weights = _read_weights(folder / "policy.safetensors", sketch.state_dict())
         player = ValueAgent(config, space, actions, learns=False)
@@ -157,20 +156,23 @@ def load_agent(name: str | Path, seed: int = 0, *, trust: bool = False) -> Agent
 
 
 def restore(model: Trained, folder: Path) -> None:
-    """Put weights, optimizer and step count of a model folder into `model`, to go on with its training.
+    """Load weights, optimizer and step count of a model folder into `model`, to resume its training.
 
-    Raises UserError if the model is missing, damaged or another network.
+    Raises UserError if the model is missing or damaged, or has another network.
     """
     policy = model.policy
     policy.load_state_dict(_read_weights(folder / "policy.safetensors", policy.state_dict()))
     optimizer = policy.optimizer
-    state = _unflatten(_read_tensors(folder / "optimizer.safetensors"))
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in _read_tensors(folder / "optimizer.safetensors").items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     model.num_timesteps = int(_read_about(folder)["steps"])
 
 
 def read_counters(folder: Path) -> dict[str, int]:
-    """What `save_model` was given as counters. Raises UserError if the model is missing or damaged."""
+    """The counters that `save_model` saved. Raises UserError if the model is missing or damaged."""
     counters = _read_about(folder).get("counters", {})
     if not isinstance(counters, dict) or any(type(value) is not int for value in counters.values()):
         raise UserError(f"{folder / 'model.yaml'} is damaged: counters must hold whole numbers")
@@ -178,7 +180,7 @@ def read_counters(folder: Path) -> dict[str, int]:
 
 
 def check_space(folder: Path, config: Config) -> None:
-    """Raise UserError unless the model in `folder` takes what `config` lets an agent see."""
+    """Raise UserError unless the model in `folder` takes the observations that `config` describes."""
     about = _read_about(folder)
     made_for, given = about["observation_shape"], _shape(_channels_first(observation_space(config)))
     if made_for != given:
@@ -194,7 +196,7 @@ def trained_steps(folder: Path) -> int:
 
 
 def _channels_first(space: gym.Space) -> gym.Space:
-    """As SB3's algorithms see it: images have their channels first."""
+    """The space that SB3's algorithms see, whose images have their channels first."""
     if isinstance(space, gym.spaces.Dict):
         return gym.spaces.Dict({name: _channels_first(part) for name, part in space.items()})
     assert isinstance(space, gym.spaces.Box)
@@ -219,7 +221,7 @@ def _read_about(folder: Path) -> dict[str, Any]:
 
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
-        raise UserError(f"{path} does not exist: the model is not complete")
+        raise UserError(f"{path} does not exist: the model is incomplete")
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -230,28 +232,11 @@ def _read_weights(path: Path, expected: dict[str, Any]) -> dict[str, torch.Tenso
     weights = _read_tensors(path)
     for name in expected:
         if name not in weights:
-            raise UserError(f"{path} is no model of this policy: {name} is missing")
+            raise UserError(f"{path} does not fit this policy: {name} is missing")
         if weights[name].shape != expected[name].shape:
             made_for, given = tuple(weights[name].shape), tuple(expected[name].shape)
-            raise UserError(f"{path} is no model of this policy: {name} has shape {made_for}, {given} is needed")
+            raise UserError(f"{path} does not fit this policy: {name} has shape {made_for}, {given} is needed")
     return weights
-
-
-def _contiguous(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    # Actor and critic share the feature extractor under several names; safetensors wants each tensor in its own memory.
-    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-
-
-def _flatten(state: dict[int, dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    return _contiguous({f"{index}.{name}": value for index, values in state.items() for name, value in values.items()})
-
-
-def _unflatten(tensors: dict[str, torch.Tensor]) -> dict[int, dict[str, torch.Tensor]]:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in tensors.items():
-        index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
-    return state
 
 
 def _shape(space: gym.Space) -> list[int] | dict[str, list[int]]:

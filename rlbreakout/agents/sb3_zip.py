@@ -14,7 +14,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config
 
-# How the settings in a zip tell its algorithm, the more particular ones first.
+# The beginning of its policy's module and a setting identify the algorithm in a zip. The first match counts.
 ALGORITHMS: tuple[tuple[str, str, type[BaseAlgorithm]], ...] = (
     ("sb3_contrib.common.recurrent", "n_epochs", sb3_contrib.RecurrentPPO),
     ("sb3_contrib.qrdqn", "gamma", sb3_contrib.QRDQN),
@@ -23,22 +23,22 @@ ALGORITHMS: tuple[tuple[str, str, type[BaseAlgorithm]], ...] = (
     ("stable_baselines3.common", "normalize_advantage", stable_baselines3.A2C),
 )
 MOST_BYTES = 100_000_000
-"""Of the settings in a zip, unpacked."""
+"""The most that the settings in a zip may take, unpacked."""
 
 
 def refuse(path: Path) -> UserError:
-    """Why a zip is not loaded."""
+    """The error that says why a zip is not loaded."""
     return UserError(
-        f"{path} is a zip as Stable-Baselines3 saves it: loading it unpickles, which can run any code that is in it; "
-        "allowed: a model folder (safetensors and YAML), or --trust if you know who made it"
+        f"{path} is a zip of Stable-Baselines3: loading it unpickles it, which can run any code in it; "
+        "allowed: a model folder (safetensors and YAML), or --trust if you trust its author"
     )
 
 
 def load_zip(path: Path) -> tuple[BaseAlgorithm, Config]:
-    """Load the algorithm in a zip, on the CPU, and the config of the environment that it can play in: the screen as
-    Stable-Baselines3's AtariWrapper shows it.
+    """Load the algorithm in a zip, on the CPU, and make a config of an environment for it, with the observations of
+    Stable-Baselines3's AtariWrapper.
 
-    Raises UserError if it is no such zip, or its agent sees something else.
+    Raises UserError if it is no such zip, or its observations differ.
     """
     kind = _algorithm(path)
     try:
@@ -54,7 +54,7 @@ def load_zip(path: Path) -> tuple[BaseAlgorithm, Config]:
 
 
 def _algorithm(path: Path) -> type[BaseAlgorithm]:
-    """Which algorithm is in the zip, told without unpickling anything."""
+    """Identify the algorithm in the zip without unpickling anything."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo("data").file_size > MOST_BYTES:
@@ -64,7 +64,7 @@ def _algorithm(path: Path) -> type[BaseAlgorithm]:
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"{path} is no model of Stable-Baselines3, or it is damaged") from None
+        raise UserError(f"{path} is not a model of Stable-Baselines3, or it is damaged") from None
     for prefix, key, kind in ALGORITHMS:
         if module.startswith(prefix) and key in data:
             return kind

@@ -1,4 +1,4 @@
-"""`rlbreakout bench`: how fast this machine is, how accurate the aimbot, how exact and how fast the twin."""
+"""`rlbreakout bench`: how fast this machine is, how accurate the aimbot is, and how exact and fast the twin is."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ PARTS = ("speed", "twin")
 
 
 def bench(json_file: Path | None = None, part: str = "speed") -> None:
-    """Measure one of PARTS, print a table and, with `json_file`, write the figures. Raises UserError if the file cannot
-    be written."""
+    """Measure one of PARTS, print a table, and write the figures to `json_file`, if given.
+
+    Raises UserError if the file cannot be written.
+    """
     from rlbreakout.bench.measure import report
     from rlbreakout.bench.speed import measure_speed
     from rlbreakout.bench.twin_speed import measure_twin
 
     report(measure_speed if part == "speed" else measure_twin, json_file)
-
-
-__all__ = ["PARTS", "bench"]

@@ -1,6 +1,6 @@
 """How accurate the aimbot is, at every speed of the ball and with both widths of the paddle.
 
-The truth comes from the twin: the ball of a copy of the game, played on frame by frame without a paddle.
+The true landing column comes from the twin: a copy of the game is played without a paddle.
 """
 
 from __future__ import annotations
@@ -9,58 +9,46 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rlbreakout.breakout import rules
 from rlbreakout.breakout.draw import draw_grey
-from rlbreakout.breakout.rules import (
-    FIRE,
-    NONE,
-    PADDLE_LEFTMOST,
-    PADDLE_RIGHTMOST,
-    PIXEL,
-    PIXEL_BITS,
-    fly,
-    is_over,
-    new_games,
-    play,
-    row_of_line,
-    width_of,
-)
-from rlbreakout.breakout.screen import BALL_HEIGHT, BRICKS_BOTTOM, PADDLE_TOP
+from rlbreakout.breakout.rules import FIRE, NONE, PIXEL, PIXEL_BITS, row_of_line
+from rlbreakout.breakout.screen import BALL_HEIGHT, BRICKS_BOTTOM, PADDLE_LEFTMOST, PADDLE_RIGHTMOST, PADDLE_TOP
 from rlbreakout.observation.aimbot import Aimbot
 
 
 @dataclass
 class Accuracy:
-    """Counts over the agent steps in which the ball falls between the bricks and the paddle's line."""
+    """Counts over agent steps, of the ball's descents between the bricks and the paddle.
+
+    steps: agent steps in which the ball falls there. speeds: speeds of the ball in them, sideways and down, in 1/256
+    pixels a frame. errors: the distance in columns between prediction and truth, for each of them with a prediction.
+    narrow: predictions while the paddle is narrow. false_alarms: predictions while the ball does not fall there.
+    """
 
     descents: int = 0
     steps: int = 0
-    """Agent steps in which the ball falls there."""
     errors: list[int] = field(default_factory=list)
-    """Columns between the prediction and the truth, of each step with a prediction."""
     false_alarms: int = 0
-    """Agent steps with a prediction while the ball does not fall there."""
     speeds: set[tuple[int, int]] = field(default_factory=set)
-    """Speeds of the ball in these steps, in 1/256 pixel a frame: sideways, down."""
     narrow: int = 0
-    """Predictions while the paddle is narrow."""
 
     def within(self, columns: int) -> float:
-        """Share of the predictions that are at most so many columns off."""
+        """Share of the predictions that are at most `columns` columns off."""
         return float(np.mean(np.array(self.errors) <= columns))
 
     @property
     def coverage(self) -> float:
-        """Share of the steps in which the ball falls that have a prediction."""
+        """Share of the agent steps with a falling ball that have a prediction."""
         return len(self.errors) / self.steps
 
 
 def measure_accuracy(descents: int, frame_skip: int = 4, seed: int = 0) -> Accuracy:
     """Play until the ball has fallen to the paddle `descents` times, and compare the aimbot with the truth.
 
-    The paddle meets every ball, each time with another part, so that all speeds come up and games last until the ball
-    gets behind the bricks, where it makes the paddle narrow.
+    The paddle meets every ball, each time with another part. So all speeds come up, and games last until the ball gets
+    behind the bricks, where it makes the paddle narrow.
     """
-    random, count, aimbot, games = np.random.default_rng(seed), Accuracy(), Aimbot(1), new_games(1)
+    random, count, aimbot, games = np.random.default_rng(seed), Accuracy(), Aimbot(1), rules.new_games(1)
     game, part, falling, elapsed = games[0], 0, False, 0
     while count.descents < descents:
         aim = aimbot.watch(draw_grey(games), elapsed)
@@ -77,14 +65,14 @@ def measure_accuracy(descents: int, frame_skip: int = 4, seed: int = 0) -> Accur
         lives = int(game["lives"])
         for _ in range(frame_skip):
             if game["ball_vy"] < 0:
-                part = int(random.integers(1, width_of(game)))
+                part = int(random.integers(1, rules.width_of(game)))
             game["paddle"] = np.clip((game["ball_x"] >> PIXEL_BITS) - part + 1, PADDLE_LEFTMOST, PADDLE_RIGHTMOST)
-            play(games, np.array([NONE if game["ball_y"] >= PIXEL else FIRE]))
+            rules.play(games, np.array([NONE if game["ball_y"] >= PIXEL else FIRE]))
         elapsed = frame_skip
-        if is_over(game) or game["lives"] < lives:
+        if rules.is_over(game) or game["lives"] < lives:
             aimbot.forget(np.array([0]))
-        if is_over(game):
-            games[:] = new_games(1)
+        if rules.is_over(game):
+            games[:] = rules.new_games(1)
     return count
 
 
@@ -95,8 +83,8 @@ def _falls(game: np.void) -> bool:
 
 
 def _landing_column(games: np.ndarray) -> int:
-    """The column at which the ball of one falling game crosses the paddle's line, if no paddle is there."""
+    """The column at which the falling ball of one game would cross the paddle's top row without a paddle."""
     copy = games.copy()
     while row_of_line(copy["ball_y"][0] >> PIXEL_BITS) < PADDLE_TOP:
-        fly(copy[0])
+        rules.fly(copy[0])
     return int(copy["ball_x"][0] >> PIXEL_BITS)

@@ -2,8 +2,8 @@
 
     python -m rlbreakout.bench.exact 20_000_000 --json results/twin_exact.json
 
-Rare events come once in tens of thousands of frames, so the games are of many kinds: three players, one of which breaks
-both walls, and random states that are put into the console's memory.
+Rare events come once in tens of thousands of frames, so there are many kinds of games: three players, one of which
+breaks both walls, and random states that are put into the console's memory.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,12 @@ import numpy as np
 from rlbreakout.breakout import rules
 from rlbreakout.breakout.ahead import WAYS, come_down, meet, paddle_after
 from rlbreakout.breakout.draw import draw
-from rlbreakout.breakout.guard import CHUNK, Comparison, Draw, Duel, Play, follow_ball, turn_the_knob
+from rlbreakout.breakout.guard import CHUNK, Comparison, Draw, Duel, Play, follow_ball, play_game, turn_the_knob
 from rlbreakout.breakout.rules import (
     FIRE,
-    HITS_AFTER_UPPER_ROWS,
     LAST_FRAME,
     LEFT,
     LEFT_WALL,
-    LIVES,
-    LOST_LINE,
-    MOST_HITS,
     N_ACTIONS,
     NONE,
     PIXEL,
@@ -39,23 +36,12 @@ from rlbreakout.breakout.rules import (
     RIGHT,
     RIGHT_WALL,
     SIDE_WALLS_END,
-    SPEEDS,
     STATE,
-    UPPER_WALL_LINE,
-    bounce,
-    is_over,
-    new_games,
-    next_knob,
-    one_frame,
-    reading_of,
-    width_of,
 )
 from rlbreakout.breakout.screen import BALL_WIDTH, MOST_POINTS, PADDLE_LEFTMOST, PADDLE_RIGHTMOST, WALL_POINTS
 from rlbreakout.common.compiled import compiled
 
 FRAMES_OF_A_RANDOM_STATE = 24
-REPORT_EVERY = 100_000
-"""Frames."""
 
 
 def compare(
@@ -70,9 +56,9 @@ def compare(
 ) -> Comparison:
     """Play at least `frames` frames in the emulator, and count those in which the twin differs.
 
-    players: names from PLAYERS; all of them unless stated. Each plays the same share of the frames. play, draw: what to
-    compare with the emulator, if not the twin's own. screens_every: compare the screen of every so many frames.
-    report: called with the counts now and then.
+    players: names from PLAYERS, all of them by default; each plays the same share of the frames. play, draw: what to
+    compare with the emulator instead of the twin's own. screens_every: compare the screen of every so many frames.
+    report: called with the counts every 100,000 frames.
     """
     start, random = time.perf_counter(), np.random.default_rng(seed)
     duel = Duel(play, draw, screens_every)
@@ -85,7 +71,7 @@ def compare(
         PLAYERS[player](duel, random, frames)
         played[player] += duel.count.frames - before
         duel.count.seconds = time.perf_counter() - start
-        if report is not None and duel.count.frames >= reported + REPORT_EVERY:
+        if report is not None and duel.count.frames >= reported + 100_000:
             reported = duel.count.frames
             report(duel.count)
     return duel.count
@@ -100,26 +86,12 @@ def describe_exact(count: Comparison) -> list[tuple[str, str, float]]:
         ("twin: whole games among them", "games", count.games),
         ("twin: games that broke the first wall", "games", count.first_walls),
         ("twin: games that broke both walls", "games", count.perfect_games),
-        ("twin: speed of the comparison", "frames/s", count.frames_a_second),
+        ("twin: speed of the comparison", "frames/s", count.frames / count.seconds if count.seconds else 0.0),
     ]
 
 
-# Players. Each plans a chunk of frames by playing the rules on, which is cheap, before the emulator plays it.
-
-Plan = Callable[[Any, np.ndarray, np.ndarray, np.ndarray], None]
-
-
-def _play_game(duel: Duel, random: np.random.Generator, most: int, plan: Plan) -> None:
-    """A whole game, unless `most` frames have been compared before it is over."""
-    duel.reset()
-    memory, actions = np.zeros(4), np.zeros(CHUNK, dtype=np.int64)
-    while not duel.over and duel.count.frames < most:
-        plan(duel.state.copy()[0], random.random(CHUNK), memory, actions)
-        duel.play(actions)
-
-
 def play_at_random(duel: Duel, random: np.random.Generator, most: int) -> None:
-    """A game of random actions, each held for a random time."""
+    """Play a game of random actions, each held for a random time, until `most` frames have been compared."""
     duel.reset()
     longest = int(random.integers(1, 40))
     while not duel.over and duel.count.frames < most:
@@ -127,19 +99,17 @@ def play_at_random(duel: Duel, random: np.random.Generator, most: int) -> None:
         duel.play(actions[:CHUNK])
 
 
-def play_following(duel: Duel, random: np.random.Generator, most: int) -> None:
-    """A game of a player that brings the paddle under the ball, sometimes badly."""
-    _play_game(duel, random, most, follow_ball)
-
-
 def play_well(duel: Duel, random: np.random.Generator, most: int) -> None:
-    """A game of a player that looks ahead, and breaks both walls most of the time. It goes on for a while after that,
-    and in one of ten games until the clock has run over."""
-    _play_game(duel, random, most, look_ahead_until_late if random.random() < 0.1 else look_ahead)
+    """Play a game of a player that looks ahead and usually breaks both walls. It goes on for a while after that, and in
+    one of ten games until the clock overflows."""
+    longest = LAST_FRAME if random.random() < 0.1 else 1_000
+    play_game(
+        duel, random, most, lambda game, draws, memory, actions: look_ahead(game, draws, memory, actions, longest)
+    )
 
 
 def play_random_states(duel: Duel, random: np.random.Generator, most: int) -> None:
-    """Short stretches from random states, no matter how they could come about."""
+    """Play short stretches from random states, whether or not a game could get there."""
     duel.reset()
     for state in random_states(100, random):
         if duel.over:
@@ -155,23 +125,23 @@ def play_random_states(duel: Duel, random: np.random.Generator, most: int) -> No
 
 PLAYERS: dict[str, Callable[[Duel, np.random.Generator, int], None]] = {
     "random": play_at_random,
-    "following": play_following,
+    "following": partial(play_game, plan=follow_ball),
     "good": play_well,
     "random states": play_random_states,
 }
 
 
 def random_states(n: int, random: np.random.Generator) -> np.ndarray:
-    """`(n,)` of dtype STATE: any wall of bricks, any ball, speed and paddle.
+    """Draw `(n,)` states of dtype STATE: any wall of bricks, any ball, speed and paddle.
 
     Rare places come often: the lines of the paddle and of the side walls' feet, the columns at the side walls, and the
     last frames of the clock. The ball is where it can get: beyond a side wall only below it. No wall is being built,
     because bricks that come one by one belong to a reset.
     """
-    states = new_games(n)
+    states = rules.new_games(n)
     soon_over = LAST_FRAME - random.integers(3, FRAMES_OF_A_RANDOM_STATE, n)
     states["clock"] = np.where(random.random(n) < 0.05, soon_over, random.integers(1, LAST_FRAME - 100, n))
-    states["lives"] = random.integers(1, LIVES + 1, n)
+    states["lives"] = random.integers(1, rules.LIVES + 1, n)
     special = np.array([0, WALL_POINTS - 1, WALL_POINTS, MOST_POINTS - 7, MOST_POINTS])
     states["score"] = np.where(
         random.random(n) < 0.7, random.integers(0, MOST_POINTS + 1, n), random.choice(special, n)
@@ -179,7 +149,7 @@ def random_states(n: int, random: np.random.Generator) -> np.ndarray:
     states["building"] = 0
     share = random.choice([0.0, 0.1, 0.5, 0.9, 1.0], n)
     states["bricks"] = random.random((n, 6, 18)) < share[:, None, None]
-    line = random.integers(UPPER_WALL_LINE - 4, LOST_LINE + 4, n)
+    line = random.integers(rules.UPPER_WALL_LINE - 4, rules.LOST_LINE + 4, n)
     near_the_paddle = random.integers(SIDE_WALLS_END - 16, SIDE_WALLS_END + 6, n)
     line = np.where(random.random(n) < 0.4, near_the_paddle, line)
     column = random.integers(LEFT_WALL, RIGHT_WALL, n)
@@ -193,12 +163,12 @@ def random_states(n: int, random: np.random.Generator) -> np.ndarray:
     states["ball_y"] = line * PIXEL + random.integers(PIXEL, size=n)
     states["ball_x"] = column * PIXEL + random.integers(PIXEL, size=n)
     states["ball_y"][random.random(n) < 0.05] %= PIXEL  # no ball is in play
-    speeds = (SPEEDS.reshape(-1, 2) * PIXEL).astype(int)[random.integers(len(SPEEDS) * 2, size=n)]
+    speeds = random.choice(rules.SPEEDS.reshape(-1, 2), n)
     states["ball_vx"], states["ball_vy"] = (speeds * random.choice([-1, 1], (n, 2))).T
     states["ball_vy"] = np.where(at_a_foot | (line >= SIDE_WALLS_END), abs(states["ball_vy"]), states["ball_vy"])
     still = states["ball_y"] < PIXEL
     states["ball_vx"][still] = states["ball_vy"][still] = 0
-    states["hits"] = random.choice([*range(MOST_HITS + 1), HITS_AFTER_UPPER_ROWS], n)
+    states["hits"] = random.choice([*range(rules.MOST_HITS + 1), rules.HITS_AFTER_UPPER_ROWS], n)
     for flag in ("steep", "met", "broke", "narrow"):
         states[flag] = random.random(n) < 0.5
     states["met"] &= random.random(n) < 0.5
@@ -209,52 +179,40 @@ def random_states(n: int, random: np.random.Generator) -> np.ndarray:
     return states
 
 
-# The good player. It knows where the ball comes down and where the paddle can rest, tries each such place on a copy of
-# the game, and takes the one that breaks most bricks over the next bounces.
+# The good player knows where the ball comes down and where the paddle can rest, tries each such place on a copy of the
+# game, and takes the one that breaks most bricks over the next bounces.
 
-MOST_PRESSES, FRAMES_TO_REST = 35, 5
+MOST_PRESSES = 35
 LATER = 0.9
-"""What a brick counts that breaks one bounce later."""
-STALLED = 1_500
-"""Frames without a point after which the player tries something else."""
+"""Discount of a brick that breaks one bounce later."""
 TARGET, VX, VY, WITHOUT_POINTS = range(4)
-"""In the player's memory: where the knob should be, the ball's velocity when that was decided, and the frames since the
-last point."""
+"""Indices into the player's memory: where the knob should be, the ball's velocity when that was decided, and the frames
+since the last point."""
 
 
 @compiled
-def look_ahead(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.ndarray) -> None:
-    """As `follow_ball`. Loses the ball on purpose when there is nothing left to break."""
-    _look_ahead(game, draws, memory, actions, 1_000)
-
-
-@compiled
-def look_ahead_until_late(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.ndarray) -> None:
-    """As `look_ahead`, but keeps the ball until the clock runs over."""
-    _look_ahead(game, draws, memory, actions, LAST_FRAME)
-
-
-@compiled
-def _look_ahead(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.ndarray, most_after: int) -> None:
+def look_ahead(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.ndarray, longest: int) -> None:
+    """Plan `actions` as `follow_ball` does. With both walls gone, lose the ball on purpose `longest` frames after the
+    last point."""
     scratch = np.empty(4, dtype=STATE)
     for frame in range(len(actions)):
-        if is_over(game):
+        if rules.is_over(game):
             actions[frame:] = NONE
             return
         action = NONE
         memory[WITHOUT_POINTS] += 1
         if game.ball_y < PIXEL:
             action = FIRE
-        elif game.score < MOST_POINTS or memory[WITHOUT_POINTS] < most_after:
+        elif game.score < MOST_POINTS or memory[WITHOUT_POINTS] < longest:
             if memory[VX] != game.ball_vx or memory[VY] != game.ball_vy:
                 memory[VX], memory[VY] = game.ball_vx, game.ball_vy
-                surprise = 5.0 if memory[WITHOUT_POINTS] > STALLED else 0.01
+                surprise = 5.0 if memory[WITHOUT_POINTS] > 1_500 else 0.01  # try something else when stalled
                 memory[TARGET] = _best_knob(game, scratch, draws[frame], surprise)
             if game.knob < memory[TARGET]:
                 action = LEFT
             elif game.knob > memory[TARGET]:
                 action = RIGHT
-        if one_frame(game, action) > 0:
+        if rules.one_frame(game, action) > 0:
             memory[WITHOUT_POINTS] = 0
         actions[frame] = action
 
@@ -262,33 +220,33 @@ def _look_ahead(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.nd
 @compiled
 def _best_knob(game: Any, scratch: np.ndarray, draw: float, surprise: float) -> int:
     """Where the knob should rest when the ball comes down. `draw`, from 0 to 1, decides between places that differ by
-    less than `surprise` bricks. `scratch` is `(4,)` of dtype STATE, and is written over."""
+    less than `surprise` bricks. `scratch`, `(4,)` of dtype STATE, is overwritten."""
     flight = np.empty(3, dtype=np.int64)
     scratch[0] = game
     frames = come_down(scratch[0], flight)
-    column, width = scratch[0].ball_x >> PIXEL_BITS, width_of(scratch[0])
+    column, width = scratch[0].ball_x >> PIXEL_BITS, rules.width_of(scratch[0])
     best, best_value = game.knob, -100.0
     for direction in (LEFT, RIGHT):
         knob = game.knob
         for presses in range(MOST_PRESSES):
-            rest = paddle_after(game.paddle, reading_of(knob), knob, NONE, 0, MOST_PRESSES)
+            rest = paddle_after(game.paddle, rules.reading_of(knob), knob, NONE, 0, MOST_PRESSES)
             left_of_middle = rest + width // 2 - column - BALL_WIDTH
             if abs(left_of_middle) < width // 2:
                 scratch[1] = scratch[0]
-                bounce(scratch[1], left_of_middle)
+                rules.bounce(scratch[1], left_of_middle)
                 value = _bricks_in_two_bounces(scratch, flight) + surprise * (draw * (2 * presses + direction) % 1)
                 value -= max(abs(left_of_middle) - width // 2 + 2, 0)  # near its end the paddle may miss the ball
-                value -= 10 * (presses > frames - FRAMES_TO_REST)
+                value -= 10 * (presses > frames - 5)  # the paddle has no time to come to rest
                 if value > best_value:
                     best, best_value = knob, value
-            knob = next_knob(knob, direction)
+            knob = rules.next_knob(knob, direction)
     return best
 
 
 @compiled
 def _bricks_in_two_bounces(scratch: np.ndarray, flight: np.ndarray) -> float:
-    """Bricks that break until the ball of `scratch[1]` is down, and in the best bounce after that; in the best two if
-    there are none in one. `flight` is what `come_down` fills."""
+    """Bricks that break until the ball of `scratch[1]` comes down, and in the best bounce after that, or the best two
+    if one breaks none. `come_down` fills in `flight`."""
     come_down(scratch[1], flight)
     value, best = float(flight[0]), 0.0
     for way in range(len(WAYS)):
@@ -309,16 +267,13 @@ def _bricks_in_two_bounces(scratch: np.ndarray, flight: np.ndarray) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compare the twin with the emulator, frame by frame.")
     parser.add_argument("frames", type=int, help="how many frames to compare")
-    parser.add_argument("--seed", type=int, default=0, help="of the games")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts to this file, also on the way")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the games")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts to this file, and update it")
     options = parser.parse_args()
 
     def report(count: Comparison) -> None:
-        print(
-            f"{count.frames:,} frames, {count.differences:,} differ, {count.seconds:,.0f} s",
-            file=sys.stderr,
-            flush=True,
-        )
+        done = f"{count.frames:,} frames, {count.differences:,} differ, {count.seconds:,.0f} s"
+        print(done, file=sys.stderr, flush=True)
         if options.json is not None:
             command = "python -m rlbreakout.bench.exact " + " ".join(sys.argv[1:])
             options.json.write_text(json.dumps({"command": command, **asdict(count)}, indent=1) + "\n")
@@ -328,7 +283,7 @@ def main() -> None:
     for name, unit, value in describe_exact(count):
         print(f"{name}: {value:,.0f} {unit}")
     if count.differences:
-        sys.exit(f"the first: {count.first_difference}")
+        sys.exit(f"the first difference: {count.first_difference}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the parts of `rlbreakout bench` share: figures and their table, speeds of emulator, environments and PPO.
 
-Each part is measured in one run, beside the emulator, because only ratios of one run compare.
+Each part measures the emulator, too, because only the ratios of one run can be compared.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import psutil
 import torch
-from loky import cpu_count
+from loky import ProcessPoolExecutor, cpu_count
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3.common.callbacks import BaseCallback
 
 from rlbreakout.agents import build_algorithm
-from rlbreakout.bench.processes import in_a_process, megabytes_of_children
 from rlbreakout.breakout.emulator import load_emulator
 from rlbreakout.common.files import write_atomically
 from rlbreakout.config import Config, load_config, with_values
@@ -28,16 +28,17 @@ from rlbreakout.envs import make_vec_env, register
 from rlbreakout.training.malloc import keep_freed_memory
 from rlbreakout.training.runs import check_output_file
 
+T = TypeVar("T")
 FRAME_SKIP = 4
 SECONDS, ROUNDS = 1.0, 5
-"""What each environment is measured for, at least, in each of so many rounds."""
+"""How long each environment is measured, at least, in each of how many rounds."""
 PPO_SECONDS, PPO_ROUNDS = 4.0, 3
 """The same for PPO."""
 STEPS = "agent steps/s"
 
 
 class Figure(NamedTuple):
-    """What was measured, and the name of another figure if their ratio is of interest."""
+    """A measured value; `of` names another figure if their ratio is of interest."""
 
     name: str
     value: float
@@ -50,7 +51,7 @@ Add = Callable[..., None]
 
 
 def report(measure: Callable[[Add], None], json_file: Path | None = None) -> list[Figure]:
-    """Let `measure` add figures; print them as a table and, with `json_file`, write them with their ratios.
+    """Call `measure` to add figures; print them as a table and write them and their ratios to `json_file`, if given.
 
     Raises UserError if the file cannot be written.
     """
@@ -68,9 +69,8 @@ def report(measure: Callable[[Add], None], json_file: Path | None = None) -> lis
     ratios = {figure.name: figure.value / values[figure.of] for figure in figures if figure.of}
     table = Table("figure", "value", "unit", "ratio", "to", title=f"{cpu_count()} cores")
     for name, value, unit, of in figures:
-        table.add_row(
-            name, f"{value:,.4g}" if value < 10 else f"{value:,.0f}", unit, f"{ratios[name]:,.2f}" if of else "", of
-        )
+        shown = f"{value:,.4g}" if value < 10 else f"{value:,.0f}"
+        table.add_row(name, shown, unit, f"{ratios[name]:,.2f}" if of else "", of)
     Console().print(table)
     if json_file is not None:
         result = {
@@ -83,13 +83,13 @@ def report(measure: Callable[[Add], None], json_file: Path | None = None) -> lis
 
 
 def shipped(name: str, **values: Any) -> Config:
-    """A shipped config without evaluations and checkpoints, with other values, by keys with __ for the dots."""
+    """A shipped config without evaluations and checkpoints, and with `values`, whose keys have __ for the dots."""
     dotted = {key.replace("__", "."): value for key, value in values.items()}
     return with_values(load_config(name), {"evaluation.every": 0, "run.checkpoint_every": 0, **dotted})
 
 
 def per_second(act: Callable[[], int], at_least: float = SECONDS) -> float:
-    """What `act` returns, summed over calls for `at_least` seconds, a second."""
+    """Call `act` for `at_least` seconds. Returns the sum of what it returned, per second."""
     act()
     count, start = 0, time.perf_counter()
     while (seconds := time.perf_counter() - start) < at_least:
@@ -98,7 +98,7 @@ def per_second(act: Callable[[], int], at_least: float = SECONDS) -> float:
 
 
 def raw_emulator_speed(at_least: float = SECONDS) -> float:
-    """Agent steps/s of `ale.act` in one thread, nothing looked at: random actions, each held for FRAME_SKIP frames."""
+    """Agent steps/s of `ale.act` alone, in one thread: random actions, each held for FRAME_SKIP frames."""
     ale = load_emulator(repeat_action_probability=0.25)
     actions = ale.getMinimalActionSet()
     random = np.random.default_rng(0)
@@ -115,7 +115,7 @@ def raw_emulator_speed(at_least: float = SECONDS) -> float:
 
 
 def env_speed(env: Any) -> float:
-    """Agent steps/s of a vector environment that was reset, under random actions."""
+    """Agent steps/s of a vector environment, which has been reset, with random actions."""
     random = np.random.default_rng(0)
 
     def act() -> int:
@@ -126,22 +126,31 @@ def env_speed(env: Any) -> float:
 
 
 def median_speeds(measured: dict[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, float]:
-    """The medians over rounds of all of them: then what else the machine does hits all of them alike."""
+    """Median speeds over rounds. Each round measures all of them, so that other load on the machine hits all alike."""
     found = [{name: run() for name, run in measured.items()} for _ in range(rounds)]
     return {name: float(np.median([each[name] for each in found])) for name in measured}
 
 
+def in_a_process(function: Callable[..., T], *arguments: Any) -> T:
+    """Call `function` in a new process."""
+    with ProcessPoolExecutor(1) as process:
+        return process.submit(function, *arguments).result()
+
+
+def megabytes_of_children() -> float:
+    """Memory that all descendants of this process use now, in MB."""
+    return sum(child.memory_info().rss for child in psutil.Process().children(recursive=True)) / 1e6
+
+
 class Measured(NamedTuple):
-    """What was measured of a training of PPO."""
+    """A training of PPO: agent steps/s, learning included, and the peak memory of its processes in MB."""
 
     speed: float
-    """Agent steps/s from the second update on, learning included."""
     memory: float
-    """The most that its process and its children used, in MB."""
 
 
 def train_apart(config: Config, *, keep: bool = True) -> Measured:
-    """Train PPO in a process of its own, with `keep_freed_memory` as `rlbreakout train` does it, or without."""
+    """Train PPO in a new process, with `keep_freed_memory`, as `rlbreakout train` does, unless `keep` is False."""
     return in_a_process(_train, config, keep)
 
 
@@ -152,16 +161,16 @@ def _train(config: Config, keep: bool) -> Measured:
     if config.policy == "MlpPolicy":
         torch.set_num_threads(1)  # as rlbreakout.training.learn does
     model = build_algorithm(config, make_vec_env(config))
-    clock = _Clock(PPO_SECONDS)
+    clock = Clock(PPO_SECONDS)
     model.learn(config.steps, callback=clock)
     assert model.env is not None
     children = megabytes_of_children()
     model.env.close()
-    return Measured(clock.steps / clock.seconds, _peak_memory() + children)
+    return Measured(clock.speed, _peak_memory() + children)
 
 
 def _peak_memory() -> float:
-    """The most memory that this process has used, in MB; NaN where the system does not tell (Windows)."""
+    """The most memory that this process has used, in MB; NaN on Windows."""
     try:
         import resource
     except ImportError:
@@ -170,22 +179,27 @@ def _peak_memory() -> float:
     return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-class _Clock(BaseCallback):
-    """Ends the training when whole rounds of rollout and update took `at_least` seconds; the first is warm-up."""
+class Clock(BaseCallback):
+    """Measures whole rounds of rollout and update after `warm_up` agent steps; ends the training after `at_least` s."""
 
-    steps, seconds, rounds = 0, 0.0, 0
+    steps, seconds = 0, 0.0
+    _start: float | None = None
 
-    def __init__(self, at_least: float) -> None:
+    def __init__(self, at_least: float, warm_up: int = 1) -> None:
         super().__init__()
-        self._at_least = at_least
+        self._at_least, self._warm_up = at_least, warm_up
+
+    @property
+    def speed(self) -> float:
+        """Agent steps/s."""
+        return self.steps / self.seconds
 
     def _on_rollout_start(self) -> None:
-        if self.rounds == 1:
-            self._start, self._first_step = time.perf_counter(), self.num_timesteps
-        if self.rounds > 1:
+        if self._start is not None:
             self.seconds = time.perf_counter() - self._start
             self.steps = self.num_timesteps - self._first_step
-        self.rounds += 1
+        elif self.num_timesteps >= self._warm_up:
+            self._start, self._first_step = time.perf_counter(), self.num_timesteps
 
     def _on_step(self) -> bool:
         return self.seconds < self._at_least

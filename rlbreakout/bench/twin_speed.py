@@ -1,4 +1,4 @@
-"""How exact the twin is and how fast: the rules, the environment, PPO in it, and what it learns in how many seconds."""
+"""How exact and how fast the twin is: the rules, the environment, PPO in it, and how many seconds it takes to learn."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from rlbreakout.bench.measure import (
     Add,
     Measured,
     env_speed,
+    in_a_process,
     median_speeds,
     per_second,
     raw_emulator_speed,
     shipped,
     train_apart,
 )
-from rlbreakout.bench.processes import in_a_process
 from rlbreakout.breakout.draw import draw_into
 from rlbreakout.breakout.guard import check_twin
 from rlbreakout.breakout.rules import N_ACTIONS, new_games, play
@@ -42,24 +42,20 @@ from rlbreakout.training import learn
 GAMES_A_CALL, GAMES_DRAWN = 1_024, 64
 COMPARED_FRAMES = 200_000
 USUAL_SPEED = 4_000.0
-"""Agent steps/s of the emulator on the core that absolute times are stated for."""
+"""Agent steps/s of the emulator on the core that absolute times refer to."""
 MARKS = (60, 270, 400)
-"""Mean points of TRAINING_GAMES training games in a row."""
+"""Mean scores of TRAINING_GAMES consecutive training games."""
 TRAINING_GAMES = 100
-SEEDS = 3
-GAMES = 100
-LONGEST_TRAINING = 600.0
-"""Seconds."""
-BUSY = "while True: pass"
+SEEDS, GAMES = 3, 100
 
 
 def blocks_config(seed: int = 0) -> Config:
-    """PPO on coordinates in the twin: lesson 3.4."""
+    """Lesson 3.4: PPO on coordinates in the twin."""
     return shipped("3.4_coordinates", seed=seed)
 
 
 def image_config() -> Config:
-    """PPO on pictures with the aimbot's mark in the twin: lesson 3.3, with one epoch."""
+    """Lesson 3.3 with one epoch: PPO on pictures with the aimbot's mark in the twin."""
     return shipped("3.3_aimbot", env__n_envs=64, ppo__batch_size=256, ppo__n_epochs=1)
 
 
@@ -122,7 +118,7 @@ def measure_twin(add: Add) -> None:
 
 
 def rules_speed(games: int = GAMES_A_CALL, *, drawn: bool = False) -> float:
-    """Agent steps/s of the rules on one core: random actions, finished games begun anew; with `drawn` a screen each."""
+    """Agent steps/s of the rules on one core: random actions, finished games restarted; `drawn` adds a screen each."""
     states, fresh = new_games(games), new_games(1)[0]
     actions = np.random.default_rng(0).integers(N_ACTIONS, size=(64, games))
     screens = np.empty((games if drawn else 0, HEIGHT, WIDTH), dtype=np.uint8)
@@ -139,8 +135,8 @@ def rules_speed(games: int = GAMES_A_CALL, *, drawn: bool = False) -> float:
 
 
 def beside_a_busy_process(config: Config) -> Measured:
-    """As train_apart, while another process keeps one core busy."""
-    busy = subprocess.Popen([sys.executable, "-c", BUSY])
+    """`train_apart`, while another process keeps one core busy."""
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         return train_apart(config)
     finally:
@@ -149,8 +145,8 @@ def beside_a_busy_process(config: Config) -> Measured:
 
 
 def learn_in_seconds(seed: int) -> tuple[dict[int, float], str]:
-    """Train in the twin, with everything compiled. Returns after how many seconds each of MARKS was reached, counted
-    from the first agent step, and the folder of the trained model."""
+    """Train in the twin, with everything compiled. Returns the seconds from the first agent step to each of MARKS that
+    was reached, and the folder of the trained model."""
     config = blocks_config(seed)
     env = make_vec_env(config)
     env.reset()
@@ -163,7 +159,7 @@ def learn_in_seconds(seed: int) -> tuple[dict[int, float], str]:
 
 
 class _Marks(BaseCallback):
-    """Notes when TRAINING_GAMES training games in a row have averaged each of MARKS."""
+    """Records when TRAINING_GAMES training games in a row reach each of MARKS; ends the training after 10 minutes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -179,4 +175,4 @@ class _Marks(BaseCallback):
             for mark in MARKS:
                 if np.mean(self._scores) >= mark:
                     self.reached.setdefault(mark, seconds)
-        return seconds < LONGEST_TRAINING
+        return seconds < 600

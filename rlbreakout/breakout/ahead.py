@@ -1,8 +1,8 @@
-"""Looking ahead by playing the rules on: where the ball comes down, what each way to meet it leads to, and where the
+"""Looking ahead by playing the rules: where the ball comes down, what each way to meet it leads to, and where the
 paddle can be by then.
 
-Nothing is guessed. The ball's way does not depend on the paddle until the two meet, and after that only on how far
-from the paddle's middle they met: four ways cover it.
+Nothing is guessed. The ball's path does not depend on the paddle until the two meet, and after that only on how far
+from the paddle's middle they met, which four ways cover.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlbreakout.breakout.rules import (
-    BRICK_ROWS,
     LEFT,
     NONE,
     PADDLE_LEFTMOST,
@@ -30,26 +29,26 @@ from rlbreakout.breakout.rules import (
     row_of_line,
     width_of,
 )
-from rlbreakout.breakout.screen import BALL_HEIGHT, BRICKS_IN_A_ROW, PADDLE_HEIGHT, PADDLE_TOP
+from rlbreakout.breakout.screen import BALL_HEIGHT, PADDLE_HEIGHT, PADDLE_TOP
 from rlbreakout.common.compiled import compiled
 
 LEFT_FLAT, LEFT_STEEP, RIGHT_STEEP, RIGHT_FLAT = range(4)
 WAYS = ("left_flat", "left_steep", "right_steep", "right_flat")
 """The ways to meet the ball: with the left or the right half of the paddle, near its end or near its middle."""
 _COLUMNS_LEFT = np.array([6, 2, -2, -6])
-"""How many columns left of the paddle's middle the ball is met."""
+"""For each way, how many columns left of the paddle's middle it meets the ball."""
 
 LONGEST_FLIGHT = 600
 """Frames after which a ball counts as not coming down."""
 DISCOUNT = 0.996
-"""What a brick counts that breaks one frame later."""
+"""Discount of a brick for every frame until it breaks."""
 FEW_BRICKS, BOUNCES_WITH_FEW = 40, 3
-"""With fewer bricks than FEW_BRICKS the value of a side is that of BOUNCES_WITH_FEW bounces, otherwise of one."""
+"""With fewer than FEW_BRICKS bricks, a side is valued over BOUNCES_WITH_FEW bounces, otherwise over one."""
 MOST_COLUMNS = 4
-"""Columns inside of a half of the paddle beyond which more make no difference."""
+"""The largest margin: being further inside a half of the paddle than this makes no difference."""
 EXACT_FRAMES = 8
-"""Every stretch of turning the knob is tried when so few frames are left. With more of them the paddle can be anywhere
-between the ends that it can reach."""
+"""With at most this many frames left, every stretch of turning the knob is tried. With more, the paddle is assumed to
+reach every column between the leftmost and the rightmost one that it can reach."""
 
 WAY = np.dtype(
     [
@@ -61,24 +60,24 @@ WAY = np.dtype(
         ("return_column", np.int32),
     ]
 )
-"""What follows from meeting the ball in one way, until it is back: whether it breaks a brick, after how many frames the
-first, for how many points in all; whether, when and at which column it comes down again."""
+"""What follows from meeting the ball in one way, until it is back: whether it breaks bricks, the frames until the first
+one, and the points for all; whether, after how many frames and at which column it comes down again."""
 
 
 @compiled
 def comes_down(game: Any) -> bool:
-    """Whether a ball is in play that falls and is level with the paddle, so that the paddle can meet it now."""
+    """Whether a falling ball is level with the paddle, so that the two can meet now."""
     row = row_of_line(game.ball_y >> PIXEL_BITS)
     return game.ball_y >= PIXEL and game.ball_vy > 0 and PADDLE_TOP - BALL_HEIGHT < row < PADDLE_TOP + PADDLE_HEIGHT
 
 
 @compiled
 def come_down(game: Any, flight: np.ndarray) -> int:
-    """Play a game on without a paddle until its ball comes down, in place.
+    """Play a game without a paddle until its ball comes down, in place.
 
     Returns the number of frames, or -1 if no ball is in play, it is lost, or it does not come down within
-    LONGEST_FLIGHT. `flight` is int64 `(3,)`: bricks that break on the way, the frames until the first of them (-1 if
-    there is none), and their points.
+    LONGEST_FLIGHT. Fills in `flight`, int64 `(3,)`: the number of bricks that break on the way, the frames until the
+    first of them (-1 if none does), and their points.
     """
     flight[0], flight[1], flight[2] = 0, -1, 0
     if game.ball_y < PIXEL or row_of_line(game.ball_y >> PIXEL_BITS) >= PADDLE_TOP + PADDLE_HEIGHT:
@@ -97,13 +96,13 @@ def come_down(game: Any, flight: np.ndarray) -> int:
 
 @compiled
 def meet(game: Any, way: int) -> None:
-    """Let a ball that has come down meet the paddle in one of WAYS, in place. The paddle itself is not asked."""
+    """Let a ball that has come down meet the paddle in one of WAYS, in place, wherever the paddle is."""
     bounce(game, _COLUMNS_LEFT[way])
 
 
 @compiled
 def _meet_and_come_down(game: Any, way: int, flight: np.ndarray) -> int:
-    """As `meet`, then `come_down`."""
+    """`meet`, then `come_down`."""
     meet(game, way)
     if game.building == 0:
         return come_down(game, flight)
@@ -119,46 +118,35 @@ def _meet_and_come_down(game: Any, way: int, flight: np.ndarray) -> int:
 
 @compiled
 def ways_differ(game: Any) -> bool:
-    """Whether it matters how far from the middle the ball is met, or only with which half: at higher speeds there is no
-    steep variant."""
+    """Whether it matters how far from the middle the ball is met. The higher speeds have no steep variant."""
     hits = game.hits if game.hits >= 12 else game.hits + 1
     return SPEEDS[hits // 4, 0, 0] != SPEEDS[hits // 4, 1, 0] or SPEEDS[hits // 4, 0, 1] != SPEEDS[hits // 4, 1, 1]
 
 
 @compiled
-def bricks_left(game: Any) -> int:
-    """How many bricks stand."""
-    left = 0
-    for row in range(len(BRICK_ROWS)):
-        for brick in range(BRICKS_IN_A_ROW):
-            left += game.bricks[row, brick]
-    return left
-
-
-@compiled
 def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray) -> None:
-    """What each of WAYS leads to, for a game whose ball has come down.
+    """Find out what each of WAYS leads to, for a game whose ball has come down.
 
-    Fills `ways`, `(4,)` of dtype WAY, and `worth`, float64 `(2,)`: what it is worth to send the ball to the left and to
+    Fills in `ways`, `(4,)` of dtype WAY, and `worth`, float64 `(2,)`: the value of sending the ball to the left and to
     the right, in bricks, with the best way at every bounce. The bricks of a flight are discounted by DISCOUNT for each
-    frame before the first of them. `scratch` is any contiguous `(4,)` of dtype STATE; it is written over.
+    frame until the first of them breaks. `scratch`, a contiguous `(4,)` of dtype STATE, is overwritten.
     """
     flight = np.empty(3, dtype=np.int64)
-    depth = BOUNCES_WITH_FEW if bricks_left(down) < FEW_BRICKS else 1
-    best = np.zeros((BOUNCES_WITH_FEW, 2))  # at each bounce: the value of the left and of the right side
-    tried = np.zeros(BOUNCES_WITH_FEW, dtype=np.int64)  # how many ways
-    value = np.zeros(BOUNCES_WITH_FEW)  # of the way that is tried, without the bounces after it
-    took = np.zeros(BOUNCES_WITH_FEW, dtype=np.int64)  # frames until it is back
+    depth = BOUNCES_WITH_FEW if down.bricks.sum() < FEW_BRICKS else 1
+    # At each bounce:
+    best = np.zeros((BOUNCES_WITH_FEW, 2))  # value of the left and of the right side
+    tried = np.zeros(BOUNCES_WITH_FEW, dtype=np.int64)  # number of ways tried
+    value = np.zeros(BOUNCES_WITH_FEW)  # value of the current way, without later bounces
+    took = np.zeros(BOUNCES_WITH_FEW, dtype=np.int64)  # frames until the ball is back
     scratch[0] = down
-    bounce_number = 0
-    while bounce_number >= 0:  # through the tree of choices, depth first
-        now = bounce_number
+    now = 0
+    while now >= 0:  # through the tree of choices, depth first
         if tried[now] == len(WAYS):
-            bounce_number -= 1
-            if now > 0:
-                later = DISCOUNT ** took[now - 1] * max(best[now, 0], best[now, 1])
-                side = (tried[now - 1] - 1) // 2
-                best[now - 1, side] = max(best[now - 1, side], value[now - 1] + later)
+            now -= 1
+            if now >= 0:
+                later = DISCOUNT ** took[now] * max(best[now + 1, 0], best[now + 1, 1])
+                side = (tried[now] - 1) // 2
+                best[now, side] = max(best[now, side], value[now] + later)
             continue
         way = tried[now]
         tried[now] += 1
@@ -174,22 +162,18 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
             ways[way].returns = took[now] >= 0
             ways[way].frames_to_return = max(took[now], 0)
             ways[way].return_column = scratch[1].ball_x >> PIXEL_BITS
-        if took[now] >= 0 and now + 1 < depth:
-            bounce_number += 1
-            tried[bounce_number], best[bounce_number] = 0, 0
         best[now, way // 2] = max(best[now, way // 2], value[now])
+        if took[now] >= 0 and now + 1 < depth:
+            now += 1
+            tried[now], best[now] = 0, 0
     if not ways_differ(down):
         ways[LEFT_STEEP], ways[RIGHT_STEEP] = ways[LEFT_FLAT], ways[RIGHT_FLAT]
     worth[:] = best[0]
 
 
-# The paddle.
-
-
 @compiled
 def paddle_after(paddle: int, reading: int, knob: int, action: int, held: int, frames: int) -> int:
-    """The paddle's column after so many frames, if `action` is held for the first `held` of them and nothing is done
-    after that."""
+    """The paddle's column after `frames` frames, if `action` is held for the first `held` of them, and none after."""
     for frame in range(frames):
         paddle = next_paddle(paddle, reading)
         if frame < held and action in (RIGHT, LEFT):
@@ -208,12 +192,12 @@ def rest(game: Any) -> int:
 
 @compiled
 def margins(game: Any, action: int, held: int, frames: int, column: int, width: int, best: np.ndarray) -> None:
-    """By how many columns the left and the right half of the paddle can still meet a ball.
+    """Compute how far inside the left and the right half of the paddle a ball can still be met.
 
     The ball comes down in `frames` frames, at `column`, to a paddle of `width` columns. `action` is held for the first
-    `held` frames; after that the best stretch of one direction follows, early or late. Fills `best`, float64 `(2,)`: at
-    most MOST_COLUMNS; 0 or less is how far the half misses the ball. With the very middle, which moves the ball aside,
-    it meets with neither: both are 0.
+    `held` frames; after that the knob is turned in one direction for the best stretch, early or late. Fills in `best`,
+    float64 `(2,)`, in columns: at most MOST_COLUMNS; if 0 or less, how far the half misses the ball. The very middle,
+    which moves the ball aside, belongs to neither half: both are 0.
     """
     paddle, reading, knob = game.paddle, game.reading, game.knob
     for _ in range(min(held, frames)):
@@ -241,7 +225,7 @@ def margins(game: Any, action: int, held: int, frames: int, column: int, width: 
 
 @compiled
 def _paddle_after_late(paddle: int, reading: int, knob: int, action: int, stretch: int, frames: int) -> int:
-    """As paddle_after, with the stretch at the end."""
+    """`paddle_after` with `action` held for the last `stretch` frames."""
     for frame in range(frames):
         paddle = next_paddle(paddle, reading)
         if frame >= frames - stretch:
@@ -252,7 +236,7 @@ def _paddle_after_late(paddle: int, reading: int, knob: int, action: int, stretc
 
 @compiled
 def _best_place(column: int, width: int, half: int) -> int:
-    """The paddle's column at which this half (0 left, 1 right) meets a ball at `column` in its middle."""
+    """The paddle's column at which the middle of this half (0 left, 1 right) meets a ball at `column`."""
     middle = width // 4 if half == 0 else -(width + 2) // 4
     place = column + 2 - width // 2 + middle
     return min(max(place, PADDLE_LEFTMOST), PADDLE_RIGHTMOST)
@@ -260,43 +244,42 @@ def _best_place(column: int, width: int, half: int) -> int:
 
 @compiled
 def _columns_inside(paddle: int, column: int, width: int, half: int) -> int:
-    """How far inside of a half of the paddle a ball is, at most MOST_COLUMNS; 0 or less outside of it."""
+    """How far a ball is inside a half of the paddle, in columns, at most MOST_COLUMNS; 0 or less outside."""
     left_of_middle = paddle + width // 2 - 2 - column
     if half == 0:
         return min(left_of_middle, width // 2 - left_of_middle, MOST_COLUMNS)
     return min(-left_of_middle, width // 2 + 2 + left_of_middle, MOST_COLUMNS)
 
 
-# All of it, for many games.
-
-
 class Outlook(NamedTuple):
-    """What lies ahead of n games. `look_ahead` fills it."""
+    """What lies ahead of n games; `outlook` makes an empty one, `look_ahead` fills it in.
+
+    frames: `(n,)` int64, frames until the ball comes down; -1 if that is unknown or no ball is in play.
+    down: `(n,)` of dtype STATE, the game when the ball has come down, as if there were no paddle.
+    flight: `(n, 3)` int64, the bricks that break before, the frames until the first (-1: none does), and their points.
+    ways: `(n, 4)` of dtype WAY, what each of WAYS leads to.
+    worth: `(n, 2)` float64, the value of sending the ball to the left and to the right, in discounted bricks.
+    margins: `(n, 3, 2)` float64, for each of ACTIONS_TRIED, if the agent step that begins now holds it: how far inside
+        the left and the right half of the paddle the ball can still be met, in columns (see `margins`).
+    scratch: `(4,)` of dtype STATE, working memory.
+    """
 
     frames: np.ndarray
-    """`(n,)` int64, frames until the ball comes down; -1 if that is not known, or no ball is in play."""
     down: np.ndarray
-    """`(n,)` of dtype STATE, the game when the ball has come down, as if there were no paddle."""
     flight: np.ndarray
-    """`(n, 3)` int64: bricks that break before, frames until the first of them (-1: none does), and their points."""
     ways: np.ndarray
-    """`(n, 4)` of dtype WAY, what each of WAYS leads to."""
     worth: np.ndarray
-    """`(n, 2)` float64, what it is worth to send the ball to the left and to the right, in discounted bricks."""
     margins: np.ndarray
-    """`(n, 3, 2)` float64: if the agent step that begins now is no action, RIGHT or LEFT, by how many columns the left
-    and the right half of the paddle can still meet the ball."""
     scratch: np.ndarray
-    """`(4,)` of dtype STATE, to work in."""
 
 
 ACTIONS_TRIED = np.array([NONE, RIGHT, LEFT])
 HELD = 4
-"""Frames for which they are held."""
+"""Frames for which each of ACTIONS_TRIED is held."""
 
 
 def outlook(n: int) -> Outlook:
-    """An Outlook on n games, empty. It remembers what the ways lead to as long as the ball is on the same flight."""
+    """An empty Outlook on n games. It remembers what the ways lead to while the ball is on the same flight."""
     return Outlook(
         frames=np.full(n, -1),
         down=np.zeros(n, dtype=STATE),
@@ -310,7 +293,7 @@ def outlook(n: int) -> Outlook:
 
 @compiled
 def look_ahead(states: np.ndarray, games: np.ndarray, ahead: Outlook) -> None:
-    """Fill `ahead` at the indices `games` with what lies ahead of the `(k,)` states of these games."""
+    """Fill in `ahead`, at the indices `games`, for the `(k,)` states of these games."""
     work = np.empty(1, dtype=STATE)
     for number in range(len(games)):
         game, i = states[number], games[number]
@@ -329,20 +312,15 @@ def look_ahead(states: np.ndarray, games: np.ndarray, ahead: Outlook) -> None:
 
 @compiled
 def _same_future(one: Any, other: Any) -> bool:
-    """Whether the ball and the bricks of two games that have come down are the same."""
-    if (
-        one.ball_x != other.ball_x
-        or one.ball_y != other.ball_y
-        or one.ball_vx != other.ball_vx
-        or one.ball_vy != other.ball_vy
-        or one.score != other.score
-        or one.hits != other.hits
-        or one.steep != other.steep
-        or one.building != other.building
-    ):
-        return False
-    for row in range(len(BRICK_ROWS)):
-        for brick in range(BRICKS_IN_A_ROW):
-            if one.bricks[row, brick] != other.bricks[row, brick]:
-                return False
-    return True
+    """Whether the ball and the bricks of two games whose ball has come down are the same."""
+    return (
+        one.ball_x == other.ball_x
+        and one.ball_y == other.ball_y
+        and one.ball_vx == other.ball_vx
+        and one.ball_vy == other.ball_vy
+        and one.score == other.score
+        and one.hits == other.hits
+        and one.steep == other.steep
+        and one.building == other.building
+        and np.array_equal(one.bricks, other.bricks)
+    )

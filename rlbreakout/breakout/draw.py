@@ -27,10 +27,8 @@ from rlbreakout.breakout.screen import (
     BALL_WIDTH,
     BRICK_HEIGHT,
     BRICK_ROWS,
-    BRICK_WIDTH,
     BRICKS_BOTTOM,
     BRICKS_IN_A_ROW,
-    BRICKS_LEFT,
     BRICKS_TOP,
     GAME_LEFT,
     GAME_RIGHT,
@@ -44,9 +42,6 @@ from rlbreakout.common.compiled import compiled
 
 WALL_COLOUR, PADDLE_COLOUR = 6, 70
 BRICK_COLOURS = np.array([70, 54, 38, 22, 198, 134], dtype=np.uint8)
-LEFT_FOOT_COLOUR, RIGHT_FOOT_COLOUR = 182, 70
-"""Of the blocks at the foot of the side walls."""
-
 COLOURS = {
     0: (0, (0, 0, 0)),
     6: (142, (142, 142, 142)),
@@ -63,58 +58,39 @@ GREY, RGB = np.zeros(256, dtype=np.uint8), np.zeros((256, 3), dtype=np.uint8)
 for _number, (_grey, _rgb) in COLOURS.items():
     GREY[_number], RGB[_number] = _grey, _rgb
 
-UPPER_WALL_TOP, FEET_TOP = 17, 189
-LEFT_FOOT_BOTTOM, RIGHT_FOOT_BOTTOM = 196, 195
-
+UPPER_WALL_TOP = 17
 # The score board: digits of 3 x 5 blocks.
 DIGITS_TOP, BLOCK_HEIGHT, BLOCK_WIDTH = 5, 2, 4
 DIGIT_WIDTH, DIGIT_HEIGHT = 3, 5
 HUNDREDS, TENS, ONES, LIVES_DIGIT = 36, 52, 68, 100
-"""Columns."""
-PLAYER = 136
-"""Column of the player's number, which is always 1."""
-_DIGITS = np.array(
-    [
-        [int(block) for block in digit]
-        for digit in (
-            "111101101101111",
-            "010010010010010",
-            "111001111100111",
-            "111001011001111",
-            "101101111001001",
-            "111100111001111",
-            "100100111101111",
-            "111001001001001",
-            "111101111101111",
-            "111101111001001",
-        )
-    ],
-    dtype=np.uint8,
-).reshape(10, DIGIT_HEIGHT, DIGIT_WIDTH)
+"""Left columns of the digits."""
+_DIGITS = (
+    "111101101101111 010010010010010 111001111100111 111001011001111 101101111001001 "
+    "111100111001111 100100111101111 111001001001001 111101111101111 111101111001001"
+)
+DIGITS = np.array([list(blocks) for blocks in _DIGITS.split()]).reshape(10, DIGIT_HEIGHT, DIGIT_WIDTH) == "1"
 
 LAST_LINE_RIGHT = np.array([56, 46])
-"""By the parity of the ball's line: on the lowest line that is drawn, the ball is seen left of this column only."""
+"""On the lowest line that is drawn, the ball is seen left of this column only: `[line % 2]`, by the ball's line."""
 
 
 def _stage() -> np.ndarray:
-    """`(210, 160)`: all that never changes, and the whole wall of bricks."""
+    """What never changes, and a whole wall of bricks: `(210, 20)` words of 8 pixels, the width of a brick."""
     screen = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
     screen[UPPER_WALL_TOP:GAME_TOP] = WALL_COLOUR
-    screen[GAME_TOP:FEET_TOP, :GAME_LEFT] = screen[GAME_TOP:FEET_TOP, GAME_RIGHT:] = WALL_COLOUR
-    screen[FEET_TOP:LEFT_FOOT_BOTTOM, :GAME_LEFT] = LEFT_FOOT_COLOUR
-    screen[FEET_TOP:RIGHT_FOOT_BOTTOM, GAME_RIGHT:] = RIGHT_FOOT_COLOUR
-    screen[DIGITS_TOP : DIGITS_TOP + BLOCK_HEIGHT * DIGIT_HEIGHT, PLAYER : PLAYER + BLOCK_WIDTH] = WALL_COLOUR
-    wall = BRICK_COLOURS.repeat(BRICK_HEIGHT)[:, None]
-    screen[BRICKS_TOP:BRICKS_BOTTOM, BRICKS_LEFT : BRICKS_LEFT + BRICK_WIDTH * BRICKS_IN_A_ROW] = wall
-    return screen
+    screen[GAME_TOP:189, :GAME_LEFT] = screen[GAME_TOP:189, GAME_RIGHT:] = WALL_COLOUR
+    screen[189:196, :GAME_LEFT] = 182  # the blocks at the foot of the side walls
+    screen[189:195, GAME_RIGHT:] = 70
+    screen[DIGITS_TOP : DIGITS_TOP + BLOCK_HEIGHT * DIGIT_HEIGHT, 136:140] = WALL_COLOUR  # player 1
+    screen[BRICKS_TOP:BRICKS_BOTTOM, GAME_LEFT:GAME_RIGHT] = BRICK_COLOURS.repeat(BRICK_HEIGHT)[:, None]
+    return screen.view(np.uint64)
 
 
-_STAGE = _stage().view(np.uint64)
-"""As words of 8 pixels, `(210, 20)`. A brick is as wide as a word."""
+_STAGE = _stage()
 
 
 def draw(states: np.ndarray) -> np.ndarray:
-    """The screens of games, `(n, 210, 160)` uint8, as the emulator's colour numbers. `states` is `(n,)` of dtype STATE.
+    """Draw games, `(n,)` of dtype STATE, in the emulator's colour numbers: `(n, 210, 160)` uint8.
 
     Raises UserError for another dtype or shape.
     """
@@ -125,37 +101,37 @@ def draw(states: np.ndarray) -> np.ndarray:
 
 
 def draw_grey(states: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
-    """The screens of games in grey, `(n, 210, 160)` uint8. `into` is a contiguous array of that shape to draw in."""
+    """Draw games in grey: `(n, 210, 160)` uint8. `into` is a contiguous array of that shape to draw in."""
     return _in_colours(states, _GREY, (HEIGHT, WIDTH), into)
 
 
 def draw_rgb(states: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
-    """The screens of games in red, green and blue, `(n, 210, 160, 3)` uint8; `into` as in `draw_grey`."""
+    """Draw games in red, green and blue: `(n, 210, 160, 3)` uint8; `into` as in `draw_grey`."""
     return _in_colours(states, _RGB, (HEIGHT, WIDTH, 3), into)
 
 
 def _in_colours(
-    states: np.ndarray, look_up: tuple[np.ndarray, np.ndarray], shape: tuple[int, ...], into: np.ndarray | None
+    states: np.ndarray, tables: tuple[np.ndarray, np.ndarray], shape: tuple[int, ...], into: np.ndarray | None
 ) -> np.ndarray:
     states = check_states(states)
     screens = np.empty((len(states), *shape), dtype=np.uint8) if into is None else into
-    _draw_in_colours(states, screens.reshape(len(states), math.prod(shape)).view(np.uint64), *look_up)
+    _draw_in_colours(states, screens.reshape(len(states), math.prod(shape)).view(np.uint64), *tables)
     return screens
 
 
-def _look_up(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """From colour numbers to `(256, channels)` bytes, and to the words `(256, channels)` of 8 pixels that are alike."""
+def _tables(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """From colour numbers to `(256, channels)` bytes, and to the `(256, channels)` words of 8 such pixels."""
     table = np.ascontiguousarray(colours.reshape(256, -1))
     return table, np.tile(table, 8).view(np.uint64)
 
 
-_GREY, _RGB = _look_up(GREY), _look_up(RGB)
+_GREY, _RGB = _tables(GREY), _tables(RGB)
 _EIGHT_ALIKE, _PIXEL = np.uint64(0x0101010101010101), np.uint64(0xFF)
 
 
 @compiled
 def _draw_in_colours(states: np.ndarray, pictures: np.ndarray, table: np.ndarray, alike: np.ndarray) -> None:
-    """Draw n games in the colours of `_look_up`, into pictures as words, `(n, 4200 x channels)` uint64."""
+    """Draw n games in the colours of `_tables`, into pictures as words, `(n, 4200 x channels)` uint64."""
     screen = np.empty((HEIGHT, WIDTH), dtype=np.uint8)
     numbers, words = screen.reshape(-1), screen.reshape(-1).view(np.uint64)
     channels = table.shape[1]
@@ -186,12 +162,12 @@ def draw_into(states: np.ndarray, screens: np.ndarray) -> None:
 
 @compiled
 def draw_one(game: Any, screen: np.ndarray) -> None:
-    """Draw one game into `(210, 160)` uint8, all of it."""
+    """Draw one game into `(210, 160)` uint8."""
     words = screen.view(np.uint64)
     for row in range(HEIGHT):
-        for word in range(WIDTH // BRICK_WIDTH):
+        for word in range(WIDTH // 8):
             words[row, word] = _STAGE[row, word]
-    if game.clock < LAST_FRAME:  # after it, the demonstration shows the last two digits only
+    if game.clock < LAST_FRAME:  # then the demonstration begins, which shows the last two digits only
         _draw_digit(screen, game.shown_score // 100 % 10, HUNDREDS)
         _draw_digit(screen, game.shown_lives, LIVES_DIGIT)
     _draw_digit(screen, game.shown_score // 10 % 10, TENS)
@@ -200,7 +176,7 @@ def draw_one(game: Any, screen: np.ndarray) -> None:
         for brick in range(BRICKS_IN_A_ROW):
             if not game.bricks[row, brick]:
                 for line in range(BRICK_HEIGHT):
-                    words[BRICKS_TOP + BRICK_HEIGHT * row + line, BRICKS_LEFT // BRICK_WIDTH + brick] = 0
+                    words[BRICKS_TOP + BRICK_HEIGHT * row + line, brick + 1] = 0
     for row in range(PADDLE_TOP, PADDLE_TOP + PADDLE_HEIGHT):
         for column in range(game.paddle, min(game.paddle + width_of(game), WIDTH - 1)):
             screen[row, column] = PADDLE_COLOUR
@@ -221,7 +197,7 @@ def _draw_ball(screen: np.ndarray, left: int, line: int) -> None:
 
 @compiled
 def _colour_at(row: int) -> int:
-    """The colour of the ball: that of the wall or of the row of bricks that it passes, below them the paddle's."""
+    """Colour of the ball on a row: that of the upper wall or the row of bricks there, below them the paddle's."""
     if row < BRICKS_TOP:
         return WALL_COLOUR
     return BRICK_COLOURS[(row - BRICKS_TOP) // BRICK_HEIGHT] if row < BRICKS_BOTTOM else PADDLE_COLOUR
@@ -231,7 +207,7 @@ def _colour_at(row: int) -> int:
 def _draw_digit(screen: np.ndarray, digit: int, left: int) -> None:
     for row in range(DIGIT_HEIGHT):
         for column in range(DIGIT_WIDTH):
-            if _DIGITS[digit, row, column]:
+            if DIGITS[digit, row, column]:
                 for y in range(DIGITS_TOP + BLOCK_HEIGHT * row, DIGITS_TOP + BLOCK_HEIGHT * (row + 1)):
                     for x in range(left + BLOCK_WIDTH * column, left + BLOCK_WIDTH * (column + 1)):
                         screen[y, x] = WALL_COLOUR

@@ -1,4 +1,4 @@
-"""The only place that knows ale-py's emulator: loading the game, its memory, and the state of a game in it."""
+"""Everything that knows ale-py's emulator: loading the game, and reading and writing its state in the memory."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rlbreakout.common.compiled import compiled
 
 RAM_SIZE = 128
 
-# Index into `ale.getRAM()`; 0x80 more is the console's own address. Found by changing one byte at a time. The places of
-# ball, paddle, bricks and score are also in Anand et al. 2019, https://arxiv.org/abs/1906.08226.
+# Indices into `ale.getRAM()`; the console's own addresses are 0x80 higher. Found by changing one byte at a time. Those
+# of ball, paddle, bricks and score are also in Anand et al. 2019, https://arxiv.org/abs/1906.08226.
 BRICKS, N_BRICK_BYTES = 0x00, 36
 LIVES = 0x39
 READING, PADDLE = 0x46, 0x48
@@ -24,22 +24,20 @@ CLOCK_LOW, CLOCK_HIGH = 0x5A, 0x5B
 BUILDING = 0x5E
 NARROW = 0x61
 BALL_X, BALL_Y, BALL_VY, BALL_VX = 0x63, 0x65, 0x67, 0x69
-"""Each is a byte of whole pixels and one of 1/256 pixels."""
+"""Each is a byte of whole pixels, followed by one of 1/256 pixels."""
 HITS, STEEP = 0x6B, 0x6D
 
 BALL_COLUMN, PADDLE_COLUMN = 49, 47
-"""What the console's columns of ball and paddle are ahead of the screen's."""
-BUILDING_FLAGS, BUILDING_FLAG, FRAMES_MASK = 0xC0, 0x80, 0x3F
-NARROW_FLAG, STEEP_FLAG = 0x80, 0x02
-HITS_MASK, MET_FLAG, BROKE_FLAG = 0x3F, 0x40, 0x80
+"""The console's columns of ball and paddle, minus those of the screen."""
+NARROW_FLAG, MET_FLAG, BROKE_FLAG = 0x80, 0x40, 0x80
 
 
 def load_emulator(
     *, repeat_action_probability: float = 0.0, seed: int | None = None, max_frames: int | None = None
 ) -> ale_py.ALEInterface:
-    """The emulator with Breakout in it, just after reset, and quiet.
+    """Load Breakout into an emulator, just after reset, that prints no messages.
 
-    seed: of its sticky actions, below 2^31. max_frames: after which it ends a game; None: never.
+    seed: seed of its sticky actions, below 2^31. max_frames: the length of a game in frames; None: no limit.
     """
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
     ale = ale_py.ALEInterface()
@@ -54,10 +52,10 @@ def load_emulator(
 
 
 def _brick_bits() -> np.ndarray:
-    """`(6, 18)`: for each brick the numbers of its two bits among the bits of the first 36 bytes, least bit first.
+    """`(6, 18, 2)`: the indices of each brick's two bits among the bits of the first 36 bytes, least bit first.
 
     Six stripes of the screen, from right to left, have a byte for each row, rows from the bottom; a bit is four pixels.
-    Where the console draws a byte backwards its bits run from right to left.
+    The bits run from right to left where the console draws a byte backwards.
     """
     first_column = (128, 96, 80, 48, 16, 8)  # of each stripe
     used = (range(6), range(7, -1, -1), range(4, 8), range(8), range(7, -1, -1), range(6, 8))
@@ -75,25 +73,24 @@ _BRICK_BITS = _brick_bits()
 
 
 def from_ram(ram: np.ndarray, knob: int | np.ndarray) -> np.ndarray:
-    """The states of games, from the console's memory and the resistance of the knob.
+    """Read the states of games, `(1,)` or `(n,)` of dtype STATE, from the console's memory.
 
-    ram: `(128,)` uint8, or `(n, 128)` for n games. knob: ohms, one number or `(n,)`. Returns `(1,)` or `(n,)` of dtype
-    STATE.
+    ram: `(128,)` uint8, or `(n, 128)` for n games. knob: its resistance in ohms, one number or `(n,)`.
 
-    The knob is not in the console's memory: count it from reset, KNOB_START, with `rules.next_knob`. Score and lives on
-    the screen, which lag one frame behind, are not in it either: they are taken to be those of now. In the memory a
-    clock that has run over is back at 0.
+    The memory does not hold everything. Count the knob from KNOB_START at reset with `rules.next_knob`. The score and
+    the lives that the screen shows lag one frame behind; here they are the current ones. A clock that has overflowed is
+    back at 0.
     """
-    # Copies: a read-only array would be compiled for once more.
+    # A copy in any case: Numba would compile `_read` again for a read-only array.
     rams = np.array(ram, dtype=np.uint8, ndmin=2, order="C")
-    knobs = np.full(len(rams), knob, dtype=np.int64)
     states = np.zeros(len(rams), dtype=STATE)
-    _read(rams, knobs, states)
+    states["knob"] = knob
+    _read(rams, states)
     return states
 
 
 @compiled
-def _read(rams: np.ndarray, knobs: np.ndarray, states: np.ndarray) -> None:
+def _read(rams: np.ndarray, states: np.ndarray) -> None:
     for number in range(len(rams)):
         ram, state = rams[number], states[number]
         for row in range(_BRICK_BITS.shape[0]):
@@ -103,23 +100,22 @@ def _read(rams: np.ndarray, knobs: np.ndarray, states: np.ndarray) -> None:
         state.clock = ram[CLOCK_HIGH] << 8 | ram[CLOCK_LOW]
         state.lives = state.shown_lives = ram[LIVES]
         state.score = state.shown_score = 100 * _decimal(ram[SCORE_HIGH]) + _decimal(ram[SCORE_LOW])
-        state.building = (ram[BUILDING] & FRAMES_MASK) + 1 if ram[BUILDING] & BUILDING_FLAG else 0
+        state.building = (ram[BUILDING] & 0x3F) + 1 if ram[BUILDING] & 0x80 else 0
         state.ball_x = _word(ram, BALL_X) - BALL_COLUMN * PIXEL
         state.ball_y = _word(ram, BALL_Y)
         state.ball_vx = -_signed(_word(ram, BALL_VX))  # the console's is positive to the left
         state.ball_vy = _signed(_word(ram, BALL_VY))
-        state.hits = ram[HITS] & HITS_MASK
+        state.hits = ram[HITS] & 0x3F
         state.met, state.broke = ram[HITS] & MET_FLAG != 0, ram[HITS] & BROKE_FLAG != 0
         state.steep = ram[STEEP] != 0
         state.narrow = ram[NARROW] & NARROW_FLAG != 0
         state.paddle = ram[PADDLE] - PADDLE_COLUMN
         state.reading = ram[READING]
-        state.knob = knobs[number]
 
 
 @compiled
 def _decimal(byte: int) -> int:
-    """Two digits of four bits each."""
+    """The number that two digits of four bits each stand for."""
     return (byte >> 4) * 10 + (byte & 15)
 
 
@@ -134,7 +130,7 @@ def _signed(word: int) -> int:
 
 
 def to_ram(state: Any, ram: np.ndarray) -> np.ndarray:
-    """The console's memory, `(128,)` uint8, with `state` in it, one element of dtype STATE. The rest is as in `ram`."""
+    """A copy of the console's memory `ram`, `(128,)` uint8, that holds `state`, one element of dtype STATE."""
     new = ram.copy()
     bits = np.unpackbits(new[:N_BRICK_BYTES], bitorder="little")
     bits[_BRICK_BITS] = state["bricks"][..., None]
@@ -144,7 +140,7 @@ def to_ram(state: Any, ram: np.ndarray) -> np.ndarray:
     hundreds, rest = divmod(int(state["score"]), 100)
     new[SCORE_HIGH], new[SCORE_LOW] = hundreds, rest // 10 * 16 + rest % 10
     building = int(state["building"])
-    new[BUILDING] = BUILDING_FLAGS | (building - 1) if building else 0
+    new[BUILDING] = 0xC0 | (building - 1) if building else 0
     for address, value in (
         (BALL_X, state["ball_x"] + BALL_COLUMN * PIXEL),
         (BALL_Y, state["ball_y"]),
@@ -153,7 +149,7 @@ def to_ram(state: Any, ram: np.ndarray) -> np.ndarray:
     ):
         new[address], new[address + 1] = divmod(int(value) % 65_536, 256)
     new[HITS] = state["hits"] + MET_FLAG * bool(state["met"]) + BROKE_FLAG * bool(state["broke"])
-    new[STEEP] = STEEP_FLAG * bool(state["steep"])
+    new[STEEP] = 2 * bool(state["steep"])
     new[NARROW] = new[NARROW] & ~np.uint8(NARROW_FLAG) | NARROW_FLAG * bool(state["narrow"])
     new[PADDLE] = state["paddle"] + PADDLE_COLUMN
     new[READING] = state["reading"]
@@ -161,9 +157,9 @@ def to_ram(state: Any, ram: np.ndarray) -> np.ndarray:
 
 
 def write_ram(ale: ale_py.ALEInterface, ram: np.ndarray) -> None:
-    """Put 128 bytes into the console's memory.
+    """Write 128 bytes into the console's memory.
 
-    What touched in the picture before still has its effect in the next frame; the frame after that is the first that
+    Collisions on the previous picture still take effect in the next frame; the frame after that is the first one that
     follows from `ram` alone.
     """
     for address in np.flatnonzero(ale.getRAM() != ram).tolist():

@@ -2,12 +2,12 @@
 
 A screen shows neither the speed of the ball nor the place of the knob, and with sticky actions nobody knows which
 action the emulator executed. A `Follower` keeps every state that the game can be in. After each step it plays all of
-them on by the rules, in every way that sticky actions and the frame skip allow, and drops those that would show
-another screen. Usually one is left. It reads no memory of the console.
+them by the rules, in every way that sticky actions and the frame skip allow, and drops those that would show another
+screen. Usually one is left. It does not read the console's memory.
 
     follower = Follower(n=8)
     follower.begin(screens)                  # the first screens of 8 games
-    follower.update(screens, actions)          # after each step: the new screens, and the actions that were sent
+    follower.update(screens, actions)        # after each step: the new screens, and the actions that were sent
     follower.states["ball_x"]                # the most probable state of each game
 """
 
@@ -34,87 +34,69 @@ from rlbreakout.common.compiled import compiled
 from rlbreakout.common.errors import UserError
 
 MOST_STATES = 128
-"""How many possible states of a game are kept, the most probable ones."""
+"""The number of possible states of a game that are kept, the most probable ones."""
 MOST_GUESSES = 2_048
-"""The same, while a game is picked up in the middle."""
-_FEW_STATES = 16
-"""From so few states on, a game that was picked up is followed like any other."""
+"""The same for a game that is picked up in the middle."""
 _POOL = 4_096
-_LEAST_PROBABILITY = 1e-10
-
-# What is learned about the environment, as it goes along.
-_SKIP_MEMORY = 0.99
-_RATE = 0.02
-_STICKY_RANGE, _REPEATED_RANGE = (0.02, 0.7), (0.003, 0.3)
-
 _WORDS = MEMBER.itemsize // 8
 _STATE_AT = MEMBER.itemsize - STATE.itemsize
 """The first byte of a MEMBER that belongs to its STATE."""
-
-# What is known about a game, beside its possible states.
 _KNOWN = np.dtype(
     [
-        ("size", np.int64),  # possible states
+        ("size", np.int64),  # number of possible states
         ("searching", np.bool_),  # the ball's flight is not known yet, only the paddle is followed
-        ("looks", np.int64),  # since the search began or ended
-        ("picked_up", np.bool_),  # in the middle, and much about it is not known yet
-        ("clock_unknown", np.bool_),  # its last two bits
+        ("screens", np.int64),  # screens since the search began
+        ("picked_up", np.bool_),  # the game was picked up in the middle, and much about it is still unknown
+        ("clock_unknown", np.bool_),  # the last two bits of the clock are unknown
         ("restarts", np.int64),
         ("sticky", np.float64),  # estimate of the repeat_action_probability
         ("repeated", np.float64),  # estimate of how often a screen is shown twice
         ("skips", np.float64, (MOST_FRAMES + 1,)),  # for each number of frames, how often it explained a step
-        ("shape", np.uint64),  # of the last screen
-        ("lines", np.int64, (2,)),  # of the ball on the last two screens, -1 if it was not in the open
+        ("shape", np.uint64),  # SEEN's hash of the last screen
+        ("lines", np.int64, (2,)),  # the ball on the last two screens; line -1 if it was not in the open
         ("columns", np.int64, (2,)),
     ]
 )
-
+"""What is known about a game besides its possible states."""
 _REPEATS, _CHANCES = MOST_FRAMES + 1, MOST_FRAMES + 2
-"""In a tally of what explained a step, behind the weights of all numbers of frames: in how many frames the last action
-was repeated, and how many could have repeated it."""
-
+"""The end of a tally of what explained a step, after the weights of all numbers of frames: in how many frames the last
+action was repeated, and in how many it could have been."""
 _NOTHING, _PADDLE, _ALL = range(3)
-"""What must be as it is on the screen."""
+"""What must agree with the screen."""
 
-
-def _key() -> np.ndarray:
-    """The bits by which two possible states differ, as words. The clock counts only to 4, and what the screen shows
-    of score and lives not at all."""
-    key = np.zeros(1, dtype=MEMBER)
-    key.view(np.uint8)[:] = 0xFF
-    key["clock"] = 3
-    key["shown_lives"] = key["shown_score"] = 0
-    key["weight"] = 0
-    return key.view(np.uint64)
-
-
-_KEY = _key()
+_key = np.zeros(1, dtype=MEMBER)
+_key.view(np.uint8)[:] = 0xFF
+_key["clock"] = 3
+_key["shown_lives"] = _key["shown_score"] = _key["weight"] = 0
+_KEY = _key.view(np.uint64)
+"""The bits in which possible states can differ, as words: not the weight, what the score board shows, or more than the
+last two bits of the clock."""
 
 
 class Follower:
     """The states of n games, inferred from screens and actions.
 
-    You need not tell it the `repeat_action_probability` or the frame skip (1 to 6 frames, fixed or random): it learns
-    both. Colours do not matter, as long as the background is 0 and everything else is not. It copes with a screen that
-    is shown again although the game went on.
+    The follower learns the `repeat_action_probability` and the frame skip (1 to 6 frames, fixed or random) as it goes
+    along. Colours do not matter, as long as the background is 0 and everything else is not. A screen may be shown again
+    although the game went on.
 
     If a screen fits none of the possible states, the follower starts again from what it sees. It first finds the knob
     from the moves of the paddle, and then the speed of the ball, usually within 10 agent steps. It does the same when
-    the first screen is not that of a new game. After that, several states remain possible until the ball has shown
+    the first screen is not that of a new game. After that, several states remain possible until the ball has revealed
     what the screen hides, such as how often it has met the paddle.
 
-    The clock is known only up to a multiple of 4 frames. Nothing else depends on the rest of it, except that the game
-    ends after 65,536 frames.
+    The clock is known only modulo 4 frames. Nothing depends on the rest of it, except that the game ends after 65,536
+    frames.
     """
 
     def __init__(self, n: int = 1) -> None:
-        """n: how many games. Raises UserError if it is below 1."""
+        """Follow `n` games. Raises UserError if n is below 1."""
         if n < 1:
             raise UserError(f"n is {n}; allowed: 1 or more games")
         self.n = n
         self.states = new_games(n)
-        """`(n,)` of dtype STATE: the most probable state of each game, updated in place. While its size is 0, the ball
-        has no speed; it is where the last screen shows it, or not in play if it was not in the open there."""
+        """`(n,)` of dtype STATE: the most probable state of each game, updated in place. During a search (`sizes` is 0)
+        the ball has no speed; it is where the last screen shows it, or out of play if it was not in the open there."""
         self.executed = np.zeros(n, dtype=np.int64)
         """`(n,)` int64: the action that each game executed in its last frame, according to its most probable state."""
         self._known = np.zeros(n, dtype=_KNOWN)
@@ -130,12 +112,12 @@ class Follower:
             np.empty(2 * _POOL, dtype=np.int16),
             np.zeros(_CHANCES + 1),
         )
-        """Memory for one game at a time: what its screen shows, two states that are being played on, the pool of all
+        """Memory for one game at a time: what its screen shows, two states that are being played, the pool of all
         results, the same pool as words, its hash table, and a tally of what explained the screen."""
 
     @property
     def sizes(self) -> np.ndarray:
-        """`(n,)` int64: how many states each game can be in; 1: its state is exact, 0: it is being searched for."""
+        """`(n,)` int64: the number of states that each game can be in; 1: it is exact, 0: it is being searched for."""
         return np.where(self._known["searching"], 0, self._known["size"])
 
     @property
@@ -145,11 +127,11 @@ class Follower:
 
     @property
     def restarts(self) -> np.ndarray:
-        """`(n,)` int64: how often no possible state was left, since the follower was made."""
+        """`(n,)` int64: how often no possible state was left and the follower started again."""
         return self._known["restarts"].copy()
 
     def possible(self, game: int) -> tuple[np.ndarray, np.ndarray]:
-        """All states that game number `game` can be in, `(k,)` of dtype STATE, the most probable first, and their
+        """All states that game number `game` can be in, `(k,)` of dtype STATE, the most probable one first, and their
         probabilities, `(k,)` float64. k is `sizes[game]`."""
         members = self._members[game, : self.sizes[game]]
         data = np.ascontiguousarray(members).view(np.uint8).reshape(len(members), MEMBER.itemsize)
@@ -157,10 +139,10 @@ class Follower:
         return states, members["weight"].copy()
 
     def begin(self, screens: np.ndarray, games: Sequence[int] | np.ndarray | None = None) -> None:
-        """New games have begun, and these are their first screens, after reset and up to 100 frames without an action.
+        """Begin to follow games from their first screens, at most 100 frames without an action after reset.
 
-        screens: `(k, 210, 160)` or `(k, 210, 160, 3)` uint8. games: the numbers of the k games; None: all of them.
-        A screen from the middle of a game is allowed, too. Raises UserError for other shapes or numbers.
+        screens: `(k, 210, 160)` or `(k, 210, 160, 3)` uint8. games: the numbers of the k games; None: all of them. A
+        screen from the middle of a game works, too. Raises UserError for other shapes or numbers.
         """
         numbers = self._numbers(games)
         shapes = shapes_of(screens, len(numbers))
@@ -172,17 +154,17 @@ class Follower:
         sent: np.ndarray | Sequence[int] | Sequence[Sequence[int]],
         games: Sequence[int] | np.ndarray | None = None,
     ) -> None:
-        """Take in the next screens of games.
+        """Update games with their next screens.
 
         screens: `(k, 210, 160)` or `(k, 210, 160, 3)` uint8. sent: for each of the k games the action that was sent to
-        it since its last screen (0 none, 1 fire, 2 right, 3 left), or all of them in order, each held for 1 to 6
-        frames. games: the numbers of the k games; None: all of them. Raises UserError for other shapes or numbers.
+        it since its last screen (0 none, 1 fire, 2 right, 3 left), or several in order, each held for 1 to 6 frames.
+        games: the numbers of the k games; None: all of them. Raises UserError for other shapes or numbers.
         """
         numbers = self._numbers(games)
         shapes = shapes_of(screens, len(numbers))
         actions, ends = _actions(sent, len(numbers))
         states = self._view(self.states)
-        _look(shapes, actions, ends, numbers, self._known, self._members, states, self.executed, self._work)
+        _update(shapes, actions, ends, numbers, self._known, self._members, states, self.executed, self._work)
 
     def _view(self, states: np.ndarray) -> np.ndarray:
         return states.view(np.uint8).reshape(self.n, STATE.itemsize)
@@ -197,7 +179,7 @@ class Follower:
 
 
 def _actions(sent: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """All actions in a row, and for each game where its own end."""
+    """All actions in one array, and for each game the index after its last one."""
     if len(sent) != k:
         raise UserError(f"sent has {len(sent)} entries; allowed: {k}, one for each game")
     if all(isinstance(action, (int, np.integer)) for action in sent):
@@ -210,7 +192,7 @@ def _actions(sent: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
     return together.astype(np.int64), ends.astype(np.int64)
 
 
-# What follows is compiled. `seen`: what is on the screen. `known` and `members`: of one game.
+# Compiled. `seen` is what the screen shows; `known` and `members` belong to one game.
 
 
 @compiled
@@ -221,7 +203,7 @@ def _begin(screens, games, known, members, states, executed, work):
         this, possible = known[game], members[game]
         see(screens[i], seen)
         this.searching = this.picked_up = this.clock_unknown = False
-        this.looks = this.size = 0
+        this.screens = this.size = 0
         for opening in range(len(OPENINGS)):
             if fits_screen(OPENINGS[opening], screens[i], seen):
                 possible[this.size] = OPENINGS[opening]
@@ -232,7 +214,7 @@ def _begin(screens, games, known, members, states, executed, work):
 
 
 @compiled
-def _look(screens, actions, ends, games, known, members, states, executed, work):
+def _update(screens, actions, ends, games, known, members, states, executed, work):
     first = 0
     for i in range(len(games)):
         game = games[i]
@@ -245,10 +227,10 @@ def _look(screens, actions, ends, games, known, members, states, executed, work)
 
 @compiled
 def _follow(actions, known, members, screen, work):
-    """One game, by one screen and all actions before it."""
+    """Update one game with one screen and the actions before it."""
     seen, played, pool, _, _, tally = work
     most = MOST_GUESSES if known.picked_up else MOST_STATES
-    known.looks += 1
+    known.screens += 1
     if len(actions) > 1:
         known.lines[:] = -1  # the ball was not seen after each of them
     for action in actions[:-1]:
@@ -273,16 +255,16 @@ def _follow(actions, known, members, screen, work):
         search(known, members, seen[0], played[0])
     if known.clock_unknown and not known.searching and 4 * known.size <= MOST_STATES:
         split_clock(known, members)
-    if known.size <= _FEW_STATES and not known.clock_unknown:
+    if known.size <= 16 and not known.clock_unknown:
         known.picked_up = False
 
 
 @compiled
 def _play_on(action, known, members, screen, compare, least, work):
-    """Play all members on for one action, into the pool; returns how many possible states there are now.
+    """Play all members for one action, into the pool; returns the number of possible states in it.
 
     The emulator first repeats the last executed action for some frames, maybe none, then it executes the one that was
-    sent. All numbers of frames at least as likely as `least` are tried.
+    sent. All numbers of frames that are more likely than `least` are tried.
     """
     seen, stuck, switched = work[0][0], work[1][0:1], work[1][1:2]
     slots, tally = work[4], work[5]
@@ -326,7 +308,8 @@ def _play_on(action, known, members, screen, compare, least, work):
 def _offer(game, weight, frames, repeats, chances, n, screen, compare, seen_twice, work):
     """Add a state to the pool if it explains the screen, and what led to it to the tally; returns the pool's new size.
 
-    `seen_twice`: how probable it is that the screen is an old one and shows nothing of the state."""
+    seen_twice: the probability that the screen is an old one and shows nothing of the state.
+    """
     seen, tally = work[0][0], work[5]
     if compare != _NOTHING:
         fits = paddle_fits(game, seen) if compare == _PADDLE else fits_screen(game, screen, seen)
@@ -342,7 +325,7 @@ def _offer(game, weight, frames, repeats, chances, n, screen, compare, seen_twic
 
 @compiled
 def _add(game, weight, n, compare, work):
-    """Add a state to the pool of n, or its weight to that of the same state; returns how many there are now."""
+    """Add a state to the pool of n, or its weight to that of an equal state; returns the pool's new size."""
     _, _, pool, words, slots, _ = work
     if n == len(pool):
         return n
@@ -372,7 +355,7 @@ def _add(game, weight, n, compare, work):
 
 @compiled
 def _keep(members, pool, n, most):
-    """Keep the most probable of n states in the pool; returns how many."""
+    """Keep the most probable of the n states in the pool, at most `most`; returns how many."""
     if n == 1:
         members[0] = pool[0]
         members[0].weight = 1.0
@@ -383,7 +366,7 @@ def _keep(members, pool, n, most):
     order = np.argsort(weights)
     size, total = 0, 0.0
     for i in order[:most]:
-        if weights[i] > _LEAST_PROBABILITY * weights[order[0]]:
+        if weights[i] > 1e-10 * weights[order[0]]:  # weights are negative
             break
         members[size] = pool[i]
         total -= weights[i]
@@ -395,22 +378,22 @@ def _keep(members, pool, n, most):
 
 @compiled
 def _learn(known, seen, tally):
-    """What explained this step tells about the frame skip, sticky actions, and screens that are shown twice."""
+    """Learn from what explained this step about the frame skip, sticky actions, and screens that are shown twice."""
     total = 0.0
     for frames in range(1, MOST_FRAMES + 1):
         total += tally[frames]
     for frames in range(1, MOST_FRAMES + 1):
-        known.skips[frames] = _SKIP_MEMORY * known.skips[frames] + tally[frames] / total
-    known.sticky += _RATE * (tally[_REPEATS] - known.sticky * tally[_CHANCES]) / total
-    known.sticky = min(max(known.sticky, _STICKY_RANGE[0]), _STICKY_RANGE[1])
+        known.skips[frames] = 0.99 * known.skips[frames] + tally[frames] / total
+    known.sticky += 0.02 * (tally[_REPEATS] - known.sticky * tally[_CHANCES]) / total
+    known.sticky = min(max(known.sticky, 0.02), 0.7)
     repeated = min(known.repeated / total, 1.0) if seen.shape == known.shape else 0.0
-    known.repeated += _RATE * (repeated - known.repeated)
-    known.repeated = min(max(known.repeated, _REPEATED_RANGE[0]), _REPEATED_RANGE[1])
+    known.repeated += 0.02 * (repeated - known.repeated)
+    known.repeated = min(max(known.repeated, 0.003), 0.3)
 
 
 @compiled
 def _report(known, members, seen, state, executed, game):
-    """The most probable state, as bytes. While it is searched for it has the ball that is seen."""
+    """Copy out the most probable state, as bytes. During a search it has the ball that is seen."""
     best = members[0]
     if known.searching and seen.ball_line >= 0:
         best.ball_x, best.ball_y = seen.ball_column * PIXEL, seen.ball_line * PIXEL

@@ -1,11 +1,11 @@
 """The states that a game can be in when only its first screen is known: a new game, or one picked up in the middle.
 
 A new game is in one of a few states, OPENINGS. In the middle of a game, `search` starts from every place of the knob
-that fits the paddle, and the paddle's moves rule most of them out. `find_flight` then finds the ways that the ball can
-fly, from where it was on the last screens.
+that fits the paddle, and the paddle's moves rule out most of them. Then `find_flight` finds how the ball can fly, from
+where it was on the last screens.
 
-In the compiled functions, `known` is what a Follower knows about one game beside its possible states, `members` are
-these states, and `pool` is memory for more of them.
+In the compiled functions, `members` are the possible states of one game, `known` is what a Follower knows about it
+besides, and `pool` is memory for more states.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from rlbreakout.breakout.rules import (
+    BRICK_POINTS,
     FRAMES_TO_BUILD,
     KNOB_LEAST,
     KNOB_MOST,
@@ -32,53 +33,36 @@ from rlbreakout.breakout.rules import (
     play,
     reading_of,
 )
-from rlbreakout.breakout.screen import BRICK_ROWS, BRICKS_IN_A_ROW, PADDLE_LEFTMOST, PADDLE_RIGHTMOST, WALL_POINTS
+from rlbreakout.breakout.screen import PADDLE_LEFTMOST, PADDLE_RIGHTMOST, WALL_POINTS
 from rlbreakout.breakout.seen import fits_screen, paddle_fits
 from rlbreakout.common.compiled import compiled
 
 MOST_FRAMES = 6
 """The longest frame skip that is considered."""
 MOST_NO_OPS = 100
-"""A game's first screen may come after so many frames without an action."""
+"""The longest time without an action before the first screen of a game, in frames."""
 LIKELY_SKIP = 0.01
 """Less likely frame skips are tried only if the others explain nothing."""
 
 MEMBER = np.dtype([("executed", np.int64), ("weight", np.float64), *STATE.descr])
-"""A possible state: the last executed action, the probability, and all fields of a STATE, so that the rules can play
-it."""
-
-_LEAST_LOOKS, _MANY_LOOKS = 3, 16
-"""After how many screens the ball's flight is looked for, and after how many two screens have to do."""
-_MOST_PADDLES = 16
-"""With how many of the possible paddles and knobs each flight is combined."""
-_BRICK_POINTS = np.array([row.points for row in BRICK_ROWS])
-
-
-def _as_members(states: np.ndarray) -> np.ndarray:
-    members = np.zeros(len(states), dtype=MEMBER)
-    for name in STATE.names or ():
-        members[name] = states[name]
-    members["executed"] = NONE
-    return members
+"""A possible state: the last executed action, the probability, and the fields of a STATE, so that it can be played."""
 
 
 def _openings() -> np.ndarray:
-    """What a new game can be at its first screen. After the wall is built only the clock's last two bits go on."""
-    found = []
-    for frames in range(FRAMES_TO_BUILD + 4):
-        states = new_games(1)
-        play(states, np.array([NONE]), frames)
-        opening = _as_members(states)
-        alike = 1 if frames < FRAMES_TO_BUILD else len(range(frames, MOST_NO_OPS + 1, 4))
-        # Half of the games are taken to begin without a frame.
-        opening["weight"] = 0.5 * alike / (MOST_NO_OPS + 1) + (0.5 if frames == 0 else 0.0)
-        found.append(opening)
-    return np.concatenate(found)
+    """The states at the first screen of a new game. Once the wall is built, only the clock's last two bits differ."""
+    openings = np.zeros(FRAMES_TO_BUILD + 4, dtype=MEMBER)
+    states, frames = new_games(len(openings)), np.arange(len(openings))
+    play(states, np.full(len(openings), NONE), frames)
+    for name in STATE.names or ():
+        openings[name] = states[name]
+    alike = np.where(frames < FRAMES_TO_BUILD, 1, (MOST_NO_OPS - frames) // 4 + 1)
+    openings["weight"] = 0.5 * alike / (MOST_NO_OPS + 1)
+    openings["weight"][0] += 0.5  # half of the games are assumed to begin right after reset
+    return openings
 
 
 OPENINGS = _openings()
-"""`(k,)` of dtype MEMBER: what a new game can be at its first screen."""
-
+"""`(k,)` of dtype MEMBER: the possible states at the first screen of a new game."""
 _KNOBS = np.unique(
     [
         knob
@@ -88,30 +72,23 @@ _KNOBS = np.unique(
     ]
 )
 """The 101 places of the knob."""
-
-
-def _flights() -> np.ndarray:
-    """`(n, 4)`: how a ball can fly; columns and rows in 1/256 pixels a frame, its hits, and whether it is steep."""
-    found = [(PIXEL, PIXEL, 0, steep) for steep in (0, 1)]
-    for hits in (*range(1, MOST_HITS + 1), 16):
-        for steep in (0, 1):
-            across, along = SPEEDS[hits // 4, steep] * PIXEL
-            found.append((int(across), int(along), hits, steep))
-    return np.array(found, dtype=np.int64)
-
-
-_FLIGHTS = _flights()
+_FLIGHTS = np.array(
+    [(PIXEL, PIXEL, 0, steep) for steep in (0, 1)]
+    + [(*SPEEDS[hits // 4, steep], hits, steep) for hits in (*range(1, MOST_HITS + 1), 16) for steep in (0, 1)],
+    dtype=np.int64,
+)
+"""`(n, 4)`: how a ball can fly: columns and rows a frame in 1/256 pixels, its hits, and whether it is steep."""
 _FRACTIONS_X, _FRACTIONS_Y = np.arange(0, PIXEL, 128), np.arange(0, PIXEL, 32)
-"""Those that the speeds can lead to."""
+"""The fractions of a pixel that these speeds can lead to."""
 
 
 @compiled
 def search(known: Any, members: np.ndarray, seen: Any, guess: Any) -> None:
-    """Start again, into `members`: the paddle is where it is seen, and the knob anywhere. `guess` is overwritten."""
+    """Start again, into `members`, from the paddle that is seen and every place of the knob. `guess` is overwritten."""
     known.searching = known.picked_up = known.clock_unknown = True
-    known.looks = known.size = 0
+    known.screens = known.size = 0
     known.lines[:] = -1
-    members[0] = OPENINGS[0]  # to be reported if there is no paddle
+    members[0] = OPENINGS[0]  # reported if no paddle is seen
     _take_from_screen(members[0], seen)
     _take_from_screen(guess, seen)
     for paddle in range(PADDLE_LEFTMOST, PADDLE_RIGHTMOST + 1):
@@ -124,7 +101,7 @@ def search(known: Any, members: np.ndarray, seen: Any, guess: Any) -> None:
                     if known.size == len(members):
                         return
                     guess.knob, guess.reading, guess.executed = knob, reading_of(knob), executed
-                    # Most of the time the paddle is near the place to which the knob sends it.
+                    # Usually the paddle is near the place to which the knob sends it.
                     guess.weight = 1 / (1 + abs(MOST_READING - guess.reading - paddle))
                     members[known.size] = guess
                     known.size += 1
@@ -132,16 +109,15 @@ def search(known: Any, members: np.ndarray, seen: Any, guess: Any) -> None:
 
 @compiled
 def _take_from_screen(game, seen):
-    """Bricks, lives and score. The screen shows the score one frame late: the last brick may be missing in it."""
+    """Take over bricks, lives and score. The screen shows the score one frame late, perhaps without the last brick."""
     game.clock = game.building = 0
     points = 0
-    for row in range(len(BRICK_ROWS)):
-        for brick in range(BRICKS_IN_A_ROW):
-            game.bricks[row, brick] = seen.bricks[row, brick]
-            points += (1 - seen.bricks[row, brick]) * _BRICK_POINTS[row]
+    for row in range(len(BRICK_POINTS)):
+        points += BRICK_POINTS[row] * (len(seen.bricks[row]) - np.int64(seen.bricks[row].sum()))
+    game.bricks[:] = seen.bricks
     score = seen.score if seen.score >= 0 else points
     late = (points - score) % WALL_POINTS
-    game.score = score + (late if late <= _BRICK_POINTS.max() else 0)
+    game.score = score + (late if late <= BRICK_POINTS.max() else 0)
     game.lives = max(seen.lives, 1)
     game.shown_score, game.shown_lives = score, game.lives
     forget_ball(game)
@@ -156,13 +132,14 @@ def forget_ball(game: Any) -> None:
 
 @compiled
 def find_flight(known: Any, members: np.ndarray, pool: np.ndarray, screen: np.ndarray, seen: Any) -> int:
-    """If the ball was in the open on the last three screens, put the members with all flights that lead there into the
-    pool. Returns how many states that makes; the search is over if there are any.
+    """If the ball was in the open on the last three screens, combine the members with all flights that lead there, in
+    the pool. Returns the number of these states; the search is over if there are any.
 
-    Two screens do if that does not happen for long, because the ball is above the bricks. It may have bounced between
-    them, and then the search begins again."""
-    earliest = 1 if known.looks < _MANY_LOOKS else 0
-    if known.looks < _LEAST_LOOKS or min(seen.ball_line, known.lines[0], known.lines[earliest]) < 0:
+    After 16 screens without success, because the ball is above the bricks, two screens are enough. If the ball bounced
+    between them, the search begins again.
+    """
+    earliest = 1 if known.screens < 16 else 0
+    if known.screens < 3 or min(seen.ball_line, known.lines[0], known.lines[earliest]) < 0:
         return 0
     total, n = known.skips.sum(), 0
     for flight in _FLIGHTS:
@@ -183,20 +160,20 @@ def find_flight(known: Any, members: np.ndarray, pool: np.ndarray, screen: np.nd
                         if _was_at(x - (first + last) * vx, y - (first + last) * vy, known, 1):
                             probability += known.skips[first] / total * known.skips[last] / total
                 if probability > LIKELY_SKIP ** (1 + earliest):
-                    for member in range(min(known.size, _MOST_PADDLES)):
+                    for member in range(min(known.size, 16)):  # the most probable ones
                         n = _add_flight(members[member], x, y, vx, vy, flight, probability, pool, n, screen, seen)
     return n
 
 
 @compiled
 def _was_at(x, y, known, screen):
-    """Whether the ball was seen there on the last screen (0) or on the one before (1)."""
+    """Whether the ball was seen at x, y (in 1/256 pixels) on the last screen (0) or on the one before (1)."""
     return x >> PIXEL_BITS == known.columns[screen] and y >> PIXEL_BITS == known.lines[screen]
 
 
 @compiled
 def _add_flight(paddle, x, y, vx, vy, flight, probability, pool, n, screen, seen):
-    """The game with this paddle and this ball, which last met the paddle or a wall, or broke a brick."""
+    """Add the game with this paddle and this ball, which last met the paddle or a wall, or broke a brick."""
     for broke in (False, True):
         if n == len(pool) or (broke and flight[2] == 0):
             break
@@ -214,7 +191,7 @@ def _add_flight(paddle, x, y, vx, vy, flight, probability, pool, n, screen, seen
 
 @compiled
 def split_clock(known: Any, members: np.ndarray) -> None:
-    """Where the next ball is launched depends on the last two bits of the clock: have all four."""
+    """Have a copy of each member for each value of the clock's last two bits, which decide where a ball is launched."""
     size = known.size
     for member in range(size):
         members[member].weight /= 4

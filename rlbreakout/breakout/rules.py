@@ -1,15 +1,15 @@
 """The rules of Breakout: the state of a game, the four actions, and what one frame does.
 
-This is the game as ale-py 0.12 plays it, mode 0, difficulty 0: the same state in every frame, also where the original
-is odd. The rules were found by experiment, by reading and changing the console's memory and watching what follows.
-`rlbreakout bench` compares them with the emulator.
+This is the game as ale-py 0.12 plays it (mode 0, difficulty 0), reproduced frame by frame, oddities included. The rules
+were found by experiment: change the console's memory and watch what follows. `rlbreakout bench --part twin` compares
+them with the emulator.
 
     states = new_games(1_000)                            # 1,000 games just after reset
     points = play(states, actions, frames=4)             # each game holds its action for 4 frames
     states["score"], states["ball_x"], states["bricks"]  # what the games look like now
 
-The ball's speed depends on how often the paddle has met it, and it flies steeply after a hit near the paddle's middle.
-It breaks one brick at a time: after a brick it has to meet the paddle or the upper wall before it can break another.
+The ball's speed depends on how often it has met the paddle, and it flies steeply after a hit near the paddle's middle.
+It breaks one brick at a time: before it can break another, it has to meet the paddle or the upper wall.
 """
 
 from __future__ import annotations
@@ -44,60 +44,14 @@ N_ACTIONS = 4
 
 LIVES = 5
 LAST_FRAME = 65_536
-"""The clock has 16 bits. When it runs over, after 18 minutes, the console starts its demonstration and never comes
-back, so the game ends there."""
-
+"""The clock has 16 bits. When it overflows, after 18 minutes, the console starts its demonstration and never returns,
+so the game ends there."""
 PIXEL, PIXEL_BITS = 256, 8
-"""The console counts the ball's place in 1/256 pixels: `place >> PIXEL_BITS` is the pixel."""
+"""The console counts the ball's position in 1/256 pixels: `position >> PIXEL_BITS` is the pixel."""
 
-STATE = np.dtype(
-    [
-        ("clock", np.int32),
-        ("lives", np.int32),
-        ("score", np.int32),
-        ("shown_lives", np.int32),
-        ("shown_score", np.int32),
-        ("building", np.int32),
-        ("ball_x", np.int32),
-        ("ball_y", np.int32),
-        ("ball_vx", np.int32),
-        ("ball_vy", np.int32),
-        ("hits", np.int32),
-        ("paddle", np.int32),
-        ("reading", np.int32),
-        ("knob", np.int32),
-        ("steep", np.bool_),
-        ("met", np.bool_),
-        ("broke", np.bool_),
-        ("narrow", np.bool_),
-        ("bricks", np.uint8, (len(BRICK_ROWS), BRICKS_IN_A_ROW)),
-    ]
-)
-"""The state of a game. An array of n games has this dtype and shape `(n,)`.
-
-| field                  | unit                | meaning                                                               |
-|------------------------|---------------------|-----------------------------------------------------------------------|
-| clock                  | frames              | since reset; the game is over at LAST_FRAME                           |
-| lives, score           | lives, points       | the game is over without a life                                       |
-| shown_lives, _score    | lives, points       | what the screen shows, one frame late                                 |
-| building               | frames              | for which a wall is still being built: nothing touches anything       |
-| ball_x                 | 1/256 column        | of the screen, of the ball's left edge                                |
-| ball_y                 | 1/256 line          | of its upper edge, see `row_of_line`; below PIXEL: no ball is in play |
-| ball_vx, ball_vy       | 1/256 pixel a frame | positive to the right, positive downwards                             |
-| hits                   | 0 to 12, or 16      | how often the paddle met the ball; 16 after a brick of the upper rows |
-| steep                  | bool                | the ball flies at the steep variant of its speed                      |
-| met                    | bool                | the ball cannot meet the paddle until it did something else           |
-| broke                  | bool                | the ball cannot break a brick until it did something else             |
-| narrow                 | bool                | the paddle is 12 columns wide, not 16                                 |
-| paddle                 | column              | of the screen, of the paddle's left edge                              |
-| reading                | 0 to 184            | what the game last read from the knob; large is left                  |
-| knob                   | ohms                | resistance of the knob in the emulator; large is left                 |
-| bricks                 | (6, 18) uint8       | 1: the brick stands, 0: it is gone; rows from the top                 |
-"""
-
-# The knob. A press changes the resistance by a fixed amount, and the game measures it by counting the lines of the
-# screen that a capacitor takes to charge. The ends of its way are no multiple of a press away from its start: it can
-# rest at 101 different places, each of which is read as one number. Measured, all of them.
+# The knob. A press changes its resistance by a fixed amount, and the game measures the resistance by counting the
+# screen lines that a capacitor takes to charge. The two ends are no whole number of presses away from the start, so the
+# knob can rest at 101 resistances, each with a fixed reading. All of them were measured.
 KNOB_START, KNOB_STEP = 408_823, 23_000
 KNOB_LEAST, KNOB_MOST = 27_450, 790_196
 # fmt: off
@@ -108,9 +62,9 @@ READINGS = np.array([
     150, 152, 154, 154, 158, 160, 160, 164, 166, 166, 168, 172, 172, 174, 178, 178, 180, 182, 184,
 ], dtype=np.int32)
 # fmt: on
-"""What the game reads at each place of the knob, from the least resistance to the most."""
+"""What the game reads at each resistance of the knob, from the least to the most."""
 MOST_READING = 188
-"""The paddle follows `MOST_READING - reading`: it goes half of the way there in every frame."""
+"""The paddle's target is column `MOST_READING - reading`; it covers half of the distance in every frame."""
 
 # The ball.
 NO_BALL = 0
@@ -119,50 +73,94 @@ TWICE_DRAWN = 0x54
 LAUNCH_LINE = 0x70
 LAUNCH_COLUMNS = np.array([15, 79, 79, 143], dtype=np.int32)
 LAUNCH_DIRECTIONS = np.array([1, -1, 1, -1], dtype=np.int32)
-"""Where the ball appears, and to which side it flies, depends on the last two bits of the clock."""
+"""Where the ball appears, and which way it flies, depends on the last two bits of the clock."""
 LOST_LINE = 0xD0
-
 SPEEDS = np.array(
     [
-        [[1.5, 1.0], [1.0, 1.5]],
-        [[1.5, 2.0], [0.5, 2.0]],
-        [[2.0, 1.0], [2.0, 1.0]],
-        [[2.0, 2.0], [2.0, 2.0]],
-        [[2.0, 3.375], [2.0, 3.375]],
-    ]
+        [[384, 256], [256, 384]],
+        [[384, 512], [128, 512]],
+        [[512, 256], [512, 256]],
+        [[512, 512], [512, 512]],
+        [[512, 864], [512, 864]],
+    ],
+    dtype=np.int32,
 )
-"""`[hits // 4, steep]`: columns and rows a frame. Every fourth hit changes the speed, up to the twelfth; a brick of the
-upper three rows brings the last of them at once."""
-_SPEEDS = (SPEEDS * PIXEL).astype(np.int32)
-HITS_A_CLASS, MOST_HITS, HITS_AFTER_UPPER_ROWS = 4, 12, 16
-UPPER_ROWS = 3
+"""`[hits // 4, steep]`: columns and rows a frame, in 1/256 pixels. Every fourth hit changes the speed, up to the
+twelfth; a brick of the upper three rows brings the fastest speed at once."""
+MOST_HITS, HITS_AFTER_UPPER_ROWS = 12, 16
 
-# The walls. A line counts as reached where the console's collision registers tell so.
+# The walls, as the console's collision registers report them.
 UPPER_WALL_LINE = 0x18
 LEFT_WALL, RIGHT_WALL = 7, 151
 """A ball at or beyond one of these columns is turned back."""
 SIDE_WALLS_END = 0xBA
-"""On this line, the last of the side walls, a ball is turned only where it touches the block at their foot."""
+"""On this line, the last of the side walls, only the blocks at their feet turn the ball."""
 LEFT_FOOT, RIGHT_FOOT = (-1, 7), (159, 162)
 
-# The paddle's middle decides: the ball leaves to the side of the half that it met.
+# The paddle. The ball leaves towards the side of the half that it meets.
 FLAT_FROM = 5
-"""Columns from the middle at which the ball leaves flatly; nearer it leaves steeply."""
+"""Columns from the middle from which on the ball leaves flat; nearer it leaves steep."""
 OFF_CENTRE = 4
-"""A ball that meets the very middle is moved so many columns back, as if it had met the left half."""
+"""A ball that meets the very middle is moved back by this many columns, as if it had met the left half."""
 
-# The wall of bricks. The console finds the brick from the ball's place, one line and in the first row one column off
-# from where the ball is drawn, so that the ball can break the neighbour of the brick that it touches.
-BRICK_LINE, FIRST_ROW_SHIFT = 0x32, 1
+# The wall of bricks. The console finds the brick from the ball's position, which is one line, and in the first row also
+# one column, off from where the ball is drawn. So the ball can break the neighbour of the brick that it touches.
+BRICK_LINE = 0x32
 WALL_END = BRICK_LINE + BRICK_HEIGHT * len(BRICK_ROWS)
 """The line below which no brick can break."""
-_POINTS = np.array([row.points for row in BRICK_ROWS], dtype=np.int32)
+BRICK_POINTS = np.array([row.points for row in BRICK_ROWS], dtype=np.int32)
+"""Points for a brick, by its row."""
 FRAMES_TO_BUILD = 37
 """After reset. The second wall takes one frame."""
 
+_LIMITS = {
+    "clock": (0, LAST_FRAME),
+    "lives": (0, LIVES),
+    "score": (0, 999),
+    "shown_lives": (0, 9),
+    "shown_score": (0, 999),
+    "building": (0, FRAMES_TO_BUILD),
+    "ball_x": (-128 * PIXEL, 255 * PIXEL),
+    "ball_y": (0, 256 * PIXEL - 1),
+    "ball_vx": (-16 * PIXEL, 16 * PIXEL),
+    "ball_vy": (-16 * PIXEL, 16 * PIXEL),
+    "hits": (0, HITS_AFTER_UPPER_ROWS),
+    "paddle": (PADDLE_LEFTMOST, PADDLE_RIGHTMOST),
+    "reading": (0, READINGS[-1]),
+    "knob": (KNOB_LEAST, KNOB_MOST),
+}
+"""The numbers in a state, with the least and the most that `play` accepts."""
+_LEAST, _MOST = np.array(list(_LIMITS.values())).T.copy()
+STATE = np.dtype(
+    [(name, np.int32) for name in _LIMITS]
+    + [(name, np.bool_) for name in ("steep", "met", "broke", "narrow")]
+    + [("bricks", np.uint8, (len(BRICK_ROWS), BRICKS_IN_A_ROW))]
+)
+"""The state of a game. An array of n games has this dtype and shape `(n,)`.
+
+| field                  | unit                | meaning                                                               |
+|------------------------|---------------------|-----------------------------------------------------------------------|
+| clock                  | frames              | since reset; the game ends at LAST_FRAME                              |
+| lives, score           | lives, points       | the game ends when no life is left                                    |
+| shown_lives, _score    | lives, points       | what the screen shows, one frame late                                 |
+| building               | frames              | until a new wall is built; till then the ball touches nothing         |
+| ball_x                 | 1/256 column        | left edge of the ball on the screen                                   |
+| ball_y                 | 1/256 line          | top edge of the ball, see `row_of_line`; below PIXEL, none is in play |
+| ball_vx, ball_vy       | 1/256 pixel a frame | positive to the right, positive downwards                             |
+| hits                   | 0 to 12, or 16      | how often the ball met the paddle; 16 after a brick of the upper rows |
+| steep                  | bool                | the ball flies at the steep variant of its speed                      |
+| met                    | bool                | it passes through the paddle until it meets a brick or the upper wall |
+| broke                  | bool                | it breaks no brick until it meets the paddle or the upper wall        |
+| narrow                 | bool                | the paddle is 12 columns wide, not 16                                 |
+| paddle                 | column              | left edge of the paddle on the screen                                 |
+| reading                | 0 to 184            | what the game last read from the knob; large is left                  |
+| knob                   | ohms                | resistance of the knob in the emulator; large is left                 |
+| bricks                 | (6, 18) uint8       | 1: the brick stands, 0: it is gone; rows from the top                 |
+"""
+
 
 def new_games(n: int) -> np.ndarray:
-    """`n` games as they are just after reset: `(n,)` of dtype STATE. Every reset is the same."""
+    """`n` games just after reset: `(n,)` of dtype STATE. Every reset gives the same state."""
     states = np.zeros(n, dtype=STATE)
     states["lives"] = states["shown_lives"] = LIVES
     states["building"] = FRAMES_TO_BUILD
@@ -176,114 +174,79 @@ def new_games(n: int) -> np.ndarray:
 def play(states: np.ndarray, actions: np.ndarray, frames: int | np.ndarray = 1) -> np.ndarray:
     """Play every game on, in place, and return the points that it made, `(n,)` int64.
 
-    states: `(n,)` of dtype STATE. actions: `(n,)` whole numbers, 0 none, 1 fire, 2 right, 3 left, as the console
-    executes them (sticky actions are drawn elsewhere). frames: for how many frames the action is held, one number or
-    `(n,)`. A finished game stays as it is and makes no points.
+    states: `(n,)` of dtype STATE. actions: `(n,)` integers, 0 none, 1 fire, 2 right, 3 left, as the console executes
+    them; sticky actions are up to the caller. frames: how long the action is held, one integer or `(n,)`. A finished
+    game stays as it is and makes no points.
 
     Raises UserError for another dtype or shape, an action outside of 0..3, or a state that no game can have.
     """
     whole = check_states(states)
     n = len(whole)
-    held = _whole_numbers(actions, n, "actions", 0, N_ACTIONS - 1)
-    for_frames = _whole_numbers(frames, n, "frames", 0, LAST_FRAME)
+    held, for_frames = _integers(actions, "actions", [(n,)]), _integers(frames, "frames", [(), (n,)])
     points = np.zeros(n, dtype=np.int64)
-    wrong = _play(whole, held, for_frames, points)
+    wrong = _play(whole, whole.view(np.int32).reshape(n, STATE.itemsize // 4), held, for_frames, points)
     if wrong >= 0:
-        raise UserError(_why_wrong(whole, held, for_frames, wrong))
+        raise UserError(_describe_wrong(whole, held, for_frames, wrong))
     if whole is not states:
         states[...] = whole
     return points
 
 
 def check_states(states: np.ndarray) -> np.ndarray:
-    """`states` if it is a contiguous `(n,)` array of dtype STATE, or a contiguous copy. Raises UserError if it is not
-    an array of states."""
+    """Return `states`, or a contiguous copy, if it is an `(n,)` array of dtype STATE. Raises UserError otherwise."""
     if not isinstance(states, np.ndarray) or states.dtype != STATE or states.ndim != 1:
         what = f"{states.dtype} {states.shape}" if isinstance(states, np.ndarray) else type(states).__name__
         raise UserError(f"states is {what}; allowed: an array (n,) of dtype STATE, such as new_games(n)")
     return np.ascontiguousarray(states)
 
 
-def _whole_numbers(values: Any, n: int, name: str, low: int, high: int) -> np.ndarray:
+def _integers(values: Any, name: str, shapes: list[tuple[int, ...]]) -> np.ndarray:
+    """`values` as `(n,)` int64, where `(n,)` is the last of the allowed `shapes`."""
     array = np.asarray(values)
-    if array.dtype.kind not in "iu" or array.shape not in ((), (n,)) or (name == "actions" and array.shape == ()):
-        shapes = f"({n},)" if name == "actions" else f"() or ({n},)"
-        raise UserError(f"{name} is {array.dtype} {array.shape}; allowed: whole numbers of shape {shapes}")
-    # A copy in any case: `_play` would be compiled once more for an array that is read-only, as a broadcast one is.
-    return np.array(np.broadcast_to(array, (n,)), dtype=np.int64, order="C")
+    if array.dtype.kind not in "iu" or array.shape not in shapes:
+        allowed = " or ".join(map(str, shapes))
+        raise UserError(f"{name} is {array.dtype} {array.shape}; allowed: integers of shape {allowed}")
+    # Always a copy: Numba would compile `_play` again for a read-only array, such as a broadcast one.
+    return np.array(np.broadcast_to(array, shapes[-1]), dtype=np.int64, order="C")
 
 
-def _why_wrong(states: np.ndarray, actions: np.ndarray, frames: np.ndarray, game: int) -> str:
-    """What `_play` found wrong with a game."""
+def _describe_wrong(states: np.ndarray, actions: np.ndarray, frames: np.ndarray, game: int) -> str:
+    """Say what `_play` found wrong with game number `game`."""
     if not 0 <= actions[game] < N_ACTIONS:
         return f"actions[{game}] is {actions[game]}; allowed: 0 none, 1 fire, 2 right, 3 left"
     if not 0 <= frames[game] <= LAST_FRAME:
         return f"frames[{game}] is {frames[game]}; allowed: 0 to {LAST_FRAME}"
-    return f"states[{game}] is no state of a game: {impossible(states[game])}"
-
-
-def impossible(state: Any) -> str:
-    """Why no game can have this state (a record of dtype STATE), with what is allowed; empty if one can."""
-    ranges = {
-        "clock": (0, LAST_FRAME),
-        "lives": (0, LIVES),
-        "score": (0, 999),
-        "building": (0, FRAMES_TO_BUILD),
-        "ball_x": (-128 * PIXEL, 255 * PIXEL),
-        "ball_y": (0, 256 * PIXEL - 1),
-        "ball_vx": (-16 * PIXEL, 16 * PIXEL),
-        "ball_vy": (-16 * PIXEL, 16 * PIXEL),
-        "hits": (0, HITS_AFTER_UPPER_ROWS),
-        "paddle": (PADDLE_LEFTMOST, PADDLE_RIGHTMOST),
-        "reading": (0, READINGS.max()),
-        "knob": (KNOB_LEAST, KNOB_MOST),
-    }
-    for name, (low, high) in ranges.items():
-        if not low <= state[name] <= high:
-            return f"{name} is {state[name]}; allowed: {low} to {high}"
-    if state["lives"] == 0 and state["ball_y"] >= PIXEL:
-        return "no life is left, but a ball is in play; allowed: ball_y below 256"
-    return ""
+    why = "no life is left, but a ball is in play; allowed: ball_y below 256"
+    for name, (least, most) in _LIMITS.items():
+        if not least <= states[name][game] <= most:
+            why = f"{name} is {states[name][game]}; allowed: {least} to {most}"
+            break
+    return f"states[{game}] is no state of a game: {why}"
 
 
 @compiled
-def _play(states: np.ndarray, actions: np.ndarray, frames: np.ndarray, points: np.ndarray) -> int:
-    """As `play`, into `points`. Returns the number of the first game that cannot be played, -1 if there is none; then
-    nothing was played."""
+def _play(states: np.ndarray, numbers: np.ndarray, actions: np.ndarray, frames: np.ndarray, points: np.ndarray) -> int:
+    """Play all games and fill in `points`. If one of them cannot be played, return its index and play none; else -1.
+
+    numbers: `states` as `(n, 42)` int32, the fields of _LIMITS first.
+    """
     for game in range(len(states)):
-        if not (0 <= actions[game] < N_ACTIONS and 0 <= frames[game] <= LAST_FRAME and _is_possible(states[game])):
+        possible = 0 <= actions[game] < N_ACTIONS and 0 <= frames[game] <= LAST_FRAME
+        for field in range(len(_LEAST)):
+            possible &= _LEAST[field] <= numbers[game, field] <= _MOST[field]
+        if not possible or (states[game].lives == 0 and states[game].ball_y >= PIXEL):
             return game
     for game in range(len(states)):
         points[game] = hold(states[game], actions[game], frames[game])
     return -1
 
 
-@compiled
-def _is_possible(game: Any) -> bool:
-    """As `impossible` says."""
-    return (
-        0 <= game.clock <= LAST_FRAME
-        and 0 <= game.lives <= LIVES
-        and 0 <= game.score <= 999
-        and 0 <= game.building <= FRAMES_TO_BUILD
-        and -128 * PIXEL <= game.ball_x <= 255 * PIXEL
-        and 0 <= game.ball_y < 256 * PIXEL
-        and -16 * PIXEL <= game.ball_vx <= 16 * PIXEL
-        and -16 * PIXEL <= game.ball_vy <= 16 * PIXEL
-        and 0 <= game.hits <= HITS_AFTER_UPPER_ROWS
-        and PADDLE_LEFTMOST <= game.paddle <= PADDLE_RIGHTMOST
-        and 0 <= game.reading <= READINGS[-1]
-        and KNOB_LEAST <= game.knob <= KNOB_MOST
-        and (game.lives > 0 or game.ball_y < PIXEL)
-    )
-
-
-# One game. `game` is an element of an array of states, and is changed in place.
+# One game. `game` is one element of an array of states and is changed in place.
 
 
 @compiled
 def hold(game: Any, action: int, frames: int) -> int:
-    """Play `frames` frames with the same action, or to the end of the game. Returns the points."""
+    """Hold one action for `frames` frames, or to the end of the game. Returns the points."""
     points = 0
     for _ in range(frames):
         if is_over(game):
@@ -294,16 +257,15 @@ def hold(game: Any, action: int, frames: int) -> int:
 
 @compiled
 def is_over(game: Any) -> bool:
-    """Whether the last life is lost, or the clock has run over."""
+    """Whether the last life is lost, or the clock has overflowed."""
     return game.lives == 0 or game.clock >= LAST_FRAME
 
 
 @compiled
 def one_frame(game: Any, action: int) -> int:
-    """Play one frame and return its points. What touched in the last picture has its effect, then all things move."""
+    """Play one frame and return its points."""
     points = 0
-    # The score board is drawn before the game moves on, so it is one frame late.
-    game.shown_lives, game.shown_score = game.lives, game.score
+    game.shown_lives, game.shown_score = game.lives, game.score  # drawn before the game moves on
     game.clock += 1
     if game.clock == LAST_FRAME:
         _lose_ball(game)
@@ -314,16 +276,18 @@ def one_frame(game: Any, action: int) -> int:
         game.lives -= 1
         _lose_ball(game)
         if game.lives == 0:
-            game.clock = 0  # the console starts it anew when the game is over
+            game.clock = 0  # the console resets it when the game is over
+    # Collisions on the previous picture take effect.
     if game.building > 0 and game.clock < LAST_FRAME:
         game.building -= 1
         game.bricks[:] = 1
     elif game.ball_y >= PIXEL:
         _meet_paddle(game)
         points = _meet_walls(game)
-    # Then all things move. The paddle follows the knob as it was read one frame ago.
+    # Then everything moves. The paddle follows the knob as it was read one frame ago.
     game.paddle = next_paddle(game.paddle, game.reading)
-    _move_ball(game)
+    game.ball_x += game.ball_vx
+    game.ball_y += game.ball_vy
     if action in (RIGHT, LEFT):
         game.knob = next_knob(game.knob, action)
         game.reading = reading_of(game.knob)
@@ -332,34 +296,21 @@ def one_frame(game: Any, action: int) -> int:
 
 @compiled
 def fly(game: Any) -> int:
-    """Play one frame of a ball in play as if there were no paddle, to look ahead. Returns its points."""
+    """Play one frame of a ball in play as if there were no paddle. Returns its points."""
     points = 0
     if game.building > 0:
         game.building -= 1
         game.bricks[:] = 1
     else:
         points = _meet_walls(game)
-    _move_ball(game)
-    return points
-
-
-@compiled
-def _meet_walls(game: Any) -> int:
-    _meet_upper_wall(game)
-    points = _meet_bricks(game)
-    _meet_side_walls(game)
-    return points
-
-
-@compiled
-def _move_ball(game: Any) -> None:
     game.ball_x += game.ball_vx
     game.ball_y += game.ball_vy
+    return points
 
 
 @compiled
 def _launch(game: Any) -> None:
-    """The ball appears below the wall and falls. Fractions of a pixel are those of the ball before."""
+    """Let the ball appear below the wall, falling. It keeps the fractions of a pixel of the previous ball."""
     place = game.clock & 3
     game.ball_x = LAUNCH_COLUMNS[place] * PIXEL + game.ball_x % PIXEL
     game.ball_y = LAUNCH_LINE * PIXEL + game.ball_y % PIXEL
@@ -368,7 +319,7 @@ def _launch(game: Any) -> None:
 
 @compiled
 def _lose_ball(game: Any) -> None:
-    """Its column, the fractions of its place and `steep` stay as they were: the next ball begins with them."""
+    """Take the ball out of play. The next one starts with its column, its fractions of a pixel and its `steep`."""
     game.ball_y = NO_BALL + game.ball_y % PIXEL
     game.ball_vx = game.ball_vy = 0
     game.hits = 0
@@ -381,15 +332,14 @@ def _meet_paddle(game: Any) -> None:
     if game.met or not PADDLE_TOP - BALL_HEIGHT < row < PADDLE_TOP + PADDLE_HEIGHT:
         return
     column, width = game.ball_x >> PIXEL_BITS, width_of(game)
-    if not game.paddle - BALL_WIDTH < column < game.paddle + width:
-        return
-    bounce(game, (game.paddle + width // 2) - (column + BALL_WIDTH // 2) - 1)
+    if game.paddle - BALL_WIDTH < column < game.paddle + width:
+        bounce(game, (game.paddle + width // 2) - (column + BALL_WIDTH // 2) - 1)
 
 
 @compiled
 def bounce(game: Any, left_of_middle: int) -> None:
-    """Send the ball up from the paddle. `left_of_middle`: by how many columns it meets the paddle left of its middle;
-    below 0 it meets the right half."""
+    """Send the ball up from the paddle. `left_of_middle`: columns between the paddle's middle and the point to its left
+    where the ball meets it; negative on the right half."""
     if left_of_middle == 0:
         game.ball_x += OFF_CENTRE * PIXEL if game.ball_vx < 0 else -OFF_CENTRE * PIXEL
         left_of_middle = 1
@@ -405,11 +355,15 @@ def bounce(game: Any, left_of_middle: int) -> None:
 
 
 @compiled
-def _meet_upper_wall(game: Any) -> None:
+def _meet_walls(game: Any) -> int:
+    """Collide with the upper wall, the bricks and the side walls; return the points."""
     if game.ball_y >> PIXEL_BITS <= UPPER_WALL_LINE:
         game.narrow = True
         game.met = game.broke = False
         game.ball_vy = -game.ball_vy
+    points = _meet_bricks(game)
+    _meet_side_walls(game)
+    return points
 
 
 @compiled
@@ -420,22 +374,22 @@ def _meet_bricks(game: Any) -> int:
     if not _touches_a_brick(game.bricks, row_of_line(line), column):
         return 0
     row = max(line - BRICK_LINE, 0) // BRICK_HEIGHT
-    shift = FIRST_ROW_SHIFT if row == 0 else 0
+    shift = 1 if row == 0 else 0
     brick = min(max((column - BRICKS_LEFT - shift) // BRICK_WIDTH, 0), BRICKS_IN_A_ROW - 1)
     if not game.bricks[row, brick]:
         return 0
     game.bricks[row, brick] = 0
     game.met, game.broke = False, True
-    if row < UPPER_ROWS:
+    if row < 3:  # red, orange or ochre
         game.hits, game.steep = HITS_AFTER_UPPER_ROWS, False
     _turn_back(game)
-    game.score += _POINTS[row]
-    return _POINTS[row]
+    game.score += BRICK_POINTS[row]
+    return BRICK_POINTS[row]
 
 
 @compiled
 def _touches_a_brick(bricks: np.ndarray, top: int, left: int) -> bool:
-    """Whether the pixels of a ball at this row and column of the screen are among those of a brick."""
+    """Whether a ball drawn at this row and column of the screen overlaps a brick."""
     for row in range(len(BRICK_ROWS)):
         first = BRICKS_TOP + BRICK_HEIGHT * row
         if first - BALL_HEIGHT < top < first + BRICK_HEIGHT:
@@ -448,8 +402,8 @@ def _touches_a_brick(bricks: np.ndarray, top: int, left: int) -> bool:
 
 @compiled
 def _turn_back(game: Any) -> None:
-    """Turn the ball up or down, at the speed of its hits."""
-    across, along = _SPEEDS[game.hits // HITS_A_CLASS, 1 if game.steep else 0]
+    """Reverse the vertical direction, at the speed that belongs to the hits."""
+    across, along = SPEEDS[game.hits // 4, 1 if game.steep else 0]
     game.ball_vx = -across if game.ball_vx < 0 else across
     game.ball_vy = along if game.ball_vy < 0 else -along
 
@@ -470,21 +424,22 @@ def _meet_side_walls(game: Any) -> None:
 
 @compiled
 def next_paddle(paddle: int, reading: int) -> int:
-    """The paddle's column one frame later: it goes half of the way to where the knob was read one frame ago."""
+    """The paddle's column one frame later: half of the way to where the knob was read one frame ago."""
     return min(max((paddle + MOST_READING - reading) >> 1, PADDLE_LEFTMOST), PADDLE_RIGHTMOST)
 
 
 @compiled
 def next_knob(knob: int, action: int) -> int:
-    """The knob's resistance after one frame of RIGHT or LEFT."""
+    """The knob's resistance after one frame of RIGHT or LEFT, in ohms."""
     return max(knob - KNOB_STEP, KNOB_LEAST) if action == RIGHT else min(knob + KNOB_STEP, KNOB_MOST)
 
 
 @compiled
 def reading_of(knob: int) -> int:
-    """What the game reads at this resistance, one of the 101 that can be reached.
+    """What the game reads at one of the 101 resistances that the knob can have.
 
-    They lie on three ladders of KNOB_STEP, from its start and from either end, so each span of KNOB_STEP has three.
+    They lie on three ladders of KNOB_STEP, one from the start and one from either end, so each span of KNOB_STEP has
+    three.
     """
     span, rest = knob // KNOB_STEP, knob % KNOB_STEP
     ladder = (1 if rest > KNOB_LEAST % KNOB_STEP else 0) + (1 if rest > KNOB_MOST % KNOB_STEP else 0)
@@ -493,11 +448,11 @@ def reading_of(knob: int) -> int:
 
 @compiled
 def width_of(game: Any) -> int:
-    """Columns of the paddle."""
+    """Width of the paddle, in columns."""
     return NARROW_PADDLE if game.narrow else WIDE_PADDLE
 
 
 @compiled
 def row_of_line(line: int) -> int:
-    """The row of the screen at which a line of the console's picture is first drawn."""
+    """The row of the screen on which a line of the console's picture is first drawn."""
     return line + 8 if line <= TWICE_DRAWN else line + 9

@@ -1,9 +1,9 @@
-"""Breakout's screen: where things are, in pixels of the 210x160 picture, and where ball, paddle and bricks are found.
+"""Breakout's screen: where things are, in pixels of the 210x160 picture, and how to find the ball and the paddle on it.
 
-All positions were measured on the emulator. Rows count from the top, columns from the left, both from 0; a thing's
-position is that of its top left pixel. The functions take a batch of grey frames `(n, 210, 160)` uint8, from any
-source that shows the background as 0 and everything else brighter, and look at no colour: the ball takes on the colour
-of the brick row that it is in.
+All positions were measured on the emulator. Rows count from the top and columns from the left, both from 0; the
+position of a thing is that of its top left pixel. The functions take a batch of grey frames `(n, 210, 160)` uint8 from
+any source that shows the background as 0 and everything else brighter. They ignore colours, because the ball takes on
+the colour of the bricks around it.
 """
 
 from __future__ import annotations
@@ -18,27 +18,23 @@ from rlbreakout.common.errors import UserError
 HEIGHT, WIDTH = 210, 160
 
 GAME_TOP, GAME_BOTTOM = 32, 206
-"""First row of the game area, and the row after its last: below the upper wall to below the aimbot's mark."""
+"""First row of the game area, and the row after its last: from below the upper wall to below the aimbot's mark."""
 GAME_LEFT, GAME_RIGHT = 8, 152
 """First column between the side walls, and the column after the last."""
 
 
 class BrickRow(NamedTuple):
-    """A row of 18 bricks."""
+    """A row of 18 bricks: its colour, the first of its 6 pixel rows, and the points for one of its bricks."""
 
     colour: str
     top: int
-    """First of its BRICK_HEIGHT pixel rows, counted from the top of the screen."""
     points: int
-    """What one brick of it is worth."""
 
 
-BRICK_HEIGHT = 6
-BRICK_WIDTH = 8
+BRICK_HEIGHT, BRICK_WIDTH = 6, 8
 BRICKS_LEFT = 8
 """First pixel column of the bricks."""
 BRICKS_IN_A_ROW = 18
-
 BRICK_ROWS = (
     BrickRow("red", 57, 7),
     BrickRow("orange", 63, 7),
@@ -49,92 +45,74 @@ BRICK_ROWS = (
 )
 """From the top down."""
 BRICKS = len(BRICK_ROWS) * BRICKS_IN_A_ROW
-WALL_POINTS = BRICKS_IN_A_ROW * sum(row.points for row in BRICK_ROWS)
-"""18 x (7 + 7 + 4 + 4 + 1 + 1) = 432. At this score, and at no other, a new wall comes when the ball is back at the
-paddle, so there are two."""
-MOST_POINTS = 2 * WALL_POINTS
-"""864: after it there is nothing left to score, and the game goes on."""
 BRICKS_TOP, BRICKS_BOTTOM = BRICK_ROWS[0].top, BRICK_ROWS[-1].top + BRICK_HEIGHT
+WALL_POINTS = BRICKS_IN_A_ROW * sum(row.points for row in BRICK_ROWS)
+"""18 x (7 + 7 + 4 + 4 + 1 + 1) = 432. Only at this score does a new wall come, once the ball is back at the paddle."""
+MOST_POINTS = 2 * WALL_POINTS
+"""864: with both walls gone there is nothing left to score, and the game goes on."""
 
 PADDLE_TOP, PADDLE_HEIGHT = 189, 4
 WIDE_PADDLE, NARROW_PADDLE = 16, 12
-"""Columns. It becomes narrow when the ball touches the upper wall, until the life is lost."""
+"""Widths in columns. When the ball touches the upper wall, the paddle becomes narrow until the life is lost."""
 PADDLE_LEFTMOST, PADDLE_RIGHTMOST = 8, 144
-"""Range of its first column. On the right it slides behind the wall."""
+"""Range of the paddle's first column. On the right it slides behind the wall."""
 
 BALL_HEIGHT, BALL_WIDTH = 4, 2
-BALL_LEFTMOST, BALL_RIGHTMOST = 6, 152
-"""Range of the ball's first column. At both ends a side wall hides it, one pixel further in it hides half of it."""
 
-_ROWS_LOOKED_AT = np.array(
+# The ball is four rows tall, so every fourth row shows a part of it; among the bricks, where it may be half hidden,
+# every second row does. Those come last.
+_SEARCHED_ROWS = np.array(
     [
-        GAME_TOP,
-        *range(35, BRICKS_TOP, 4),
-        *range(BRICKS_BOTTOM, PADDLE_TOP, 4),
-        PADDLE_TOP - 1,
+        *(GAME_TOP, *range(35, BRICKS_TOP, 4), *range(BRICKS_BOTTOM, PADDLE_TOP, 4), PADDLE_TOP - 1),
         *range(BRICKS_TOP, BRICKS_BOTTOM, 2),
     ]
 )
-"""The ball is four rows tall, so every fourth row shows a part of it; among bricks, where it may be half hidden, every
-second. Those among bricks come last."""
 
 
 class Ball(NamedTuple):
-    """Where the ball is in each of n frames; where it is not seen, row and column are -1."""
+    """Where the ball is in each of n frames.
+
+    seen: `(n,)` bool. row, column: `(n,)` int, its top row and left column in pixels, -1 where it is not seen. `row` is
+    one more than the screen shows among and above the bricks, where the ball is drawn a row too high.
+    """
 
     seen: np.ndarray
-    """`(n,)` bool."""
     row: np.ndarray
-    """`(n,)` int, of its top pixels; one more among and above the bricks, where it is drawn a row too high."""
     column: np.ndarray
-    """`(n,)` int, of its left pixels."""
 
 
 class Paddle(NamedTuple):
-    """Where the paddle is in each of n frames."""
+    """Where the paddle is in each of n frames.
+
+    seen: `(n,)` bool. column: `(n,)` int, its first column, -1 where it is not seen. right: `(n,)` int, the column
+    after the last one that is seen; GAME_RIGHT where the paddle slides behind the wall.
+    """
 
     seen: np.ndarray
-    """`(n,)` bool."""
     column: np.ndarray
-    """`(n,)` int, its first column; -1 where it is not seen."""
     right: np.ndarray
-    """`(n,)` int, the column after the last that is seen, GAME_RIGHT where it slides behind the wall."""
 
 
 def to_grey(frames: np.ndarray) -> np.ndarray:
-    """Grey frames `(n, 210, 160)` from frames in colour `(n, 210, 160, 3)`, the same grey that the emulator gives."""
-    weights = np.array([0.2989, 0.5870, 0.1140])
-    return np.rint(frames @ weights).astype(np.uint8)
+    """Convert colour frames `(n, 210, 160, 3)` to the emulator's grey, `(n, 210, 160)` uint8."""
+    return np.rint(frames @ np.array([0.2989, 0.5870, 0.1140])).astype(np.uint8)
 
 
-def find_bricks(frames: np.ndarray) -> np.ndarray:
-    """`(n, 6, 18)` bool: which bricks are there, rows from the top down.
-
-    The first pixel row of a brick tells: bricks vanish whole, and the ball is too narrow to look like one.
-    """
-    frames = _whole_screens(frames)
-    bricks = np.empty((len(frames), len(BRICK_ROWS), BRICKS_IN_A_ROW), dtype=bool)
-    _find_bricks(frames.view(np.uint64), bricks)
-    return bricks
-
-
-def find_ball(frames: np.ndarray, bricks: np.ndarray | None = None) -> Ball:
-    """The ball between the upper wall and the paddle's line, in `(n, 210, 160)` frames.
+def find_ball(frames: np.ndarray) -> Ball:
+    """Find the ball between the upper wall and the paddle's row, in `(n, 210, 160)` uint8 frames.
 
     Above and below the bricks it is all that is lit. Among the bricks it is what is lit and not a whole brick; where it
-    covers a part of a whole brick, that part is hidden, and its place is inferred from the rest.
-    `bricks` spares finding them again.
+    overlaps a whole brick that part cannot be seen, and its position is inferred from the rest.
     """
     frames = _whole_screens(frames)
     places = np.empty((2, len(frames)), dtype=np.int64)
-    bricks = find_bricks(frames) if bricks is None else bricks
-    _find_balls(frames, frames.view(np.uint64), bricks, places)
+    _find_balls(frames, frames.view(np.uint64), places)
     row, column = places
     return Ball(row >= 0, row, column)
 
 
 def find_paddle(frames: np.ndarray) -> Paddle:
-    """The paddle in `(n, 210, 160)` frames, also while the ball falls past it."""
+    """Find the paddle in `(n, 210, 160)` uint8 frames, even while the ball falls past it."""
     places = np.empty((2, len(frames)), dtype=np.int64)
     _find_paddles(_whole_screens(frames), places)
     column, right = places
@@ -142,39 +120,29 @@ def find_paddle(frames: np.ndarray) -> Paddle:
 
 
 def _whole_screens(frames: np.ndarray) -> np.ndarray:
-    """`frames` in one piece of memory. Raises UserError for anything else: compiled code checks no bounds."""
+    """`frames`, contiguous. Raises UserError for another dtype or shape: compiled code checks no bounds."""
     if frames.dtype != np.uint8 or frames.ndim != 3 or frames.shape[1:] != (HEIGHT, WIDTH):
         raise UserError(f"frames is {frames.dtype} {frames.shape}; allowed: uint8 (n, {HEIGHT}, {WIDTH})")
     return np.ascontiguousarray(frames)
 
 
-# Compiled on first use: pixel by pixel, it is many times faster than NumPy on whole frames.
-
-
+# Compiled: pixel by pixel, it is many times faster than NumPy on whole frames. `words` holds a frame as words of 8
+# pixels, `(210, 20)`; a brick is exactly one word wide.
 _PIXEL = np.uint64(0xFF)
 _EIGHT_ALIKE = np.uint64(0x0101010101010101)
 
 
 @compiled
-def _find_bricks(words: np.ndarray, bricks: np.ndarray) -> None:
-    """`words` are the frames as words of 8 pixels, `(n, 210, 20)`; a brick is exactly one word wide."""
-    for n in range(len(words)):
-        _find_bricks_of_one(words[n], bricks[n])
-
-
-@compiled
-def _find_bricks_of_one(words: np.ndarray, bricks: np.ndarray) -> None:
-    for row in range(len(bricks)):
-        for brick in range(BRICKS_IN_A_ROW):
-            word = words[BRICKS_TOP + BRICK_HEIGHT * row, brick + 1]
-            bricks[row, brick] = word != 0 and word == (word & _PIXEL) * _EIGHT_ALIKE
-
-
-@compiled
-def _find_balls(frames: np.ndarray, words: np.ndarray, bricks: np.ndarray, places: np.ndarray) -> None:
-    """Rows and columns, -1 where no ball is seen, into `places`, `(2, n)`. `words` as above."""
+def _find_balls(frames: np.ndarray, words: np.ndarray, places: np.ndarray) -> None:
+    """Write rows and columns, -1 where no ball is seen, into `places`, `(2, n)`."""
+    bricks = np.empty((len(BRICK_ROWS), BRICKS_IN_A_ROW), dtype=np.bool_)
     for n in range(len(frames)):
-        places[:, n] = _find_ball(frames[n], words[n], bricks[n])
+        for row in range(len(BRICK_ROWS)):
+            for brick in range(BRICKS_IN_A_ROW):
+                # The first pixel row decides: bricks vanish whole, and the ball is too narrow to look like one.
+                word = words[n, BRICKS_TOP + BRICK_HEIGHT * row, brick + 1]
+                bricks[row, brick] = word != 0 and word == (word & _PIXEL) * _EIGHT_ALIKE
+        places[:, n] = _find_ball(frames[n], words[n], bricks)
 
 
 @compiled
@@ -190,9 +158,9 @@ def _find_ball(frame: np.ndarray, words: np.ndarray, bricks: np.ndarray) -> tupl
         top -= 1
     while lowest - row < BALL_HEIGHT - 1 and _is_ball(frame, bricks, lowest + 1, column):
         lowest += 1
-    # Half hidden at its left, by the wall or by a brick.
+    # The wall or a brick hides its left half.
     hidden = not _is_ball(frame, bricks, top, column + 1) and frame[top, column - 1] != 0
-    # Half hidden above, by a brick: count from its lowest row.
+    # A brick hides its upper part: count from its lowest row.
     height = lowest - top + 1
     if height < BALL_HEIGHT and BRICKS_TOP < top <= BRICKS_BOTTOM and frame[top - 1, column] != 0:
         top -= BALL_HEIGHT - height
@@ -203,8 +171,8 @@ def _find_ball(frame: np.ndarray, words: np.ndarray, bricks: np.ndarray) -> tupl
 
 @compiled
 def _first_of_ball(words: np.ndarray, bricks: np.ndarray) -> tuple[int, int]:
-    """Row and word of the ball: the first in the rows that are looked at; -1, -1 if there is none."""
-    for row in _ROWS_LOOKED_AT:
+    """Row and word of the first part of the ball in the searched rows; -1, -1 if there is none."""
+    for row in _SEARCHED_ROWS:
         among_bricks = BRICKS_TOP <= row < BRICKS_BOTTOM
         for brick in range(BRICKS_IN_A_ROW):
             if words[row, brick + 1] and not (among_bricks and bricks[(row - BRICKS_TOP) // BRICK_HEIGHT, brick]):
@@ -214,7 +182,7 @@ def _first_of_ball(words: np.ndarray, bricks: np.ndarray) -> tuple[int, int]:
 
 @compiled
 def _is_ball(frame: np.ndarray, bricks: np.ndarray, row: int, column: int) -> bool:
-    """Whether what is lit there is not a whole brick."""
+    """Whether this pixel is lit and not part of a whole brick."""
     if frame[row, column] == 0:
         return False
     if row < BRICKS_TOP or row >= BRICKS_BOTTOM or column < GAME_LEFT or column >= GAME_RIGHT:
@@ -224,26 +192,20 @@ def _is_ball(frame: np.ndarray, bricks: np.ndarray, row: int, column: int) -> bo
 
 @compiled
 def _find_paddles(frames: np.ndarray, places: np.ndarray) -> None:
-    """First columns, and those after the last, -1 where no paddle is seen, into `places`, `(2, n)`."""
+    """Write the first column and the one after the last, -1 where no paddle is seen, into `places`, `(2, n)`."""
     for n in range(len(frames)):
-        places[:, n] = _find_paddle(frames[n])
-
-
-@compiled
-def _find_paddle(frame: np.ndarray) -> tuple[int, int]:
-    first, end, run, longest, longest_end = -1, -1, 0, 0, 0
-    for column in range(GAME_LEFT, GAME_RIGHT):
-        lit = True
-        # All four rows, because the ball may reach into some of them.
-        for row in range(PADDLE_TOP, PADDLE_TOP + PADDLE_HEIGHT):
-            lit &= frame[row, column] != 0
-        if not lit:
-            run = 0
-            continue
-        first, end, run = first if first >= 0 else column, column + 1, run + 1
-        if run > longest:
-            longest, longest_end = run, end
-    if end - first > WIDE_PADDLE:  # the ball is in all four rows
-        first = longest_end - longest
-        end = min(longest_end, first + WIDE_PADDLE)
-    return first, end
+        first, end, run, longest, longest_end = -1, -1, 0, 0, 0
+        for column in range(GAME_LEFT, GAME_RIGHT):
+            lit = True
+            for row in range(PADDLE_TOP, PADDLE_TOP + PADDLE_HEIGHT):  # all four: the ball may reach into some
+                lit &= frames[n, row, column] != 0
+            if not lit:
+                run = 0
+                continue
+            first, end, run = first if first >= 0 else column, column + 1, run + 1
+            if run > longest:
+                longest, longest_end = run, end
+        if end - first > WIDE_PADDLE:  # the ball is in all four rows
+            first = longest_end - longest
+            end = min(longest_end, first + WIDE_PADDLE)
+        places[0, n], places[1, n] = first, end

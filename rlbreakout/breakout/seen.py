@@ -19,13 +19,13 @@ from rlbreakout.breakout.draw import (
     BLOCK_WIDTH,
     DIGIT_HEIGHT,
     DIGIT_WIDTH,
+    DIGITS,
     DIGITS_TOP,
     HUNDREDS,
     LAST_LINE_RIGHT,
     LIVES_DIGIT,
     ONES,
     TENS,
-    draw,
 )
 from rlbreakout.breakout.rules import (
     LAST_FRAME,
@@ -33,7 +33,6 @@ from rlbreakout.breakout.rules import (
     SIDE_WALLS_END,
     TWICE_DRAWN,
     UPPER_WALL_LINE,
-    new_games,
     row_of_line,
     width_of,
 )
@@ -45,7 +44,6 @@ from rlbreakout.breakout.screen import (
     BRICK_WIDTH,
     BRICKS_BOTTOM,
     BRICKS_IN_A_ROW,
-    BRICKS_LEFT,
     BRICKS_TOP,
     GAME_LEFT,
     GAME_RIGHT,
@@ -61,39 +59,27 @@ from rlbreakout.common.errors import UserError
 SEEN = np.dtype(
     [
         ("bricks", np.uint8, (len(BRICK_ROWS), BRICKS_IN_A_ROW)),
-        ("standing", np.int64),  # bricks
-        ("lit", np.int64),  # pixels of the game area
-        ("full", np.int64, (WIDTH + 1,)),  # columns left of this one that are lit in all rows of the paddle
-        ("score", np.int64),  # -1 where it cannot be read
+        ("standing", np.int64),  # number of bricks
+        ("lit", np.int64),  # lit pixels of the game area
+        ("full", np.int64, (WIDTH + 1,)),  # number of columns left of this one that are lit in all rows of the paddle
+        ("score", np.int64),  # -1 if it cannot be read
         ("lives", np.int64),
-        ("shape", np.uint64),  # a hash of all of it
-        ("ball_line", np.int64),  # of the console; -1 if the ball is not in the open
+        ("shape", np.uint64),  # a hash of the whole screen
+        ("ball_line", np.int64),  # the console's line; -1 if the ball is not in the open
         ("ball_column", np.int64),
     ]
 )
-"""What is seen on a screen, to be filled by `see`."""
+"""What `see` reads from a screen."""
 
 _GAME_BOTTOM = 196
 """The row below the lowest one that shows the ball."""
 _BRICK_PIXELS = BRICK_HEIGHT * BRICK_WIDTH
-_OPEN_TOP = 94
-"""Below the wall of bricks, and below the line that is drawn twice."""
-
-
-def _digit_patterns() -> np.ndarray:
-    """`(10,)`: the 15 blocks of each digit as bits."""
-    states = new_games(10)
-    states["shown_lives"] = np.arange(10)
-    rows = DIGITS_TOP + BLOCK_HEIGHT * np.arange(DIGIT_HEIGHT)[:, None]
-    blocks = draw(states)[:, rows, LIVES_DIGIT + BLOCK_WIDTH * np.arange(DIGIT_WIDTH)] > 0
-    return (blocks.reshape(10, -1) << np.arange(DIGIT_HEIGHT * DIGIT_WIDTH)).sum(axis=1)
-
-
-_DIGIT_PATTERNS = _digit_patterns()
+_DIGIT_PATTERNS = (DIGITS.reshape(10, -1) << np.arange(DIGIT_HEIGHT * DIGIT_WIDTH)).sum(axis=1)
+"""`(10,)`: the 15 blocks of each digit as bits."""
 
 
 def shapes_of(screens: np.ndarray, k: int) -> np.ndarray:
-    """k screens as `(k, 210, 160)` uint8, contiguous, in which all that is lit is above 0.
+    """k screens as `(k, 210, 160)` uint8, contiguous, with lit pixels above 0.
 
     screens: `(k, 210, 160)` or `(k, 210, 160, 3)` uint8. Raises UserError for anything else.
     """
@@ -111,7 +97,7 @@ def shapes_of(screens: np.ndarray, k: int) -> np.ndarray:
 
 @compiled
 def _join_colours(channels, shapes):
-    """Red, green and blue of each pixel into one number that is above 0 if one of them is."""
+    """Join red, green and blue of each pixel into one number that is above 0 if one of them is."""
     for pixel in range(len(shapes)):
         shapes[pixel] = channels[3 * pixel] | channels[3 * pixel + 1] | channels[3 * pixel + 2]
 
@@ -132,7 +118,7 @@ def see(screen: np.ndarray, seen: Any) -> None:
         for word in range(GAME_LEFT // 8, GAME_RIGHT // 8):
             pixels = words[row, word]
             if pixels:
-                # One bit for each pixel that is not 0.
+                # One bit for each lit pixel.
                 bits = ((((pixels & _LOW_BITS) + _LOW_BITS) | pixels) >> _HIGH_BIT) & _ONES
                 shape = (shape ^ bits) * _PRIME
                 shape = (shape ^ np.uint64(row * WIDTH + word)) * _PRIME
@@ -145,16 +131,17 @@ def see(screen: np.ndarray, seen: Any) -> None:
                         while not bits & _BYTE:
                             bits >>= np.uint64(8)
                             first_column += 1
-    whole = in_the_open == np.uint64(BALL_WIDTH * BALL_HEIGHT)
-    in_place = first_row + BALL_HEIGHT <= BRICKS_TOP or _OPEN_TOP <= first_row <= PADDLE_TOP - BALL_HEIGHT
     seen.ball_line, seen.ball_column = -1, first_column
-    if whole and in_place:
-        seen.ball_line = _line_of_row(first_row)
+    if in_the_open == np.uint64(BALL_WIDTH * BALL_HEIGHT):
+        if first_row + BALL_HEIGHT <= BRICKS_TOP:
+            seen.ball_line = first_row - row_of_line(0)
+        elif row_of_line(TWICE_DRAWN) + 1 < first_row <= PADDLE_TOP - BALL_HEIGHT:
+            seen.ball_line = first_row - row_of_line(TWICE_DRAWN + 1) + TWICE_DRAWN + 1
     seen.lit = np.int64(lit)
     seen.standing = 0
     for row in range(len(BRICK_ROWS)):
         for brick in range(BRICKS_IN_A_ROW):
-            y, x = BRICKS_TOP + BRICK_HEIGHT * row, BRICKS_LEFT + BRICK_WIDTH * brick
+            y, x = BRICKS_TOP + BRICK_HEIGHT * row, GAME_LEFT + BRICK_WIDTH * brick
             # The ball cannot reach from one end of a brick to the other.
             stands = screen[y, x] != 0 and screen[y, x + BRICK_WIDTH - 1] != 0
             seen.bricks[row, brick] = stands
@@ -174,14 +161,8 @@ def see(screen: np.ndarray, seen: Any) -> None:
 
 
 @compiled
-def _line_of_row(row):
-    """The line of the console's picture at a row of the screen, of which one is drawn twice."""
-    return row - row_of_line(0) if row <= row_of_line(TWICE_DRAWN) else row - row_of_line(TWICE_DRAWN) - 1 + TWICE_DRAWN
-
-
-@compiled
 def _read_digit(screen, left):
-    """-1 if there is none."""
+    """Read the digit at a column of the score board; -1 if there is none."""
     pattern = 0
     for row in range(DIGIT_HEIGHT):
         for column in range(DIGIT_WIDTH):
@@ -195,11 +176,11 @@ def _read_digit(screen, left):
 
 @compiled
 def fits_screen(game: Any, screen: np.ndarray, seen: Any) -> bool:
-    """Whether a state shows this screen, from which `seen` was read: all that it draws is lit, and nothing else is."""
+    """Whether a state shows this screen, from which `seen` was read: what it draws is lit, and nothing else is."""
     paddle, end = game.paddle, min(game.paddle + width_of(game), GAME_RIGHT)
     if seen.full[end] - seen.full[paddle] != end - paddle:
         return False
-    # As `draw` has it.
+    # The ball, as `draw` draws it.
     left, line, free = game.ball_x >> PIXEL_BITS, game.ball_y >> PIXEL_BITS, 0
     for drawn in range(max(line, UPPER_WALL_LINE), min(line + BALL_HEIGHT, SIDE_WALLS_END + 1)):
         first = row_of_line(drawn)
@@ -209,7 +190,7 @@ def fits_screen(game: Any, screen: np.ndarray, seen: Any) -> bool:
                 if not screen[row, column]:
                     return False
                 if BRICKS_TOP <= row < BRICKS_BOTTOM:
-                    brick = seen.bricks[(row - BRICKS_TOP) // BRICK_HEIGHT, (column - BRICKS_LEFT) // BRICK_WIDTH]
+                    brick = seen.bricks[(row - BRICKS_TOP) // BRICK_HEIGHT, (column - GAME_LEFT) // BRICK_WIDTH]
                     free += not brick
                 elif not (PADDLE_TOP <= row < PADDLE_TOP + PADDLE_HEIGHT and paddle <= column < end):
                     free += 1
@@ -229,7 +210,7 @@ def fits_screen(game: Any, screen: np.ndarray, seen: Any) -> bool:
 
 @compiled
 def paddle_fits(game: Any, seen: Any) -> bool:
-    """Whether a state's paddle is where it is seen. The ball may light a few columns beside it."""
+    """Whether a state's paddle is where the screen shows it. The ball may light up a few columns beside it."""
     paddle, end = game.paddle, min(game.paddle + width_of(game), GAME_RIGHT)
     beside = seen.full[GAME_RIGHT] - (end - paddle)
     ball_is_low = seen.lit - _BRICK_PIXELS * seen.standing != PADDLE_HEIGHT * seen.full[GAME_RIGHT] and (

@@ -3,12 +3,8 @@
 import errno
 import importlib.util
 
-FAILED = 1
-"""Exit status when the machine could not do what was asked, such as write to a full disk."""
-BAD_INPUT = 2
-"""Exit status for a learner's mistake."""
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT."""
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+"""Exit statuses: the machine failed, such as with a full disk; a learner's mistake; Ctrl-C (128 + SIGINT)."""
 
 
 class UserError(ValueError):
@@ -16,7 +12,7 @@ class UserError(ValueError):
 
 
 class MachineError(Exception):
-    """What this machine could not do. The command and the lessons print it as a line and exit with status 1."""
+    """The machine failed. The command and the lessons print it as one line and exit with status 1."""
 
 
 class DiskError(MachineError):
@@ -26,11 +22,11 @@ class DiskError(MachineError):
 DISK_ERRORS = tuple(
     getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO") if hasattr(errno, name)
 )
-"""Of OSError: the disk's, not the program's."""
+"""Values of OSError.errno that are about the disk, not the program."""
 
 
 def machine_error(error: BaseException) -> str | None:
-    """What an error says about the machine in one line, or None if it is about something else."""
+    """One line about a failure of the machine, or None if the error is about something else."""
     if isinstance(error, MachineError):
         return str(error)
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
@@ -39,7 +35,7 @@ def machine_error(error: BaseException) -> str | None:
 
 
 def require_extra(module: str, extra: str) -> None:
-    """Raise UserError with the pip command that adds `extra` if `module` is not installed."""
+    """Raise UserError, with the pip command that installs `extra`, if `module` is not installed."""
     if importlib.util.find_spec(module) is None:
         raise UserError(
             f"{module} is not installed; add the extra '{extra}': pip install -c constraints.txt -e '.[{extra}]'"

@@ -1,4 +1,4 @@
-"""Files and folders that are always whole: written beside their place, synced to the disk, then moved into it."""
+"""Writes files and folders that are always complete: written beside their place, synced to disk, then moved there."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 @contextmanager
 def replaced_atomically(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path`, with the same ending, to be written inside the `with` block.
+    """Yield a path beside `path`, with the same ending, to write to in the `with` block.
 
-    It replaces `path` if the block raises nothing; otherwise what was there stays. Not even a power cut leaves half a
-    file: its content and its folder are synced to the disk.
+    It replaces `path` unless the block raises. Not even a power cut leaves half a file, because content and folder are
+    synced to disk.
     """
     part = path.with_name(f".{path.stem}.part{os.getpid()}{path.suffix}")  # two processes may write the same file
     try:
@@ -23,12 +23,12 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
         part.replace(path)
         sync(path.parent)
     finally:
-        with suppress(OSError):  # there is none, or its folder is no folder
+        with suppress(OSError):  # it does not exist, or its folder is not a folder
             part.unlink()
 
 
 def write_atomically(path: Path, text: str) -> Path:
-    """Write `text` to `path`, in UTF-8, and return it. What was there stays until the new file is whole on the disk."""
+    """Write `text` to `path` in UTF-8, and return `path`. An existing file stays until the new one is on disk."""
     with replaced_atomically(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
     return path
@@ -45,7 +45,7 @@ def new_folder(folder: Path) -> Path:
 
 
 def move_into_place(folder: Path) -> Path:
-    """Replace `folder` by what `new_folder` made, synced to the disk, and return it."""
+    """Replace `folder` with the folder that `new_folder` made, synced to disk, and return it."""
     new, old = _beside(folder)
     for file in (*new.iterdir(), new):
         sync(file)
@@ -60,8 +60,8 @@ def move_into_place(folder: Path) -> Path:
 def repair(folder: Path) -> Path:
     """Finish a `move_into_place` that was killed between its two renames, and return `folder`.
 
-    A folder is moved away only when the new one is whole, so where there is an old one and none in its place, the new
-    one belongs there.
+    The old folder is moved away only when the new one is complete. So if there is an old one and none in its place, the
+    new one belongs there.
     """
     new, old = _beside(folder)
     if not folder.exists() and old.exists() and new.exists():
@@ -70,7 +70,7 @@ def repair(folder: Path) -> Path:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the list of a folder's entries, is on the disk. (Windows cannot open folders.)"""
+    """Wait until a file, or the list of a folder's entries, is on disk. (Windows cannot open folders.)"""
     if path.is_dir() and os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

@@ -1,4 +1,4 @@
-"""Random numbers: independent seeds for games side by side, and a generator for compiled code."""
+"""Random numbers: independent seeds for parallel games, and a generator for compiled code."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from rlbreakout.common.compiled import compiled
 
 
 def spawn_seeds(seed: int, n: int, first: int = 0) -> list[int]:
-    """`n` seeds below 2**31 that belong to `seed` and have nothing to do with those of any other seed.
+    """Make `n` seeds below 2**31 from `seed`, independent of those of any other seed.
 
-    Counting on from it instead, seed + i, would let game 1 of seed 0 be game 0 of seed 1. `first` is the number of the
-    first one: `spawn_seeds(seed, 4) == spawn_seeds(seed, 2) + spawn_seeds(seed, 2, first=2)`.
+    With seed + i instead, game 1 of seed 0 would equal game 0 of seed 1. `first` is the number of the first one:
+    `spawn_seeds(seed, 4) == spawn_seeds(seed, 2) + spawn_seeds(seed, 2, first=2)`.
     Source: https://numpy.org/doc/stable/reference/random/parallel.html
     """
     children = (np.random.SeedSequence(seed, spawn_key=(number,)) for number in range(first, first + n))

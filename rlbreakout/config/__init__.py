@@ -1,8 +1,9 @@
 """The config of a training run: a YAML file, checked key by key and value by value.
 
-`Config` is all that is needed to repeat a run. A wrong key or value raises UserError in one line that names the file,
-the key, what is wrong and what is allowed. The ranges that a study searches are a part of it.
+A `Config` holds all that is needed to repeat a run, and the ranges that a study searches. A wrong key or value raises a
+UserError of one line that names the file, the key, what is wrong and what is allowed.
 """
+# ruff: noqa: F401
 
 from rlbreakout.config.fields import BREAKOUT_IDS, check_env_id, check_seed
 from rlbreakout.config.load import CONFIGS, dump_config, flatten, installed_versions, load_config, parse_config
@@ -12,7 +13,6 @@ from rlbreakout.config.parts import (
     TRIM_MODES,
     EnvConfig,
     EvaluationConfig,
-    NetworkConfig,
     ObservationConfig,
     PPOConfig,
     RandomizeConfig,
@@ -21,37 +21,4 @@ from rlbreakout.config.parts import (
 )
 from rlbreakout.config.schema import Config, with_values
 from rlbreakout.config.search import Choices, FloatRange, IntRange, TuningConfig
-from rlbreakout.config.value import ExplorationConfig, OptimizerConfig, QNetworkConfig, ValueConfig
-
-__all__ = [
-    "BLOCK_NAMES",
-    "BREAKOUT_IDS",
-    "CONFIGS",
-    "MONO_MODES",
-    "TRIM_MODES",
-    "Choices",
-    "Config",
-    "EnvConfig",
-    "EvaluationConfig",
-    "ExplorationConfig",
-    "FloatRange",
-    "IntRange",
-    "NetworkConfig",
-    "ObservationConfig",
-    "OptimizerConfig",
-    "PPOConfig",
-    "QNetworkConfig",
-    "RandomizeConfig",
-    "RunConfig",
-    "StartsConfig",
-    "TuningConfig",
-    "ValueConfig",
-    "check_env_id",
-    "check_seed",
-    "dump_config",
-    "flatten",
-    "installed_versions",
-    "load_config",
-    "parse_config",
-    "with_values",
-]
+from rlbreakout.config.value import OptimizerConfig, QNetworkConfig, ValueConfig

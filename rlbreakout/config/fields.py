@@ -1,4 +1,4 @@
-"""What the parts of a config are made of: Breakout's ids, and the kinds of values."""
+"""Breakout's environment ids, and the types of values in a config."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from rlbreakout.common.errors import UserError
 
-# The ids that ale-py registers for Breakout, with what tells them apart:
-# id -> (frames an action is held by the id itself, repeat_action_probability).
-# A pair of frames is a range to draw from at every step, the upper end excluded.
 BREAKOUT_IDS: dict[str, tuple[int | tuple[int, int], float]] = {
     "ALE/Breakout-v5": (4, 0.25),
     "Breakout-v0": ((2, 5), 0.25),
@@ -19,35 +16,34 @@ BREAKOUT_IDS: dict[str, tuple[int | tuple[int, int], float]] = {
     "BreakoutNoFrameskip-v0": (1, 0.25),
     "BreakoutNoFrameskip-v4": (1, 0.0),
 }
+"""The environment ids that ale-py registers for Breakout, each with its frame skip and repeat_action_probability. Where
+the frame skip is a pair, it is drawn from this range at every step, the upper end excluded."""
 
 
 def whole_number(value: Any) -> Any:
-    """Let `1e6` be written where a whole number is asked for (YAML reads it as a text or a float)."""
-    if isinstance(value, bool):
-        raise ValueError("a whole number is needed")
-    if isinstance(value, str):
+    """Accept `1e6` as an integer, which YAML reads as a string or a float. Raises ValueError for other numbers."""
+    if isinstance(value, (bool, str, float)):
         try:
-            value = float(value.replace("_", ""))
+            number = math.nan if isinstance(value, bool) else float(str(value).replace("_", ""))
         except ValueError:
-            raise ValueError("a whole number is needed") from None
-    if isinstance(value, float):
-        if not math.isfinite(value) or value != int(value):
+            number = math.nan
+        if not number.is_integer():
             raise ValueError("a whole number is needed")
-        return int(value)
+        return int(number)
     return value
 
 
 Count = Annotated[int, BeforeValidator(whole_number), Field(ge=1)]
 CountOrZero = Annotated[int, BeforeValidator(whole_number), Field(ge=0)]
 MOST_SEED = 2_000_000_000
-"""Seeds of single environments are counted on from here, and the emulator takes 31 bits."""
+"""Environments count their seeds up from the seed of the run, and the emulator takes 31 bits."""
 Seed = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MOST_SEED)]
 Nodes = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=4_096)]
-"""Of a layer of a network, or filters; more than this is a mistake, or somebody's joke."""
+"""Nodes of a layer, or filters. More than 4,096 is a mistake or an attack."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ScheduleNotation = float | str
 NAME = r"^\w[\w.\-]*$"
-"""What a folder may be called."""
+"""Pattern for names of folders."""
 
 
 def check_seed(seed: int) -> int:
@@ -65,4 +61,6 @@ def check_env_id(env_id: str) -> str:
 
 
 class Part(BaseModel):
+    """A part of a config, which refuses unknown keys."""
+
     model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)

@@ -1,4 +1,4 @@
-"""Config files: read, checked, written. What is wrong with one is said in one line."""
+"""Reads, checks and writes config files. An error in one is described in one line."""
 
 from __future__ import annotations
 
@@ -18,18 +18,11 @@ from rlbreakout.config.schema import Config
 from rlbreakout.config.search import SEARCH_TYPES
 
 CONFIGS = next(folder for n in (1, 2) if (folder := Path(__file__).parents[n] / "configs").is_dir())
-"""The configs that are shipped: in an installed package inside of it, in a checkout beside it."""
+"""The folder of shipped configs: inside an installed package, beside it in a checkout."""
 
-RENAMED = {
-    "lesson": "run.lesson",
-    "name": "run.name",
-    "device": "run.device",
-    "torch_threads": "run.threads",
-    "versions": "run.versions",
-    "checkpoint_every": "run.checkpoint_every",
-    "gif_every": "run.gif_every",
-}
-"""Keys of version 0.1 that have another name now."""
+# The keys of version 0.1 that have another name now, and those that are gone, with what to do instead.
+RENAMED = {key: f"run.{key}" for key in ("lesson", "name", "device", "versions", "checkpoint_every", "gif_every")}
+RENAMED["torch_threads"] = "run.threads"
 GONE = {
     "policy": "it follows from observation.kind",
     **dict.fromkeys(
@@ -46,20 +39,18 @@ GONE = {
     "value.memory_megabytes": "memory_size must fit into the memory that is free",
     "tuning.wait_for_storage": "run the same command again: the study goes on",
 }
-"""Keys of version 0.1 that are gone, and what to do instead."""
-
-PACKAGES_THAT_DECIDE_A_RUN = ("ale-py", "gymnasium", "numpy", "opencv-python-headless", "stable-baselines3", "torch")
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of the packages that decide what a run does, by distribution name."""
-    return {name: metadata.version(name) for name in PACKAGES_THAT_DECIDE_A_RUN}
+    """Versions of the packages that affect the result of a run, by distribution name."""
+    names = ("ale-py", "gymnasium", "numpy", "opencv-python-headless", "stable-baselines3", "torch")
+    return {name: metadata.version(name) for name in names}
 
 
 def find_config(name: str | Path) -> Path:
-    """The config file that `name` means: a path, or one that is shipped, such as "2.3_zoo" or "2.3_zoo.yaml".
+    """Find a config file: a path, or the name of a shipped one, such as "2.3_zoo" or "2.3_zoo.yaml".
 
-    Raises UserError that lists those that are shipped if there is none.
+    Raises UserError that lists the shipped configs if there is none.
     """
     path = Path(name)
     if path.exists() or path.name != str(name):
@@ -74,7 +65,7 @@ def find_config(name: str | Path) -> Path:
 def load_config(name: str | Path, overrides: list[str] | None = None) -> Config:
     """Read a config file (see find_config) and apply `overrides`, each "key.subkey=value" with the value in YAML.
 
-    Without run.name the run is called after the file. Raises UserError if the file cannot be read, or a key or value is
+    Without run.name the run has the name of the file. Raises UserError if the file cannot be read, or a key or value is
     wrong.
     """
     path = find_config(name)
@@ -88,7 +79,7 @@ def load_config(name: str | Path, overrides: list[str] | None = None) -> Config:
         raise UserError(f"config {path} is no valid YAML: {' '.join(str(error).split())}") from None
     data = {} if data is None else data
     if not isinstance(data, dict):
-        raise UserError(f"config {path} must hold keys and values, not a {type(data).__name__}")
+        raise UserError(f"config {path} holds a {type(data).__name__}; allowed: keys and values")
     for override in overrides or []:
         _apply(data, override)
     if isinstance(run := data.setdefault("run", {}), dict):
@@ -97,7 +88,7 @@ def load_config(name: str | Path, overrides: list[str] | None = None) -> Config:
 
 
 def parse_config(data: dict[str, Any], source: str = "config") -> Config:
-    """Check `data` and return it as a Config. Raises UserError that starts with `source`."""
+    """Check `data` and return it as a Config. Raises UserError, with a message that starts with `source`."""
     if (old := _old_key(data)) is not None:
         raise UserError(f"{source}: {old}")
     try:
@@ -107,12 +98,12 @@ def parse_config(data: dict[str, Any], source: str = "config") -> Config:
 
 
 def dump_config(config: Config, path: Path) -> None:
-    """Write every value of `config`, defaults too, so that a later default changes nothing."""
+    """Write every value of `config`, even the defaults, so that later changes of defaults do not matter."""
     write_atomically(path, to_yaml(config.model_dump()))
 
 
 def flatten(data: Mapping[str, Any], parent: str = "") -> dict[str, Any]:
-    """The values of nested `data` by their dotted names."""
+    """Flatten nested `data` into values by dotted keys."""
     values: dict[str, Any] = {}
     for key, value in data.items():
         values |= flatten(value, f"{parent}{key}.") if isinstance(value, dict) else {f"{parent}{key}": value}
@@ -120,7 +111,7 @@ def flatten(data: Mapping[str, Any], parent: str = "") -> dict[str, Any]:
 
 
 def _old_key(data: dict[str, Any]) -> str | None:
-    """What to do about the first key or value of version 0.1 in `data`; None if there is none."""
+    """What to do about the first key or value of version 0.1 in `data`, or None if there is none."""
     given = {key: value for key, value in data.items() if not isinstance(value, dict)} | flatten(data)
     for key, value in given.items():
         if key in RENAMED:
@@ -149,17 +140,15 @@ def _apply(data: dict[str, Any], override: str) -> None:
 
 
 def _one_line(error: ValidationError) -> str:
-    """The first of pydantic's findings as "key: what is wrong; what is allowed"."""
+    """Describe pydantic's first finding as "key: what is wrong; what is allowed"."""
     findings = error.errors()
-    # A union reports each of its members; the first finding of a key says what that key needs.
-    first = findings[0]
+    first = findings[0]  # a union reports each of its members; the first one is enough
     path = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
         message = _unknown_key(path)
     elif first["type"] == "value_error":
-        message = f"{first['ctx']['error']!s}, not {first['input']!r}"
-        if isinstance(first["ctx"]["error"], UserError):
-            message = str(first["ctx"]["error"])
+        cause = first["ctx"]["error"]
+        message = str(cause) if isinstance(cause, UserError) else f"{cause!s}, not {first['input']!r}"
     else:
         allowed = first["msg"].replace("Input should be", "allowed:", 1)
         message = f"{first['input']!r} is not allowed; {allowed}"

@@ -1,4 +1,4 @@
-"""A whole config, and what its parts must be to fit together."""
+"""A whole config, and the checks that its parts fit together."""
 
 from __future__ import annotations
 
@@ -25,13 +25,8 @@ from rlbreakout.config.parts import (
 from rlbreakout.config.search import NOT_SEARCHABLE, SEARCHABLE, TuningConfig
 from rlbreakout.config.value import ValueConfig
 
-COMBINATIONS_TRIED = 256
-"""Combinations of the other searched values that are tried before a value counts as never allowed."""
-
 POLICIES: dict[str, str] = {
-    "rgb": "CnnPolicy",
-    "warp": "CnnPolicy",
-    "image": "CnnPolicy",
+    **dict.fromkeys(("rgb", "warp", "image"), "CnnPolicy"),
     "coordinates": "MlpPolicy",
     "both": "MultiInputPolicy",
 }
@@ -49,11 +44,11 @@ PLAYED_BY: dict[str, tuple[tuple[Any, ...], tuple[str, ...]]] = {
         ("dummy", "subproc", "twin"),
     ),
 }
-"""Keys that not every env.vec_env can play: the values that all of them can, and who can play any other."""
+"""Keys that some env.vec_env restrict: the values that each of them can play, and those that can play any other."""
 
 
 class Config(Part):
-    """A training run: game, observation, algorithm, and what is measured and kept on the way."""
+    """A training run: game, observation, algorithm, and what it measures and saves."""
 
     run: RunConfig = Field(default_factory=RunConfig)
     seed: Seed = 0
@@ -70,27 +65,27 @@ class Config(Part):
     value: ValueConfig = Field(default_factory=ValueConfig)
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     tuning: TuningConfig | None = None
-    """What a study searches: for `rlbreakout tune`; a training leaves it alone."""
+    """The search space and the settings of `rlbreakout tune`. Training ignores it."""
 
     @property
     def policy(self) -> str:
-        """Stable-Baselines3's policy that takes what the agent sees."""
+        """Stable-Baselines3's policy for the observation."""
         return POLICIES[self.observation.kind]
 
     @property
     def frames_a_step(self) -> int:
-        """Frames of the emulator that an action of the agent is held for, where the id does not draw them."""
+        """Frames of the emulator in an agent step, if the environment id does not draw them."""
         between = self.observation.frames_between
         return self.env.frame_skip if between is None else self.observation.frame_stack * between
 
     @property
     def evaluation_seed(self) -> int:
-        """The seed of the games of every evaluation on the way."""
+        """The seed of every evaluation during training."""
         return self.seed + 1000 if self.evaluation.seed is None else self.evaluation.seed
 
     @property
     def evaluation_env_id(self) -> str:
-        """The environment id of evaluations on the way."""
+        """The environment id of evaluations during training."""
         return self.evaluation.env_id or self.env.id
 
     @model_validator(mode="after")
@@ -117,8 +112,8 @@ def _check_vec_env(config: Config) -> None:
         )
     if config.randomize.share > 0 and longest is not None:
         raise UserError(
-            f"env.longest_frame_skip is {longest} with randomize.share {config.randomize.share}; allowed: one of the "
-            "two draws frame skips"
+            f"env.longest_frame_skip is {longest} with randomize.share {config.randomize.share}; allowed: only one of "
+            "them, because both draw frame skips"
         )
     if any(config.starts.shares.values()) and config.algorithm != "ppo":
         raise UserError(f"starts is used with algorithm {config.algorithm}; allowed: with algorithm ppo")
@@ -128,8 +123,8 @@ def _check_observation(config: Config) -> None:
     env, seen = config.env, config.observation
     if (seen.has_coordinates or seen.has_aimbot) and env.max_pool and env.frame_skip > 1:
         raise UserError(
-            "env.max_pool is true; allowed: false with an aimbot or coordinates, which need single frames: "
-            "in two frames laid over each other the ball is smeared"
+            "env.max_pool is true; allowed: false with an aimbot or coordinates, which need single frames, because "
+            "max-pooling smears the ball"
         )
     if (between := seen.frames_between) is None:
         return
@@ -157,21 +152,19 @@ def _check_algorithm(config: Config) -> None:
     if config.env.episodic_life and (value.memory == "games" or value.targets == "returns" or value.punishment != 0):
         raise UserError(
             "env.episodic_life is true; allowed: false with value.memory games, value.targets returns or a "
-            "value.punishment, which are about whole games"
+            "value.punishment, which need whole games"
         )
 
 
 def _check_ppo(config: Config) -> None:
-    for name, samples in (
-        ("n_steps x env.n_envs", config.ppo.n_steps * config.env.n_envs),
-        ("batch_size", config.ppo.batch_size),
-    ):
-        if config.ppo.normalize_advantage and samples < 2:
+    ppo = config.ppo
+    for name, samples in (("n_steps x env.n_envs", ppo.n_steps * config.env.n_envs), ("batch_size", ppo.batch_size)):
+        if ppo.normalize_advantage and samples < 2:
             raise UserError(f"ppo.{name} is {samples}; allowed: 2 or more, because normalize_advantage is on")
 
 
 def with_values(config: Config, values: Mapping[str, Any]) -> Config:
-    """`config` with `values`, by dotted keys, and without its search space.
+    """A copy of `config` with `values`, by dotted keys, and without the search space.
 
     Raises pydantic's ValidationError if the config does not allow them.
     """
@@ -186,21 +179,16 @@ def with_values(config: Config, values: Mapping[str, Any]) -> Config:
     return Config.model_validate(data)
 
 
-def searchable_keys() -> list[str]:
-    """The dotted keys that a search space may have."""
-    parts = {name: Config.model_fields[name].default_factory for name in SEARCHABLE}
-    keys = [f"{name}.{key}" for name, part in parts.items() for key in getattr(part, "model_fields", {})]
-    return [key for key in keys if key not in NOT_SEARCHABLE]
-
-
 def check_search_space(config: Config) -> None:
-    """Raise UserError if a key of the search space is unknown, or the config would refuse what it may try."""
+    """Raise UserError if a key of the search space is unknown, or the config would refuse a value that it may try."""
     if config.tuning is None:
         return
     if config.algorithm != "ppo":
         raise UserError(f"algorithm is {config.algorithm!r}; allowed with tuning: 'ppo'")
     search = config.tuning.search
-    allowed = searchable_keys()
+    parts = {name: Config.model_fields[name].default_factory for name in SEARCHABLE}
+    keys = [f"{name}.{key}" for name, part in parts.items() for key in getattr(part, "model_fields", {})]
+    allowed = [key for key in keys if key not in NOT_SEARCHABLE]
     for key in search:
         if key not in allowed:
             close = difflib.get_close_matches(key, allowed, n=1)
@@ -210,20 +198,20 @@ def check_search_space(config: Config) -> None:
         for value in range_.corners():
             _check_value(config, key, value)
     if config.evaluation.every == 0:
-        raise UserError("evaluation.every is 0; allowed with tuning: 1 or more, because scores are what it needs")
+        raise UserError("evaluation.every is 0; allowed with tuning: 1 or more, because tuning needs scores")
     pruner = config.tuning.pruner
     if pruner in ("median", "halving", "hyperband") and config.evaluation.every >= config.steps:
         raise UserError(
             f"evaluation.every is {config.evaluation.every}; allowed with tuning.pruner {pruner}: less than steps, "
-            f"which is {config.steps}, because trials are stopped by the evaluations on the way"
+            f"which is {config.steps}, because it stops trials after evaluations during training"
         )
 
 
 def _check_value(config: Config, key: str, value: Any) -> None:
-    """Raise UserError unless `key` may be `value` together with some of the other values that are searched."""
+    """Raise UserError unless `value` is allowed for `key` with some of the other values that are searched."""
     assert config.tuning is not None
     others = {name: range_.corners() for name, range_ in config.tuning.search.items() if name != key}
-    combinations = itertools.islice(itertools.product(*others.values()), COMBINATIONS_TRIED)
+    combinations = itertools.islice(itertools.product(*others.values()), 256)
     problem = ""
     for values in ({}, *(dict(zip(others, chosen, strict=True)) for chosen in combinations)):
         try:

@@ -1,15 +1,15 @@
 """What a study searches, and how: the `tuning` part of a config.
 
-A search space names hyperparameters by their place in the config, and says for each what may be tried:
+A search space has hyperparameters, by their dotted keys, and the values to try for each:
 
 | type          | keys                                      | meaning                                              |
 |---------------|-------------------------------------------|------------------------------------------------------|
 | `float`       | `low`, `high`, `log`, `step`, `schedules` | a number between low and high, both included         |
 | `int`         | `low`, `high`, `log`, `step`              | a whole number between low and high, both included   |
-| `categorical` | `choices`                                 | one of the choices, each as the config would have it |
+| `categorical` | `choices`                                 | one of the choices, each written as in the config    |
 
-`log` searches orders of magnitude instead of numbers. With `schedules` a float is searched together with how it changes
-while training: `[constant, linear]` tries 3e-4 and lin_3e-4; `exponential` needs a `half_life` in agent steps.
+`log` searches on a logarithmic scale. With `schedules: [constant, linear]` a study also searches how a float changes
+during training, and tries 3e-4 and lin_3e-4; `exponential` needs a `half_life` in agent steps.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ ScheduleKind = Literal["constant", "linear", "exponential"]
 SEARCHABLE = ("ppo", "network", "env", "observation")
 """The parts of a config that a search space may change."""
 NOT_SEARCHABLE = ("env.id",)
-"""But for these, which would change what is measured."""
+"""Exceptions: they would change what is measured."""
 
 WILCOXON_SEEDS = 4
-"""With fewer pairs than this Wilcoxon's signed-rank test cannot reach the p-value of 0.1 that its pruner asks for."""
+"""With fewer pairs, Wilcoxon's signed-rank test cannot reach the p-value of 0.1 that its pruner requires."""
 
 
 class _Range(Part):
@@ -55,27 +55,27 @@ class FloatRange(_Range):
     log: bool = False
     step: Annotated[float, Field(gt=0)] | None = None
     schedules: Annotated[list[ScheduleKind], Field(min_length=1, default_factory=lambda: ["constant"])]
-    """How the number may change while training; with more than one of them that is searched too."""
+    """How the number may change during training; several are searched, too."""
     half_life: Count | None = None
-    """Agent steps after which an exponential schedule has halved."""
+    """Half-life of an exponential schedule, in agent steps."""
 
     @model_validator(mode="after")
     def _is_a_range(self) -> FloatRange:
         self._check_range(self.low, self.high, self.log, self.step)
         if len(set(self.schedules)) < len(self.schedules):
-            raise UserError("schedules names one twice; allowed: each once")
+            raise UserError(f"schedules is {self.schedules}; allowed: each of them once")
         if ("exponential" in self.schedules) != (self.half_life is not None):
-            raise UserError("half_life is needed with an exponential schedule, and only there")
+            raise UserError(f"half_life is {self.half_life}; allowed: a number with an exponential schedule, else none")
         return self
 
     def notation(self, value: float, schedule: str) -> float | str:
-        """`value` with a schedule, as a config has it."""
+        """`value` with a schedule, in a config's notation."""
         if schedule == "constant":
             return float(value)
         return f"lin_{float(value)!r}" if schedule == "linear" else f"exp_{float(value)!r}_{self.half_life}"
 
     def corners(self) -> list[Any]:
-        """Values that a config must accept if it is to accept all."""
+        """The values to check instead of all values."""
         return [self.notation(value, kind) for value in (self.low, self.high) for kind in self.schedules]
 
 
@@ -94,7 +94,7 @@ class IntRange(_Range):
         return self
 
     def corners(self) -> list[Any]:
-        """Values that a config must accept if it is to accept all."""
+        """The values to check instead of all values."""
         return [self.low, self.high]
 
 
@@ -107,16 +107,16 @@ class Choices(Part):
     @model_validator(mode="after")
     def _are_different(self) -> Choices:
         if len(set(self.labels)) < len(self.choices):
-            raise UserError("choices has one twice; allowed: each once")
+            raise UserError(f"choices is {self.choices}; allowed: each of them once")
         return self
 
     @property
     def labels(self) -> list[Any]:
-        """The choices as Optuna keeps them: lists as text, which every storage can hold."""
+        """The choices for Optuna, with lists as JSON, which every storage can hold."""
         return [json.dumps(choice) if isinstance(choice, (list, dict)) else choice for choice in self.choices]
 
     def corners(self) -> list[Any]:
-        """Values that a config must accept if it is to accept all."""
+        """The values to check instead of all values."""
         return list(self.choices)
 
 
@@ -125,26 +125,26 @@ SearchRange = Annotated[FloatRange | IntRange | Choices, Field(discriminator="ty
 
 
 class TuningConfig(Part):
-    """A study: what is searched, what a trial is worth, who proposes the next one, which are stopped early."""
+    """A study: its search space, its objective, its sampler and its pruner."""
 
     search: Annotated[dict[str, SearchRange], Field(min_length=1)]
-    """Hyperparameters by their place in the config, such as ppo.learning_rate."""
+    """Ranges of hyperparameters by their dotted keys, such as ppo.learning_rate."""
     trials: Annotated[Count, Field(le=100_000)] = 40
-    """Finished trials that the study ends with, pruned ones among them."""
+    """Number of trials after which the study ends, pruned ones included."""
     objective: Literal["mean", "median", "lower_quartile"] = "mean"
-    """What a trial is worth: this of the scores of its whole games, in points, at the end of the training."""
+    """Statistic of the scores of whole games at the end of the training, in points, that the study maximises."""
     seeds: Count = 1
-    """Trainings of a trial, one a seed, counted from the config's; the games of all of them are its score."""
+    """Trainings of a trial, one per seed, counted up from the config's seed; its score covers the games of all."""
     sampler: Literal["tpe", "random", "grid", "cmaes", "gp"] = "tpe"
     startup_trials: Count = 10
-    """Random trials before tpe, cmaes or gp learn from those before."""
+    """Random trials before tpe, cmaes or gp learn from previous trials."""
     pruner: Literal["none", "median", "halving", "hyperband", "wilcoxon"] = "median"
-    """Who stops trials early, by the evaluations on the way; wilcoxon by the scores of the seeds."""
+    """What stops trials early, based on evaluations during training; wilcoxon is based on the scores of the seeds."""
     pruner_startup_trials: Count = 5
-    """Trials that median lets finish before it stops any."""
+    """Trials that finish before median stops any."""
     heartbeat: Count = 15
-    """Seconds between two signs of life of a running trial, in a database. A trial that misses four of them is marked
-    as failed and run again."""
+    """Seconds between two heartbeats of a running trial in a database. A trial that misses four of them has failed and
+    runs again."""
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> TuningConfig:

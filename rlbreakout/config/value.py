@@ -1,4 +1,4 @@
-"""What a config may say about the value-based agent (`algorithm: value`)."""
+"""The part of a config for the value-based agent (`algorithm: value`)."""
 
 from __future__ import annotations
 
@@ -14,58 +14,58 @@ Layers = Annotated[list[Nodes], Field(min_length=1, max_length=16)]
 
 
 class _Documented(Part):
-    """Keeps the text under each key, so that lesson 5.1 can show what every parameter does."""
+    """Keeps the docstring of each key for lesson 5.1, which shows what every parameter does."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class QNetworkConfig(_Documented):
-    """Convolutions, then fully connected layers, then a Q-value for each action."""
+    """The Q-network: convolutions, then fully connected layers, then a Q-value for each action."""
 
     channels: Layers = Field(default=[32, 64, 64])
     """Filters of each convolution."""
     kernels: Layers = Field(default=[8, 4, 3])
     """Edge of each convolution's square filters, in pixels."""
     strides: Layers = Field(default=[4, 2, 1])
-    """Pixels that each convolution's filters move by."""
+    """Stride of each convolution, in pixels."""
     paddings: Annotated[list[CountOrZero], Field(min_length=1)] = Field(default=[0, 0, 0])
     """Rows and columns of zeros around the input of each convolution."""
     hidden: Layers = Field(default=[512])
     """Nodes of the fully connected layers."""
     dueling: bool = False
-    """Learn the value of a state and the advantage of each action apart: Q = V + A - mean(A)."""
+    """Learn the value of a state and the advantage of each action separately: Q = V + A - mean(A)."""
 
     @model_validator(mode="after")
     def _as_many_of_each(self) -> QNetworkConfig:
         lengths = {name: len(getattr(self, name)) for name in ("channels", "kernels", "strides", "paddings")}
         if len(set(lengths.values())) > 1:
             given = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-            raise UserError(f"{given}; allowed: as many of each, one for each convolution")
+            raise UserError(f"{given}; allowed: the same number of each, one for each convolution")
         return self
 
 
 class OptimizerConfig(_Documented):
-    """How the weights follow the gradients."""
+    """The optimizer of the weights."""
 
     name: Literal["adam", "adamw", "rmsprop"] = "adam"
     """One of PyTorch's optimizers."""
     learning_rate: Positive = 1e-4
     """Size of its steps."""
     eps: Positive = 1.5e-4
-    """What it adds to a denominator, against division by almost nothing."""
+    """Small number added to a denominator, to avoid division by almost 0."""
 
 
 class ExplorationConfig(_Documented):
-    """Epsilon: the probability that an action is drawn at random. It falls along a straight line."""
+    """Epsilon, the probability of a random action, which falls linearly."""
 
     initial: Fraction = 1.0
     """Epsilon at the start."""
     minimum: Fraction = 0.01
     """Epsilon at the end."""
     decay_steps: Count = 100_000
-    """How many steps it takes to fall, of what decay_over says."""
+    """Number of agent steps or training calls until epsilon reaches its minimum."""
     decay_over: Literal["agent_steps", "training_calls"] = "agent_steps"
-    """What is counted: actions, or how often the agent was trained."""
+    """The unit of decay_steps."""
 
     @model_validator(mode="after")
     def _falls(self) -> ExplorationConfig:
@@ -75,56 +75,56 @@ class ExplorationConfig(_Documented):
 
 
 class ValueConfig(_Documented):
-    """The value-based agent: its network, its memory, and what it learns from it."""
+    """The value-based agent: its network, its replay memory, and how it learns."""
 
     network: QNetworkConfig = Field(default_factory=QNetworkConfig)
     optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
     exploration: ExplorationConfig = Field(default_factory=ExplorationConfig)
 
     memory: Literal["games", "transitions"] = "transitions"
-    """What it remembers and learns from: whole games, or single transitions as DQN does."""
+    """What the memory holds: whole games, or single transitions as in DQN."""
     memory_size: Count = 100_000
-    """Games or transitions that it remembers; the oldest are forgotten first."""
+    """Number of games or transitions in the memory; the oldest are dropped first."""
     remember_fraction: Fraction = 1.0
-    """Memory of games: the share of the games without enough reward that is remembered all the same."""
+    """Memory of games: share of the games without enough reward that are kept all the same."""
     minimum_reward: float = 0.0
-    """Memory of games: a game with more points than this is always remembered."""
+    """Memory of games: games with more points than this are always kept."""
 
     batch_size: Count = 32
-    """Minibatch: games or transitions that it learns from at once."""
+    """Games or transitions in a minibatch."""
     train_every: Count = 4
-    """Games or agent steps between two trainings."""
+    """Games or agent steps between two training calls."""
     start_training: Count = 10_000
-    """Games or agent steps before the first training."""
+    """Games or agent steps before the first training call."""
     target_reset: Count = 8_000
-    """Games or agent steps after which the target network becomes a copy of the network."""
+    """Games or agent steps between two copies of the network into the target network."""
 
     targets: Literal["rewards", "returns"] = "rewards"
-    """What stands in Bellman's equation where the reward belongs: the reward, or the discounted sum of all rewards to
-    the end of the game, normalised over the minibatch."""
+    """The reward in Bellman's equation: the reward itself, or the discounted sum of all rewards to the end of the game,
+    normalised over the minibatch."""
     discount: Fraction = 0.95
-    """Of the returns: what a reward counts one agent step later."""
+    """Discount factor of the returns."""
     gamma: Fraction = 0.99
-    """Of the Q-target: what the value of the next state counts."""
+    """Discount factor of the Q-target."""
     n_step: Annotated[Count, Field(le=50)] = 1
-    """Rewards that are summed up before the Q-value of a later state is added."""
+    """Number of rewards that are summed before the Q-value of the state after them is added."""
     double: bool = False
-    """Double DQN: the network chooses the best next action, the target network tells its value."""
+    """Double DQN: the network chooses the best next action, the target network evaluates it."""
     prioritised: bool = False
-    """Learn more often from what was predicted badly."""
+    """Prioritised replay: draw transitions with large errors more often."""
     priority_exponent: Fraction = 0.5
-    """Of prioritised replay (alpha): 0 draws all alike, 1 in proportion to the error."""
+    """Alpha of prioritised replay: 0 draws uniformly, 1 in proportion to the error."""
     importance_exponent: Fraction = 0.4
-    """Of prioritised replay (beta) at the start: how far weights correct what is drawn too often. It rises to 1."""
+    """Beta of prioritised replay at the start: how far weights make up for drawing more often. It rises to 1."""
     loss: Literal["mse", "huber"] = "huber"
-    """Of the difference between Q-value and Q-target: its square, or beyond 1 its absolute value."""
+    """Loss of the difference between Q-value and Q-target: its square, or beyond 1 its absolute value."""
     gradient_clamp: Positive | None = None
-    """Each entry of the gradient is clamped to minus and plus this. None: the gradient's norm is clipped at 10."""
+    """Clamp each entry of the gradient to minus and plus this. None: clip the gradient's norm at 10."""
 
     punishment: float = 0.0
     """Reward for losing the game, added after its last step."""
     life_reward: float = 0.0
-    """Reward for losing a life; below 0 it is a punishment."""
+    """Reward for losing a life; negative for a punishment."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> ValueConfig:

@@ -11,7 +11,6 @@ from rlbreakout.wrappers import TWIN_ID
 gymnasium.register(
     id=TWIN_ID,
     entry_point="rlbreakout.envs.twin_env:TwinAtariEnv",  # "AtariEnv": rl_zoo3 takes its Atari settings by this name
-    vector_entry_point="rlbreakout.envs.twin_env:TwinVectorEnv",
     kwargs={
         "game": "breakout",
         "repeat_action_probability": 0.25,

@@ -17,7 +17,7 @@ from rlbreakout.config import BREAKOUT_IDS, Config
 from rlbreakout.envs.starts import FRESH, Save, Starts
 from rlbreakout.envs.together import GamesTogether
 from rlbreakout.envs.twin_games import NEVER, hold_actions
-from rlbreakout.envs.views import put_games, take_game
+from rlbreakout.envs.views import negative, put_games, take_game
 from rlbreakout.observation import Observer, needs_colour
 from rlbreakout.wrappers import STALLED_AFTER
 
@@ -375,8 +375,7 @@ class TwinVecEnv(GamesTogether):
         if self._pool:
             np.maximum(screens, self._draw(self._earlier[games]), out=screens)
         self._screens[games] = screens
-        negative = games[self._other_colours[games]]
-        for game in negative.tolist():
+        for game in games[self._other_colours[games]].tolist():
             self._screens[game] = negative(self._screens[game])
 
 

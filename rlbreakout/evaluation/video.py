@@ -1,14 +1,16 @@
-"""Games as gif or mp4, at the game's own speed, drawn without a screen.
+"""Records games as gif or mp4, at the game's own speed. It needs no display.
 
-Every agent step is one picture: the emulator shows 60 frames a second, so with a frame skip of 4 there are 15
-pictures a second.
+Every agent step is one picture. The emulator shows 60 frames a second, so with a frame skip of 4 there are 15 pictures
+a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
@@ -25,43 +27,38 @@ from rlbreakout.envs import make_evaluation_env
 from rlbreakout.evaluation.evaluate import separate_randomness
 from rlbreakout.observation.blocks import draw_blocks, entries_of
 
-FRAMES_PER_SECOND = 60
-"""Of the emulator, in game time."""
-
 ENDINGS = (".gif", ".mp4")
 VIEWS = ("screen", "agent", "both")
 MAX_CELLS = 36
-
 MOST_SECONDS = 3_600.0
-"""Of a recording: twice as long as the emulator plays a game at most."""
-
+"""The longest recording: twice the longest game of the emulator."""
 CAPTION_HEIGHT = 14
-"""Pixels above each game for its number and score."""
+"""Pixels above each game, for its score."""
 GAP = 4
 """Pixels between games."""
 ENLARGED = 2
-"""How many times a game is enlarged that is shown alone."""
+"""Scale of a game that is shown alone."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Pictures `(height, width, 3)` uint8 of one or more games, and how many of them make a second."""
+    """Pictures `(height, width, 3)` uint8 of one or more games, and the points of each game in the last of them."""
 
     pictures: list[np.ndarray]
     pictures_per_second: float
     scores: list[float]
-    """Points of each game when its picture was last drawn."""
 
     @property
     def seconds(self) -> float:
+        """Length in seconds of game time."""
         return len(self.pictures) / self.pictures_per_second
 
 
 def pictures_per_second(config: Config, env_id: str) -> float:
-    """Agent steps in a second of game time; the mean of the range for an id that draws its frame skip."""
+    """Agent steps in a second of game time; the mean if the environment id draws its frame skip from a range."""
     own = BREAKOUT_IDS[env_id][0]
     held = config.frames_a_step if isinstance(own, int) else (own[0] + own[1] - 1) / 2
-    return FRAMES_PER_SECOND / held
+    return 60 / held
 
 
 def check_video_path(path: Path) -> Path:
@@ -94,10 +91,10 @@ def record(
 ) -> Recording:
     """Play rows x columns games side by side, one whole game each, for at most `seconds` of game time.
 
-    A finished game stays on its last picture; the recording ends when all are finished.
-    view: the screen, what the agent sees (the newest observation of its stack), or both beside each other.
+    A finished game keeps its last picture; the recording ends when all games are finished. view: "screen", "agent" (the
+    newest observation in its frame stack), or "both" side by side.
 
-    Raises UserError for an unknown view, an id that is not Breakout, or no time.
+    Raises UserError for an unknown view, an id that is not Breakout, or a time that is not allowed.
     """
     if view not in VIEWS:
         raise UserError(f"view {view!r} is not known; allowed: {', '.join(VIEWS)}")
@@ -105,37 +102,24 @@ def record(
         raise UserError(f"seconds is {seconds:g}; allowed: above 0, at most {MOST_SECONDS:g}")
     check_seed(seed)
     env_id = check_env_id(env_id or agent.config.env.id)
-    speed = pictures_per_second(agent.config, env_id)
-    env = make_evaluation_env(agent.config, env_id=env_id, n_envs=rows * columns, seed=seed)
-    try:
-        with separate_randomness(seed):
-            return _record(agent, env, rows, columns, max(1, round(seconds * speed)), speed, greedy, view)
-    finally:
-        env.close()
-
-
-def _record(
-    agent: Agent, env: VecEnv, rows: int, columns: int, n_pictures: int, speed: float, greedy: bool, view: str
-) -> Recording:
-    games = rows * columns
-    observations = env.reset()
-    assert not isinstance(observations, tuple)
+    speed, games = pictures_per_second(agent.config, env_id), rows * columns
     scores, finished = np.zeros(games), np.zeros(games, dtype=bool)
-    views = _views(env, observations, agent.config, view)
-    pictures = [_grid(views, scores, finished, rows, columns)]
-    state: tuple[np.ndarray, ...] | None = None
-    starts = np.ones(games, dtype=bool)
-    while len(pictures) < n_pictures and not finished.all():
-        actions, state = agent.player.predict(observations, state=state, episode_start=starts, deterministic=greedy)
-        observations, rewards, starts, _ = env.step(actions)
-        assert not isinstance(observations, tuple)
-        scores[~finished] += rewards[~finished]
-        # After its last step an environment shows the next game already; a finished game keeps its picture.
-        finished |= starts
-        for game, picture in enumerate(_views(env, observations, agent.config, view)):
-            if not finished[game]:
-                views[game] = picture
-        pictures.append(_grid(views, scores, finished, rows, columns))
+    state, starts = None, np.ones(games, dtype=bool)
+    env = make_evaluation_env(agent.config, env_id=env_id, n_envs=games, seed=seed)
+    with closing(env), separate_randomness(seed):
+        observations: Any = env.reset()
+        views = _views(env, observations, agent.config, view)
+        pictures = [_grid(views, scores, finished, rows, columns)]
+        while len(pictures) < round(seconds * speed) and not finished.all():
+            actions, state = agent.player.predict(observations, state=state, episode_start=starts, deterministic=greedy)
+            observations, rewards, starts, _ = env.step(actions)
+            scores[~finished] += rewards[~finished]
+            finished |= starts
+            # After its last step an environment already shows the next game.
+            for game, picture in enumerate(_views(env, observations, agent.config, view)):
+                if not finished[game]:
+                    views[game] = picture
+            pictures.append(_grid(views, scores, finished, rows, columns))
     return Recording(pictures, speed, scores.tolist())
 
 
@@ -153,7 +137,8 @@ def _views(env: VecEnv, observations: VecEnvObs, config: Config, view: str) -> l
 
 
 def agent_views(observations: VecEnvObs, config: Config) -> list[np.ndarray]:
-    """What each agent sees, as tall as the screen: pictures, or drawings of coordinates, or both side by side."""
+    """Draw the newest observation of each game as tall as the screen: a picture, a drawing of its coordinates, or both
+    side by side."""
     if isinstance(observations, dict):
         pictures = [_picture_view(observation, config) for observation in observations["image"]]
         drawings = [_coordinates_view(observation, config) for observation in observations["coordinates"]]
@@ -169,7 +154,7 @@ def _coordinates_view(observation: np.ndarray, config: Config) -> np.ndarray:
 
 
 def _picture_view(observation: np.ndarray, config: Config) -> np.ndarray:
-    """The newest picture of a stack `(height, width, channels x frame_stack)`."""
+    """Draw the newest picture of a frame stack `(height, width, channels x frame_stack)`."""
     channels = observation.shape[-1] // config.observation.frame_stack
     newest = observation[..., -channels:]
     image = Image.fromarray(newest[..., 0] if channels == 1 else newest).convert("RGB")
@@ -184,7 +169,7 @@ def _grid(views: list[np.ndarray], scores: np.ndarray, finished: np.ndarray, row
     step_y, step_x = height + CAPTION_HEIGHT + GAP, width + GAP
     canvas = Image.new("RGB", (columns * step_x - GAP, rows * step_y - GAP))
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(11)
-    draw.fontmode = "1"  # no shades of grey: few colours make small gifs
+    draw.fontmode = "1"  # without shades of grey: few colours make small gifs
     for game, picture in enumerate(views):
         x, y = game % columns * step_x, game // columns * step_y
         unit = "point" if scores[game] == 1 else "points"
@@ -195,7 +180,7 @@ def _grid(views: list[np.ndarray], scores: np.ndarray, finished: np.ndarray, row
 
 
 def side_by_side(recordings: Sequence[Recording]) -> Recording:
-    """Recordings of the same height and speed as one, from left to right; who ends earlier keeps the last picture."""
+    """Join recordings of the same height and speed, from left to right. Shorter ones keep their last picture."""
     length = max(len(recording.pictures) for recording in recordings)
     gap = np.full((recordings[0].pictures[0].shape[0], 4 * GAP, 3), 255, dtype=np.uint8)
     pictures = []
@@ -209,9 +194,10 @@ def side_by_side(recordings: Sequence[Recording]) -> Recording:
 
 
 def write_video(recording: Recording, path: Path) -> Path:
-    """Write a gif or mp4 by the ending of `path`. Raises UserError for another ending or a folder that is not writable.
+    """Write a gif or mp4, depending on the ending of `path`, and return `path`.
 
-    What was there is replaced only when the new file is whole.
+    Replaces an existing file only when the new one is complete. Raises UserError for another ending or a folder that is
+    not writable.
     """
     check_video_path(path)
     with replaced_atomically(path) as part:
@@ -224,27 +210,20 @@ def write_video(recording: Recording, path: Path) -> Path:
     return path
 
 
-def _durations(n_pictures: int, per_second: float) -> Iterator[int]:
-    """Milliseconds of each picture in the gif's unit of 10 ms, such that the sum keeps to the game's speed."""
-    shown = 0
-    for number in range(1, n_pictures + 1):
-        until = round(100 * number / per_second) * 10
-        yield until - shown
-        shown = until
-
-
 def _write_gif(recording: Recording, path: Path) -> None:
     first, *others = _with_one_palette(recording.pictures)
-    # Pillow joins equal pictures into one and adds their durations, so the speed stays right.
-    durations = list(_durations(len(recording.pictures), recording.pictures_per_second))
-    # `optimize` makes games side by side several times smaller; one alone only takes several times longer with it.
+    # A gif counts in units of 10 ms. Rounding the times, not the durations, keeps the game's speed. Pillow joins equal
+    # pictures and adds up their durations.
+    ends = np.rint(100 * np.arange(len(recording.pictures) + 1) / recording.pictures_per_second).astype(int)
+    durations = (10 * np.diff(ends)).tolist()
+    # `optimize` makes a gif of several games several times smaller; a gif of one game only takes longer with it.
     optimize = len(recording.scores) > 1
     first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=optimize, disposal=1)
 
 
 def _with_one_palette(pictures: list[np.ndarray]) -> list[Image.Image]:
-    """`pictures` with a palette for all of them: Breakout has few colours, and pixels that are equal stay equal, which
-    makes files small. More than 256 colours are brought down to the nearest of 256."""
+    """Convert `pictures` to one common palette. Breakout has few colours, and equal pixels stay equal, so files are
+    small. More than 256 colours are reduced to 256."""
     seen = np.zeros(1 << 24, dtype=bool)
     for picture in pictures:
         seen[_codes(picture)] = True
@@ -255,29 +234,24 @@ def _with_one_palette(pictures: list[np.ndarray]) -> list[Image.Image]:
         return [Image.fromarray(p).quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
     number = np.zeros(1 << 24, dtype=np.uint8)
     number[codes] = np.arange(len(codes))
-    images = []
-    for picture in pictures:
-        image = Image.fromarray(number[_codes(picture)])
+    images = [Image.fromarray(number[_codes(picture)]) for picture in pictures]
+    for image in images:
         image.putpalette(colours.tobytes())
-        images.append(image)
     return images
 
 
 def _codes(picture: np.ndarray) -> np.ndarray:
-    """`(height, width, 3)` uint8 to a number for each colour, `(height, width)`."""
+    """Convert `(height, width, 3)` uint8 to a number for each colour, `(height, width)`."""
     red, green, blue = (picture[..., channel].astype(np.int32) for channel in range(3))
     return red << 16 | green << 8 | blue
 
 
 def _write_mp4(recording: Recording, path: Path) -> None:
     height, width = recording.pictures[0].shape[:2]
-    even = (height + height % 2, width + width % 2)  # what yuv420p, which every player shows, asks for
-    writer = imageio_ffmpeg.write_frames(
-        str(path), (even[1], even[0]), fps=recording.pictures_per_second, macro_block_size=1, quality=7
-    )
+    even = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]  # for yuv420p, the format that every player supports
+    settings = {"fps": recording.pictures_per_second, "macro_block_size": 1, "quality": 7, "output_params": even}
+    writer = imageio_ffmpeg.write_frames(str(path), (width, height), **settings)
     writer.send(None)
     for picture in recording.pictures:
-        padded = np.zeros((*even, 3), dtype=np.uint8)
-        padded[:height, :width] = picture
-        writer.send(np.ascontiguousarray(padded))
+        writer.send(np.ascontiguousarray(picture))
     writer.close()

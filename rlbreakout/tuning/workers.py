@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -56,11 +57,18 @@ class Spare(Exception):
 
 
 def quiet() -> None:
-    """Silence Optuna's line for every trial, and warnings about what is done on purpose: its heartbeats are called
-    experimental, and searched values may leave a smaller last minibatch."""
+    """Silence Optuna's line for every trial, the traceback of a heartbeat that does not reach the database, which the
+    trial reports in one line, and warnings about what is done on purpose: parts of Optuna that are called experimental,
+    and searched values that leave a smaller last minibatch."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    threading.excepthook = _report_thread
+
+
+def _report_thread(args: threading.ExceptHookArgs) -> None:
+    if not isinstance(args.exc_value, DATABASE_ERRORS):
+        threading.__excepthook__(args)
 
 
 def tune(
@@ -124,13 +132,16 @@ def errors_explained(url: str | None) -> Iterator[None]:
     """Raise MachineError for a database that was lost, and DiskError for a full disk, that say how to go on."""
     try:
         yield
-    except DATABASE_ERRORS as error:
-        failure = describe_failure(url or "", error)
-        raise MachineError(f"{failure}; when it does, the same command goes on with the study") from None
-    except (OSError, DiskError) as error:
-        if (message := machine_error(error)) is None:
-            raise
-        raise DiskError(f"{message}; with room on the disk the same command goes on with the study") from None
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None:  # Optuna raises other errors while it handles these
+            if isinstance(cause, DATABASE_ERRORS):
+                failure = describe_failure(url or "", cause)
+                raise MachineError(f"{failure}; when it does, the same command goes on with the study") from None
+            if isinstance(cause, (OSError, DiskError)) and (message := machine_error(cause)) is not None:
+                raise DiskError(f"{message}; with room on the disk the same command goes on with the study") from None
+            cause = cause.__cause__ or cause.__context__
+        raise
 
 
 def work(config: Config, study: Study, folder: Path, trials: int, between: Callable[[], None], *, alone: bool) -> None:

@@ -1,24 +1,20 @@
 """An agent's own noise."""
 
-import numpy as np
-import pytest
-import torch
-from pydantic import ValidationError
+from __future__ import annotations
 
-from rlbreakout.agents.build import build_algorithm
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rlbreakout.agents import build_algorithm, load_agent, save_model
 from rlbreakout.agents.noisy import FIRST_SPREAD, NoisyLinear, NoisyPolicy
-from rlbreakout.agents.save_load import load_agent, save_model
-from rlbreakout.common.errors import UserError
-from rlbreakout.config import Config, load_config, parse_config, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation.plots import read_scalar
-from rlbreakout.training.train import train
-from tests.conftest import ROOT
+from rlbreakout.training import learn
+from tests.conftest import twin_config
 
-
-def noisy_config() -> Config:
-    few = {"env.n_envs": 4, "ppo.n_steps": 64, "ppo.batch_size": 64, "steps": 768, "evaluation.every": 0}
-    return with_values(load_config(ROOT / "configs" / "3.4_emulator.yaml"), {**few, "network.noisy": True})
+NOISY = ("network.noisy=true", "evaluation.every=0", "run.checkpoint_every=0", "steps=192")
 
 
 def test_the_mean_of_many_draws_is_the_layer_and_the_spread_is_the_papers() -> None:
@@ -39,8 +35,8 @@ def test_the_mean_of_many_draws_is_the_layer_and_the_spread_is_the_papers() -> N
     assert torch.allclose(layer(values), plain(values))
 
 
-def test_it_plays_without_noise_and_learns_with_it(tmp_path) -> None:
-    config = noisy_config()
+def test_it_plays_without_noise_and_learns_with_it(tmp_path: Path) -> None:
+    config = twin_config(*NOISY)
     env = make_vec_env(config)
     model = build_algorithm(config, env)
     observations = np.asarray(env.reset())
@@ -60,14 +56,8 @@ def test_it_plays_without_noise_and_learns_with_it(tmp_path) -> None:
     env.close()
 
 
-def test_a_training_draws_it_before_every_rollout_and_learns_its_spread(tmp_path) -> None:
-    run = train(noisy_config(), tmp_path / "run", progress_bar=False)
-    spread = read_scalar(run, "train/noise_spread")
-    assert spread.x.tolist() == [256, 512, 768] and len(set(spread.y.tolist())) == 3
-
-
-def test_noise_without_its_layer_is_refused() -> None:
-    with pytest.raises(
-        (UserError, ValidationError), match=r"network\.noisy is true; allowed: false, or policy MlpPolicy"
-    ):
-        parse_config({"network": {"noisy": True}})
+def test_a_training_draws_it_before_every_rollout_and_learns_its_spread(tmp_path: Path) -> None:
+    config = twin_config(*NOISY)
+    learn(build_algorithm(config, make_vec_env(config)), config, tmp_path, progress_bar=False)
+    spread = read_scalar(tmp_path, "train/noise_spread")
+    assert spread.x.tolist() == [64, 128, 192] and len(set(spread.y.tolist())) == 3

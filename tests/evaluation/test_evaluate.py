@@ -1,54 +1,70 @@
+"""Scores of whole games: what they are, that they can be repeated, and that no evaluation hangs."""
+
+from __future__ import annotations
+
+import importlib
 import json
 import random
 import shutil
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import psutil
 import pytest
 import torch
 
 import rlbreakout.envs.make as envs
-from rlbreakout.agents.players import Player, RandomPlayer
-from rlbreakout.agents.save_load import load_agent
-from rlbreakout.breakout.emulator import BRICKS, LIVES, N_BRICK_BYTES, SCORE_HIGH, SCORE_LOW
-from rlbreakout.breakout.screen import MOST_POINTS, WIDTH
+from rlbreakout.agents import Agent, Player, RandomPlayer, load_agent
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config, with_values
-from rlbreakout.evaluation.evaluate import (
-    Evaluation,
-    bootstrap_interval,
-    evaluate,
-    evaluate_once,
-    play_games,
-    separate_randomness,
-)
-from rlbreakout.observation import COORDINATES, LEFT, NOOP, RIGHT
+from rlbreakout.envs import make_evaluation_env
+from rlbreakout.evaluation.evaluate import Evaluation, bootstrap_interval, evaluate, evaluate_once, play_games
 from rlbreakout.wrappers import STALLED_AFTER, CompleteGame
 from tests.conftest import rlbreakout
+from tests.emulator import change_game
+from tests.players import WHOLE_SCREENS, BallFollower, CtrlC, Metronome, Still
 
+evaluation = importlib.import_module("rlbreakout.evaluation.evaluate")  # the module, not its function
 JSON_KEYS = [
     "env_id", "games", "seed", "greedy", "mean", "std", "median", "ci95", "min", "max", "stalled", "scores",
     "steps_per_second", "env",
 ]  # fmt: skip
 
 
+def agent(player: Player | None = None, **values: Any) -> Agent:
+    """Plays as `player`, by default with random actions, and sees whole screens, which cost little."""
+    named = {key.replace("__", "."): value for key, value in values.items()}
+    return Agent(player or RandomPlayer(4, seed=0), with_values(Config(), {**WHOLE_SCREENS, **named}), "agent")
+
+
+@pytest.fixture
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Play in this process: to start others takes longer than a few games."""
+    monkeypatch.setattr(evaluation, "cpu_count", lambda: 1)
+
+
+# What a score is.
+
+
+@pytest.mark.usefixtures("one_core")
 def test_a_random_agents_score_is_what_everybody_measures() -> None:
-    result = evaluate(load_agent("random", seed=0), env_id="BreakoutNoFrameskip-v4", games=60)
+    result = evaluate(agent(), env_id="BreakoutNoFrameskip-v4", games=30)
     # 1.7 points is the random agent of the DQN paper (Mnih et al. 2015), which launches the ball by chance.
-    assert 0.7 < result.mean < 2.2
-    assert len(result.scores) == result.games == 60 and result.stalled == 0
+    assert 0.5 < result.mean < 2.5
+    assert len(result.scores) == result.games == 30 and result.stalled == 0
+    assert all(score == int(score) for score in result.scores)
 
 
 def test_statistics_are_those_of_the_scores() -> None:
-    result = evaluate(load_agent("random"), games=11, seed=5)
+    result = evaluate(agent(), env="twin", games=11, seed=5)
     scores = np.array(result.scores)
     assert (result.mean, result.std, result.median) == (scores.mean(), scores.std(), np.median(scores))
     assert (result.min, result.max) == (scores.min(), scores.max())
     assert result.lower_quartile == np.percentile(scores, 25)
-    assert result.ci95[0] <= result.mean <= result.ci95[1]
-    assert all(score == int(score) for score in scores)
+    assert result.ci95[0] < result.mean < result.ci95[1]
 
 
 def test_bootstrap_interval_of_known_scores() -> None:
@@ -61,152 +77,189 @@ def test_bootstrap_interval_of_known_scores() -> None:
     assert bootstrap_interval([7.0] * 5) == (7.0, 7.0)
 
 
-def test_the_same_seed_gives_the_same_scores_and_another_seed_others(tiny_run: Path) -> None:
-    def scores(seed: int, games: int = 4, greedy: bool = False) -> list[float]:
-        return evaluate(load_agent(tiny_run), games=games, seed=seed, greedy=greedy).scores
+def test_the_json_of_the_command_has_the_documented_keys_in_order(tiny_run: Path, tmp_path: Path) -> None:
+    done = rlbreakout("evaluate", tiny_run, "--games", "2", "--seed", "7", "--json", tmp_path / "e.json")
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "e.json").read_text())
+    assert list(data) == JSON_KEYS == [field.name for field in fields(Evaluation)]
+    assert (data["env_id"], data["games"], data["seed"], data["greedy"]) == ("ALE/Breakout-v5", 2, 7, False)
+    assert data["mean"] == pytest.approx(np.mean(data["scores"])) and data["steps_per_second"] > 0
 
-    assert scores(0) == scores(0) != scores(1)
-    assert scores(0, games=1, greedy=True) == scores(0, games=1, greedy=True)  # one, because it may well stall
+
+def test_a_score_of_the_twin_is_labelled_everywhere(tiny_run: Path, tmp_path: Path) -> None:
+    done = rlbreakout("evaluate", tiny_run, "--env", "twin", "--games", "3", "--json", tmp_path / "result.json")
+    assert done.returncode == 0 and "on twin of ALE/Breakout-v5, 3 games" in done.stdout, done.stderr
+    result = Evaluation(**json.loads((tmp_path / "result.json").read_text()))
+    assert result.env == "twin" and result.where == "twin of ALE/Breakout-v5" and result.facts()["env"] == "twin"
+    assert list(result.scalars()) == [f"eval_twin/{name}" for name in ("mean", "median", "lower_quartile", "stalled")]
 
 
 def test_an_evaluation_is_kept_and_belongs_to_its_settings(tiny_run: Path, tmp_path: Path) -> None:
-    run = shutil.copytree(tiny_run, tmp_path / "run")
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
     first = evaluate_once(run, games=1)
     (kept,) = run.glob("evaluation_*.json")
     kept.write_text(kept.read_text().replace('"seed": 0', '"seed": 77'))
     assert evaluate_once(run, games=1).seed == 77
-    elsewhere = evaluate_once(run, games=1, greedy=True, env_id="ALE/Breakout-v5", settings={"env.noop_max": 0})
-    assert (elsewhere.env_id, elsewhere.greedy, elsewhere.seed) == ("ALE/Breakout-v5", True, 0)
-    assert first.env_id != elsewhere.env_id and len(list(run.glob("evaluation_*.json"))) == 2
-    assert evaluate_once(run, games=1, player=("random", RandomPlayer(4, seed=0))).seed == 0
-    assert len(list(run.glob("evaluation_*_random_*.json"))) == 1
+    plain = "BreakoutNoFrameskip-v4"
+    elsewhere = evaluate_once(run, games=1, env_id=plain, settings={"env.noop_max": 0})
+    assert (elsewhere.env_id, elsewhere.seed) == (plain, 0) and first.env_id != plain
+    assert len(list(run.glob("evaluation_*.json"))) == 2
+    evaluate_once(run, games=1, greedy=True, player=("random", RandomPlayer(4, seed=0)))
+    assert len(list(run.glob("evaluation_*_random_*_greedy.json"))) == 1
 
 
-def test_an_evaluation_leaves_the_random_generators_as_they_were() -> None:
+@pytest.mark.parametrize("wrong", [{"games": 0}, {"env_id": "x"}, {"seed": -1}, {"env": "atari"}])
+def test_bad_input_is_refused(wrong: dict[str, Any]) -> None:
+    (name,) = wrong
+    with pytest.raises(UserError, match=rf"^{'environment id' if name == 'env_id' else name} .*allowed: "):
+        evaluate(agent(), **wrong)
+
+
+# A seed means the same games everywhere, and no other seed means any of them.
+
+
+def test_a_seed_means_the_same_games_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "GAMES_A_SHARE", 3)
+    assert evaluation.cpu_count() > 1 or monkeypatch.setattr(evaluation, "cpu_count", lambda: 2) is None
+    in_two_processes = evaluate(agent(), games=5, seed=7).scores
+    monkeypatch.setattr(evaluation, "cpu_count", lambda: 1)
+    assert evaluate(agent(), games=5, seed=7).scores == in_two_processes != evaluate(agent(), games=5, seed=8).scores
+
+
+@pytest.mark.usefixtures("one_core")
+def test_more_games_of_a_seed_begin_with_the_same_ones(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "GAMES_A_SHARE", 2)
+    for one in (agent(), load_agent(tiny_run)):  # which draw their actions in two ways
+        assert evaluate(one, games=4, seed=7).scores[:2] == evaluate(one, games=2, seed=7).scores
+
+
+def test_no_game_of_one_seed_is_a_game_of_another() -> None:
+    seeds: list[int] = []
+    for seed in range(3):
+        env = make_evaluation_env(agent().config, n_envs=4, seed=seed)
+        env.reset()
+        seeds += env.get_attr("np_random_seed")
+        env.close()
+    assert len(set(seeds)) == 12
+    # Nor is one of a later share, which goes on where the one before ended.
+    env = make_evaluation_env(agent().config, n_envs=2, seed=0, first=2)
+    env.reset()
+    assert env.get_attr("np_random_seed") == seeds[2:4]
+    env.close()
+
+
+def test_greedy_games_of_two_seeds_differ_by_their_random_starts() -> None:
+    def lengths(seed: int) -> list[int]:
+        env = make_evaluation_env(agent(env__repeat_action_probability=0.0).config, n_envs=6, seed=seed)
+        played = play_games(Metronome(), env, 6, seed=seed, greedy=True)[1]
+        env.close()
+        return played
+
+    first, second = lengths(0), lengths(1)
+    assert first == lengths(0)
+    assert first != second and first[1:] != second[:-1]
+
+
+def test_the_twin_and_the_emulator_give_the_same_scores_without_sticky_actions(one_core: None) -> None:
+    one = agent(env__repeat_action_probability=0.0)
+    assert evaluate(one, env="ale", games=4, seed=1).scores == evaluate(one, env="twin", games=4, seed=1).scores
+
+
+def test_an_evaluation_leaves_generators_and_threads_as_they_were() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
     states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
-    with separate_randomness(3):
-        first = torch.rand(1).item(), np.random.rand(), random.random()
-    with separate_randomness(3):
-        assert (torch.rand(1).item(), np.random.rand(), random.random()) == first
+    try:
+        evaluate(agent(), env="twin", games=2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
     assert torch.equal(states[0], torch.get_rng_state())
-    assert np.array_equal(states[1], np.random.get_state()[1])
-    assert states[2] == random.getstate()
+    assert np.array_equal(states[1], np.random.get_state()[1]) and states[2] == random.getstate()
 
 
-def test_a_greedy_agent_that_bounces_the_ball_for_ever_is_counted_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # Half a game without a point is enough here to be called stalled: a real one takes 5,000 agent steps.
-    monkeypatch.setattr("rlbreakout.envs.make.STALLED_AFTER", 15)
-    result = evaluate(load_agent("random"), games=4)
-    assert result.stalled == 4 and result.games == 4
+def test_an_environment_that_has_played_its_share_stands_still() -> None:
+    env = make_evaluation_env(agent().config, n_envs=2, seed=0)
+    play_games(Still(), env, 3, seed=0, greedy=True)  # one game of the first, two of the second
+    waiting, _ = (ale.getEpisodeFrameNumber() for ale in env.get_attr("ale"))
+    assert waiting <= agent().config.env.noop_max
+    env.close()
 
 
-def test_the_json_of_the_command_has_the_documented_keys_in_order(tiny_run: Path, tmp_path: Path) -> None:
-    done = rlbreakout("evaluate", tiny_run, "--games", "3", "--seed", "7", "--greedy", "--json", tmp_path / "e.json")
-    assert done.returncode == 0, done.stderr
-    data = json.loads((tmp_path / "e.json").read_text())
-    assert list(data) == JSON_KEYS == [field.name for field in fields(Evaluation)]
-    assert (data["env_id"], data["games"], data["seed"], data["greedy"]) == ("BreakoutNoFrameskip-v4", 3, 7, True)
-    assert data["mean"] == pytest.approx(np.mean(data["scores"])) and data["steps_per_second"] > 0
+def test_ctrl_c_ends_an_evaluation_and_its_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "cpu_count", lambda: 2)
+    before = set(psutil.Process().children(recursive=True))
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(agent(CtrlC(tmp_path)), games=40)
+    players = {int(file.name) for file in tmp_path.iterdir()}
+    started = {child for child in psutil.Process().children(recursive=True) if child.pid in players} - before
+    assert players and not psutil.wait_procs(started, timeout=60)[1]
 
 
-@pytest.mark.parametrize(("wrong", "match"), [({"games": 0}, "games"), ({"env_id": "x"}, "x"), ({"seed": -1}, "seed")])
-def test_bad_input_is_refused(wrong: dict, match: str) -> None:
-    with pytest.raises(UserError, match=match):
-        evaluate(load_agent("random"), **wrong)
-
-
-# Games without end.
-
+# No evaluation hangs.
 
 RIGGED_AT = 15
 """Agent steps, a second: before it the emulator draws the wall."""
+THREE = np.zeros((6, 18), dtype=np.uint8)
+THREE[5, 7:10] = 1
+"""Bricks of one point each, in the middle of the lowest row."""
 
 
 class Rigged(gym.Wrapper):
-    """The emulator's game, of which nothing is left after a second but some points and maybe a corner of the wall; lost
-    lives are given back from then on."""
+    """A game of which after a second nothing is left but some points and `bricks`; lost lives are given back then."""
 
-    def __init__(self, env: gym.Env, points: int, bricks: bool) -> None:
+    def __init__(self, env: gym.Env, points: int, bricks: np.ndarray) -> None:
         super().__init__(env)
         self.points, self.bricks = points, bricks
 
-    def reset(self, **kwargs):
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         self._steps = 0
         return self.env.reset(**kwargs)
 
-    def step(self, action):
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         self._steps += 1
         if self._steps == RIGGED_AT:
-            ale = self.unwrapped.ale
-            for address in range(BRICKS, BRICKS + N_BRICK_BYTES):  # six bytes for each row of bricks
-                ale.setRAM(address, 63 if address == BRICKS and self.bricks else 0)  # three blue ones, one point each
-            for address, digits in zip((SCORE_HIGH, SCORE_LOW), divmod(self.points, 100), strict=True):
-                ale.setRAM(address, int(str(digits), 16))  # the emulator's rewards are the changes of this
+            change_game(self, score=self.points, bricks=self.bricks)  # the emulator's rewards are changes of the score
         if self._steps > RIGGED_AT:
-            self.unwrapped.ale.setRAM(LIVES, 5)
+            change_game(self, lives=5)
         return self.env.step(action)
 
 
-class Follower:
-    """Brings the paddle to where the ball lands, to meet it with another part of itself every time."""
-
-    def __init__(self) -> None:
-        self.random, self.aim = np.random.default_rng(0), 0
-
-    def predict(self, observation, state=None, episode_start=None, deterministic=False):
-        names = [coordinate.name for coordinate in COORDINATES]
-        see = dict(zip(names, observation.T, strict=True))
-        if not see["landing_known"][0]:
-            self.aim = self.random.integers(-4, 5)
-        offset = see["landing_from_paddle"] * WIDTH + self.aim
-        return np.where(offset > 3, RIGHT, np.where(offset < -3, LEFT, NOOP)), None
-
-
-class Still:
-    """Never fires, and never moves."""
-
-    def predict(self, observation, state=None, episode_start=None, deterministic=False):
-        return np.full(len(observation), NOOP), None
-
-
-def play_to_the_end(player: Player, monkeypatch: pytest.MonkeyPatch, points: int, bricks: bool) -> tuple:
+def play_rigged(monkeypatch: pytest.MonkeyPatch, points: int, bricks: np.ndarray) -> tuple[float, int, int]:
     """Score, length in agent steps and stalled games, of one game without sticky actions."""
-    seen = {"policy": "MlpPolicy", "observation.kind": "coordinates", "observation.frame_stack": 1}
-    settings = {**seen, "env.max_pool": False, "env.noop_max": 0, "env.repeat_action_probability": 0.0}
     make = envs.make_emulator
     with monkeypatch.context() as patch:
-        patch.setattr(envs, "make_emulator", lambda *args, **kwargs: Rigged(make(*args, **kwargs), points, bricks))
-        env = envs.make_vec_env(with_values(Config(), settings), evaluation=True, n_envs=1)
+        patch.setattr(envs, "make_emulator", lambda *args, **how: Rigged(make(*args, **how), points, bricks))
+        env = make_evaluation_env(agent(env__repeat_action_probability=0.0).config, n_envs=1, seed=0)
     try:
-        (score,), (length,), stalled = play_games(player, env, 1, seed=0, greedy=True)
+        (score,), (length,), stalled = play_games(BallFollower(), env, 1, seed=0, greedy=True)
     finally:
         env.close()
     return score, length, stalled
 
 
+@pytest.mark.usefixtures("one_core")
 def test_an_agent_that_never_fires_loses_its_lives() -> None:
-    result = evaluate(replace(load_agent("random"), player=Still()), games=2)
+    result = evaluate(agent(Still()), games=2)
     assert result.games == 2 and result.stalled == 0 and result.max < 20
 
 
 def test_an_agent_that_bounces_the_ball_for_ever_has_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
-    score, length, stalled = play_to_the_end(Follower(), monkeypatch, points=500, bricks=False)
+    score, length, stalled = play_rigged(monkeypatch, 500, 0 * THREE)
     assert (score, length, stalled) == (500, RIGGED_AT + STALLED_AFTER, 1)
 
 
 def test_an_agent_that_clears_both_walls_is_done_and_has_not_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
-    score, length, stalled = play_to_the_end(Follower(), monkeypatch, points=861, bricks=True)
-    assert (score, stalled) == (MOST_POINTS, 0) == (864, 0)
+    score, length, stalled = play_rigged(monkeypatch, 861, THREE)
+    assert (score, stalled) == (864, 0)
     assert RIGGED_AT < length < STALLED_AFTER
 
 
 def test_there_is_a_second_wall_and_no_third(monkeypatch: pytest.MonkeyPatch) -> None:
     # What is left of the first wall is hit; then a new one comes, of which some bricks are hit before it stalls.
-    monkeypatch.setattr("rlbreakout.envs.make.STALLED_AFTER", 1500)
-    score, _, _ = play_to_the_end(Follower(), monkeypatch, points=429, bricks=True)
+    monkeypatch.setattr(envs, "STALLED_AFTER", 600)
+    score, _, _ = play_rigged(monkeypatch, 429, THREE)
     assert score > 440
     monkeypatch.setattr(CompleteGame, "step", lambda self, action: self.env.step(action))
-    score, _, stalled = play_to_the_end(Follower(), monkeypatch, points=861, bricks=True)
+    score, _, stalled = play_rigged(monkeypatch, 861, THREE)
     assert (score, stalled) == (864, 1)

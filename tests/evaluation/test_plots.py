@@ -1,3 +1,5 @@
+"""Curves from what a run folder holds."""
+
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +37,7 @@ def test_running_mean() -> None:
 def test_what_is_not_there_is_named(tiny_run: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no \*\.monitor\.csv"):
         read_games(tmp_path)
-    with pytest.raises(UserError, match=r"no scalar 'x'; it has: eval/lower_quartile, eval/mean"):
+    with pytest.raises(UserError, match=r"no scalar 'x'; it has: eval_twin/lower_quartile, eval_twin/mean"):
         read_scalar(tiny_run, "x")
 
 

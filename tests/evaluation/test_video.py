@@ -1,11 +1,16 @@
+"""Games as gifs and videos: what they show, how fast, how large."""
+
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as imageio
 import numpy as np
 import pytest
 from PIL import Image
 
-from rlbreakout.agents.save_load import load_agent
+from rlbreakout.agents import Agent, RandomPlayer, load_agent
 from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.common.errors import UserError
 from rlbreakout.evaluation.video import (
@@ -18,7 +23,11 @@ from rlbreakout.evaluation.video import (
     side_by_side,
     write_video,
 )
-from tests.conftest import rlbreakout
+from tests.conftest import rlbreakout, tiny_config
+
+
+def random_agent() -> Agent:
+    return Agent(RandomPlayer(4, seed=0), tiny_config(), "random")
 
 
 def frames(path: Path) -> tuple[list[np.ndarray], list[int]]:
@@ -33,29 +42,28 @@ def frames(path: Path) -> tuple[list[np.ndarray], list[int]]:
 
 
 def test_a_gif_shows_the_recorded_pictures_in_their_colours(tmp_path: Path) -> None:
-    recording = record(load_agent("random"), seconds=3, seed=1)
+    recording = record(random_agent(), seconds=2, seed=1)
     pictures, _ = frames(write_video(recording, tmp_path / "game.gif"))
     distinct = [recording.pictures[0]]
     for picture in recording.pictures[1:]:
         if not np.array_equal(picture, distinct[-1]):
             distinct.append(picture)
-    assert len(pictures) == len(distinct) > 20
-    for shown, recorded in zip(pictures, distinct, strict=True):
-        assert np.abs(shown.astype(int) - recorded).max() <= 8  # anti-aliased captions share the palette
+    assert len(pictures) == len(distinct) > 10
+    assert all(np.array_equal(shown, recorded) for shown, recorded in zip(pictures, distinct, strict=True))
 
 
-def test_twenty_seconds_of_a_3x3_grid_play_at_the_games_speed_in_at_most_3_megabytes(tmp_path: Path) -> None:
-    recording = record(load_agent("random"), rows=3, columns=3, seconds=20, seed=2, env_id="BreakoutNoFrameskip-v4")
+def test_a_grid_plays_at_the_games_speed_in_a_small_file(tmp_path: Path) -> None:
+    recording = record(random_agent(), rows=3, columns=3, seconds=5, seed=2)
     path = write_video(recording, tmp_path / "grid.gif")
     pictures, durations = frames(path)
     # 4 frames of 1/60 s a picture.
     assert sum(durations) / 1000 == pytest.approx(len(recording.pictures) * 4 / 60, abs=0.02)
     assert pictures[0].shape == (3 * (HEIGHT + CAPTION_HEIGHT + GAP) - GAP, 3 * (WIDTH + GAP) - GAP, 3)
-    assert path.stat().st_size <= 3_000_000
+    assert path.stat().st_size <= 750_000  # so that twenty seconds are at most 3 MB
 
 
 def test_a_finished_game_stays_on_its_last_picture_with_its_score() -> None:
-    recording = record(load_agent("random"), columns=2, seconds=60, seed=0, env_id="ALE/Breakout-v5")
+    recording = record(random_agent(), columns=2, seconds=60, seed=0, env_id="ALE/Breakout-v5")
     # The recording ends when both are over; the one that ended first has not moved for a while.
     cells = [[p[CAPTION_HEIGHT:, :WIDTH], p[CAPTION_HEIGHT:, WIDTH + GAP :]] for p in recording.pictures]
     still = [
@@ -78,12 +86,18 @@ def test_recordings_side_by_side_end_with_the_longest() -> None:
 
 
 @pytest.mark.parametrize("view", ["agent", "both"])
-def test_the_agents_view_stands_beside_the_screen(tiny_run: Path, view: str) -> None:
-    recording = record(load_agent(tiny_run), seconds=1, view=view)
+def test_the_agents_view_stands_beside_the_screen(view: str) -> None:
+    recording = record(random_agent(), seconds=0.5, view=view)
     width = recording.pictures[0].shape[1]
     assert width == ENLARGED * (HEIGHT if view == "agent" else WIDTH + GAP + HEIGHT)
     seen = recording.pictures[5][CAPTION_HEIGHT:, -ENLARGED * HEIGHT :]
     assert (seen[..., 0] == seen[..., 1]).all() and seen.max() > 100  # grey, and not empty
+
+
+def test_coordinates_are_drawn_as_a_picture_that_changes(tiny_run: Path) -> None:
+    pictures = record(load_agent(tiny_run), seconds=1, view="agent").pictures
+    assert pictures[0].shape[0] == ENLARGED * HEIGHT + CAPTION_HEIGHT
+    assert not np.array_equal(pictures[0][CAPTION_HEIGHT:], pictures[-1][CAPTION_HEIGHT:])
 
 
 def test_an_mp4_has_the_length_and_rate_of_the_game(tiny_run: Path, tmp_path: Path) -> None:
@@ -102,9 +116,9 @@ def test_a_wrong_grid_is_refused(wrong: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"view": "x"}, {"seconds": 0}, {"seconds": float("nan")}, {"env_id": "Pong-v4"}])
-def test_bad_input_is_refused(wrong: dict) -> None:
-    with pytest.raises(UserError):
-        record(load_agent("random"), **wrong)
+def test_bad_input_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="allowed: "):
+        record(random_agent(), **wrong)
 
 
 def test_an_unknown_ending_is_refused_and_a_broken_recording_leaves_the_old_file(tmp_path: Path) -> None:

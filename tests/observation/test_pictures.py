@@ -1,253 +1,150 @@
-"""What the agent sees, pixel by pixel and number by number, on real screens."""
+"""Pictures for agents, pixel by pixel, made from screens of the emulator."""
 
+import cv2
+import gymnasium as gym
 import numpy as np
 import pytest
+from stable_baselines3.common.atari_wrappers import WarpFrame
 
-from rlbreakout.bench.aimbot_accuracy import Game
-from rlbreakout.breakout.screen import WIDTH
+from rlbreakout.breakout.screen import find_ball, find_paddle
 from rlbreakout.common.errors import UserError
-from rlbreakout.config import MONO_MODES, TRIM_MODES, EnvConfig, ObservationConfig
-from rlbreakout.envs import make_emulator
-from rlbreakout.observation import (
-    CLOCK,
-    COORDINATES,
+from rlbreakout.config import MONO_MODES, TRIM_MODES
+from rlbreakout.observation import halve, mono, trim
+from rlbreakout.observation.aimbot import Aim
+from rlbreakout.observation.pictures import (
     COUNTER_COLUMNS,
     COUNTERS_ROW,
-    FIRE,
-    LEFT,
-    MARK_BOTTOM,
-    MARK_TOP,
-    NOOP,
-    RIGHT,
-    Observer,
-    coordinates_of,
-    draw_coordinates,
-    half,
-    mono,
-    trim,
+    image_shape,
+    one_channel,
+    paint_counters,
+    paint_mark,
+    warp,
 )
+from tests.breakout.real_game import RealGame
 
-NAMES = [coordinate.name for coordinate in COORDINATES]
-
-
-class Screens:
-    """A game in which the paddle stays where it is, looked at every 4 frames."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self.game = Game(seed)
-
-    def step(self, action: int = NOOP) -> np.ndarray:
-        for _ in range(4):
-            self.game.act(FIRE if self.game.ball() is None else action)
-        return self.game.ale.getScreenRGB()[None]
+AREA = slice(None), slice(32, 206), slice(8, 152)
+"""The game area of whole screens."""
 
 
-@pytest.fixture
-def screen() -> np.ndarray:
-    """`(1, 210, 160, 3)`, with a ball in the open."""
-    screens = Screens()
-    return [screens.step() for _ in range(8)][-1]
+@pytest.fixture(scope="module")
+def screens() -> np.ndarray:
+    """`(2, 210, 160, 3)`, with a ball in the open."""
+    game, shown = RealGame(), []
+    for _ in range(2):
+        game.act(game.follow(8), frames=40)
+        shown.append(game.rgb[0])
+    assert find_ball(one_channel(np.stack(shown))).seen.all()
+    return np.stack(shown)
 
 
-def test_mono_modes(screen: np.ndarray) -> None:
-    pictures = {mode: mono(screen, mode) for mode in MONO_MODES}
+def test_mono_modes(screens: np.ndarray) -> None:
+    pictures = {mode: mono(screens, mode) for mode in MONO_MODES}
+    channels = {"3col": 3, "grey_3dim": 3, "grey_1dim": 1, "mono_3dim": 3, "mono_1dim": 1}
     assert {mode: picture.shape for mode, picture in pictures.items()} == {
-        "3col": (1, 210, 160, 3),
-        "grey_3dim": (1, 210, 160, 3),
-        "grey_1dim": (1, 210, 160, 1),
-        "mono_3dim": (1, 210, 160, 3),
-        "mono_1dim": (1, 210, 160, 1),
+        mode: (2, 210, 160, n) for mode, n in channels.items()
     }
-    assert np.array_equal(pictures["3col"], screen)
-    lit = screen.any(axis=3)
+    assert np.array_equal(pictures["3col"], screens)
+    lit = screens.any(axis=3)
     assert np.array_equal(pictures["mono_1dim"][..., 0], np.where(lit, 255, 0))
     assert np.array_equal(pictures["grey_1dim"][..., 0] != 0, lit)
     for three, one in (("grey_3dim", "grey_1dim"), ("mono_3dim", "mono_1dim")):
         assert np.array_equal(pictures[three], pictures[one].repeat(3, axis=3))
 
 
-def test_trim_modes_keep_the_game_area_pixel_by_pixel(screen: np.ndarray) -> None:
-    area = screen[:, 32:206, 8:152]
-    assert np.array_equal(trim(screen, "keep"), screen)
-    assert np.array_equal(trim(screen, "trim"), area)
+def test_grey_screens_give_the_same_pictures_as_coloured_ones(screens: np.ndarray) -> None:
+    grey = mono(screens, "grey_1dim")
+    for mode in MONO_MODES[1:]:
+        assert np.array_equal(mono(grey, mode), mono(screens, mode))
+        assert np.array_equal(mono(grey[..., 0], mode), mono(screens, mode))
+
+
+def test_trim_modes_keep_the_game_area_pixel_by_pixel(screens: np.ndarray) -> None:
+    assert np.array_equal(trim(screens, "keep"), screens)
+    assert np.array_equal(trim(screens, "trim"), screens[AREA])
     for mode, outside in (("blacken", 0), ("whiten", 255)):
-        framed = trim(screen, mode)
-        assert framed.shape == screen.shape and np.array_equal(framed[:, 32:206, 8:152], area)
-        framed[:, 32:206, 8:152] = outside
+        framed = trim(screens, mode)
+        assert framed.shape == screens.shape and np.array_equal(framed[AREA], screens[AREA])
+        framed[AREA] = outside
         assert (framed == outside).all()
 
 
-def test_half_never_loses_the_ball() -> None:
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("trim_mode", TRIM_MODES)
+@pytest.mark.parametrize("mode", MONO_MODES)
+def test_the_shape_is_known_before(mode: str, trim_mode: str, half: bool, screens: np.ndarray) -> None:
+    picture = trim(mono(screens, mode), trim_mode)
+    picture = halve(picture) if half else picture
+    assert picture.shape[1:] == image_shape(mode, trim_mode, half)
+
+
+def test_halving_never_loses_the_ball() -> None:
     for row in range(4):
         for column in range(2):
             picture = np.zeros((1, 12, 8, 1), dtype=np.uint8)
             picture[0, 4 + row : 8 + row, 2 + column : 4 + column] = 110
-            small = half(picture)
+            small = halve(picture)
             assert small.shape == (1, 6, 4, 1) and small.max() == 110
             assert 2 <= (small > 0).sum() <= 6
 
 
 @pytest.mark.parametrize(("function", "what"), [(mono, "mono"), (trim, "trim")])
-def test_an_unknown_mode_is_refused_and_the_known_ones_are_listed(function, what: str, screen: np.ndarray) -> None:
+def test_an_unknown_mode_is_refused_and_the_known_ones_are_listed(function, what: str, screens: np.ndarray) -> None:
     allowed = ", ".join(MONO_MODES if function is mono else TRIM_MODES)
     with pytest.raises(UserError, match=f"{what} mode 'pink' is not known; allowed: {allowed}"):
-        function(screen, "pink")
+        function(screens, "pink")
 
 
-def test_colours_cannot_come_from_a_grey_screen(screen: np.ndarray) -> None:
+def test_colours_cannot_come_from_a_grey_screen(screens: np.ndarray) -> None:
     with pytest.raises(UserError, match="3col"):
-        mono(screen[..., 0], "3col")
+        mono(screens[..., 0], "3col")
 
 
-def test_the_mark_is_where_the_ball_comes_down_and_the_screen_is_left_alone() -> None:
-    screens = Screens()
-    observer = Observer(ObservationConfig(kind="image", mode="3col", trim="keep", aimbot=True), 1)
-    marked: list[tuple[int, tuple[int, int] | None]] = []
-    for _ in range(60):
-        frame = screens.step(LEFT)
-        before = frame.copy()
-        picture = observer.look(frame, 4)
-        assert isinstance(picture, np.ndarray) and np.array_equal(frame, before)
-        changed = np.argwhere((picture != frame).any(axis=3)[0])
-        if len(changed):
-            rows, columns = changed[:, 0], changed[:, 1]
-            assert (rows.min(), rows.max()) == (MARK_TOP, MARK_BOTTOM - 1) == (200, 204)
-            assert columns.max() - columns.min() == 5 and (picture[0, rows, columns] == 255).all()
-            marked.append((columns.min() + 2, screens.game.ball()))
-    assert len(marked) > 10
-    # Its middle is the ball's, when the ball gets there: it moves at most 2 columns a row, and no wall is near.
-    close = [(column, ball) for column, ball in marked if ball is not None and ball[0] >= 180]
-    assert close and all(abs(column - ball[1]) <= 2 * (189 - ball[0]) + 2 for column, ball in close)
+@pytest.mark.parametrize("size", [84, 36])
+def test_warped_frames_are_those_of_stable_baselines3(size: int, screens: np.ndarray) -> None:
+    class Screens(gym.Env):
+        observation_space = gym.spaces.Box(0, 255, (210, 160, 3), np.uint8)
+
+    sb3s = WarpFrame(Screens(), size, size)
+    assert np.array_equal(warp(screens, size), np.stack([sb3s.observation(screen) for screen in screens]))
+    assert cv2.INTER_AREA  # what WarpFrame resizes with
 
 
-def test_counters_are_the_numbers_as_brightness() -> None:
-    screens = Screens()
-    config = ObservationConfig(kind="image", mode="mono_1dim", trim="keep", aimbot=True, counters=True)
-    observer, seen = Observer(config, 1), 0
-    for _ in range(40):
-        picture = observer.look(screens.step(), 4)
-        assert isinstance(picture, np.ndarray)
-        frames, column, row, ball_column, paddle = picture[0, COUNTERS_ROW, list(COUNTER_COLUMNS), 0].tolist()
-        ball = screens.game.ball()
-        assert paddle == screens.game.paddle()
-        if frames and ball:
-            assert (row, ball_column) == ball and 8 <= column < 152 and frames <= 97
-            seen += 1
-    assert seen > 10
+def aim_at(screens: np.ndarray, known: list[bool], column: list[int], frames: list[int]) -> Aim:
+    shown = one_channel(screens)
+    return Aim(np.array(known), np.array(column), np.array(frames), find_ball(shown), find_paddle(shown))
 
 
-def test_coordinates_keep_to_their_ranges_and_say_what_is_there() -> None:
-    screens, random = Screens(seed=2), np.random.default_rng(0)
-    observer = Observer(ObservationConfig(kind="coordinates", frame_stack=1), 1)
-    vectors = []
-    for _ in range(1_500):
-        action = int(random.choice([NOOP, RIGHT, LEFT]))
-        vector = observer.look(screens.step(action), 4, np.array([action]))
-        assert isinstance(vector, np.ndarray)
-        vectors.append(vector[0])
-        value = dict(zip(NAMES, vector[0], strict=True))
-        ball = screens.game.ball()
-        if value["ball_seen"] and ball:
-            assert value["ball_column"] * 160 == pytest.approx(ball[1], abs=0.01)
-            assert value["ball_row"] * 157 + 32 == pytest.approx(ball[0], abs=1.01)
-        assert [value[f"last_action_{name}"] for name in ("none", "fire", "right", "left")] == [
-            float(action == a) for a in range(4)
+def test_the_mark_stands_where_the_ball_comes_down(screens: np.ndarray) -> None:
+    picture = screens.copy()
+    paint_mark(picture, aim_at(screens, [True, False], [70, 0], [33, 0]))
+    changed = np.argwhere((picture != screens).any(axis=3))
+    assert set(changed[:, 0]) == {0}
+    assert set(changed[:, 1]) == set(range(200, 205))
+    # The ball is 2 columns wide, and its middle is the middle of the 6 columns of the mark.
+    assert set(changed[:, 2]) == set(range(68, 74)) and (picture[0, 200:205, 68:74] == 255).all()
+
+
+def test_a_mark_at_the_wall_is_cut_off(screens: np.ndarray) -> None:
+    picture = np.zeros_like(screens)
+    paint_mark(picture, aim_at(screens, [True, True], [0, 159], [1, 1]))
+    assert [np.flatnonzero(one[200, :, 0]).tolist() for one in picture] == [[0, 1, 2, 3], [157, 158, 159]]
+
+
+def test_counters_are_the_numbers_as_brightness(screens: np.ndarray) -> None:
+    aim = aim_at(screens, [True, False], [70, 0], [33, 0])
+    picture = np.zeros_like(screens)
+    paint_counters(picture, aim)
+    for game in range(2):
+        shown = picture[game, COUNTERS_ROW, list(COUNTER_COLUMNS), 0].tolist()
+        assert shown == [part[game] for part in (aim.frames, aim.column, aim.ball.row, aim.ball.column)] + [
+            aim.paddle.column[game]
         ]
-        if screens.game.ale.game_over():
-            screens.game.ale.reset_game()
-            observer.forget(np.array([0]))
-    everything = np.array(vectors)
-    low, high = (np.array([getattr(c, side) for c in COORDINATES]) for side in ("low", "high"))
-    assert everything.dtype == np.float32 and (everything >= low).all() and (everything <= high).all()
-    # Every entry that is no brick takes at least two values in a game, so none is a constant by mistake.
-    constant = [name for name, column in zip(NAMES, everything.T, strict=True) if len(set(column)) < 2]
-    assert [name for name in constant if not name.startswith("brick")] in ([], ["paddle_is_wide"], ["last_action_fire"],
-        ["paddle_is_wide", "last_action_fire"])  # fmt: skip
-    moving = everything[:, NAMES.index("paddle_columns_a_frame")]
-    assert moving.min() < 0 < moving.max()
+    picture[:, COUNTERS_ROW, list(COUNTER_COLUMNS)] = 0
+    assert not picture.any()
 
 
-def test_the_drawing_of_coordinates_shows_ball_paddle_and_bricks() -> None:
-    screens = Screens()
-    observer = Observer(ObservationConfig(kind="coordinates", frame_stack=1), 1)
-    frames = [screens.step() for _ in range(8)]
-    for frame in frames:
-        vector = observer.look(frame, 4)
-    assert isinstance(vector, np.ndarray)
-    drawing, screen = draw_coordinates(vector[0]), frames[-1][0]
-    assert drawing.shape == screen.shape
-    ball = screens.game.ball()
-    assert ball is not None and (drawing[ball[0], ball[1]] == 255).all()
-    paddle = np.flatnonzero((screen[190, 8:152] != 0).any(axis=1)) + 8
-    assert (drawing[190, paddle] == (200, 72, 72)).all()
-    assert ((drawing[57:93, 8:152] == 120).all(axis=2).sum()) == 108 * 35
-
-
-def test_forgetting_a_game_forgets_its_last_action_and_the_path_of_its_ball() -> None:
-    screens = Screens()
-    observer = Observer(ObservationConfig(kind="coordinates", frame_stack=1), 1)
-    for _ in range(8):
-        frame = screens.step()
-        vector = observer.look(frame, 4, np.array([RIGHT]))
-    flight, right = NAMES.index("ball_flight_known"), NAMES.index("last_action_right")
-    assert isinstance(vector, np.ndarray) and vector[0, flight] == vector[0, right] == 1
-    observer.forget(np.array([0]))
-    again = observer.look(frame, 0)
-    assert isinstance(again, np.ndarray) and again[0, flight] == again[0, right] == 0
-
-
-def test_the_clock_counts_from_the_last_brick_that_was_hit() -> None:
-    config = ObservationConfig(kind="coordinates", clock=True, frame_stack=1)
-    assert coordinates_of(config) == (*COORDINATES, *CLOCK)
-    screens, observer, counted, hits = Screens(seed=3), Observer(config, 1), 0, 0
-    bricks, action, most = -1, NOOP, 0  # nothing was seen yet
-    for _ in range(900):
-        vector = observer.look(screens.step(action), 4)
-        assert isinstance(vector, np.ndarray)
-        value = dict(zip([entry.name for entry in coordinates_of(config)], vector[0], strict=True))
-        left = int(sum(value[name] for name in value if name.startswith("brick_")))
-        counted = counted + 4 if left == bricks and value["ball_seen"] else 0
-        most = max(most, counted)
-        off = value["landing_from_paddle"]
-        action = RIGHT if off > 0.02 else LEFT if off < -0.02 else NOOP
-        hits += left < bricks
-        bricks = left
-        assert value["quiet_short"] * 250 == pytest.approx(min(counted, 250), abs=0.01)
-        assert value["quiet_long"] * 2_500 == pytest.approx(min(counted, 2_500), abs=0.01)
-        if screens.game.ale.game_over():
-            screens.game.ale.reset_game()
-            observer.forget(np.array([0]))
-            bricks = -1
-    assert hits > 5 and most > 100
-
-
-def test_a_screen_that_is_shown_twice_does_not_lose_the_ball() -> None:
-    config = ObservationConfig(kind="coordinates", reach=True, foresight=True, frame_stack=1)
-    at = {entry.name: index for index, entry in enumerate(coordinates_of(config))}
-    env, random = make_emulator(EnvConfig(id="ALE/Breakout-v5")), np.random.default_rng(0)
-    all_seen, some_lost = Observer(config, 1), Observer(config, 1)
-    shown, _ = env.reset(seed=0)
-    known: list[bool] = []
-    near: list[bool] = []
-    paddle: list[float] = []
-    for step in range(1_500):
-        action = FIRE if step % 20 == 0 else int(random.choice([NOOP, LEFT, RIGHT]))
-        for _ in range(4):
-            screen, _, over, _, _ = env.step(action)
-        lost = bool(random.random() < 0.1)
-        shown = shown if lost else screen
-        done = np.array([action])
-        true = all_seen.look(screen[None], 4, done)[0]  # type: ignore[index]
-        told = some_lost.look(shown[None], 4, done)[0]  # type: ignore[index]
-        if true[at["landing_known"]]:
-            known.append(bool(told[at["landing_known"]]))
-            if known[-1]:
-                near.append(abs(true[at["landing_column"]] - told[at["landing_column"]]) * WIDTH <= 2)
-            paddle.append(abs(true[at["paddle_rest_column"]] - told[at["paddle_rest_column"]]) * WIDTH)
-        if over:
-            shown, _ = env.reset()
-            for observer in (all_seen, some_lost):
-                observer.forget(np.array([0]))
-    env.close()
-    assert len(known) > 300 and np.mean(known) > 0.9 and np.mean(near) > 0.97, (np.mean(known), np.mean(near))
-    assert np.mean(np.array(paddle) < 6) > 0.9, np.mean(np.array(paddle) < 6)
+def test_what_is_not_seen_is_counted_as_0() -> None:
+    black = np.zeros((1, 210, 160, 1), dtype=np.uint8)
+    picture = black.copy()
+    paint_counters(picture, aim_at(black, [False], [0], [0]))
+    assert not picture.any()

@@ -16,7 +16,7 @@ from rlbreakout.agents.save_load import load_agent, trained_steps
 from rlbreakout.common.errors import DiskError
 from rlbreakout.config import load_config
 from rlbreakout.tuning import workers
-from tests.conftest import ROOT, SCRIPTS, TINY, rlbreakout, run_command
+from tests.conftest import ROOT, SCRIPTS, TINY, rlbreakout, run_command, sets
 from tests.tuning.test_tuning import SEARCH, STUDY, TINY_STUDY
 
 VALUE = ("env.n_envs=2", "value.network.hidden=[400]", "value.memory_size=1000", "value.start_training=50")
@@ -53,20 +53,15 @@ def test_a_training_on_a_full_disk_says_so_and_keeps_its_last_checkpoint(name: s
 
 
 @pytest.mark.parametrize(("workers", "disk"), [(1, 0.1), (2, 0.3)], indirect=["disk"])
-def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_room(workers: int, disk: Path) -> None:
-    options = [part for setting in (*TINY_STUDY, SEARCH) for part in ("--set", setting)]
-
-    def tune(workers: int) -> subprocess.CompletedProcess[str]:
-        return rlbreakout(
-            "tune", STUDY, *options, "--run-dir", disk / "run", "--trials", "3", "--workers", str(workers)
-        )
-
-    done = tune(workers)
-    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
-    assert "cannot be written: No space left on device" in done.stderr
-    assert "with room on the disk the same command goes on with the study" in done.stderr.strip().splitlines()[-1]
+def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_room(workers: int, disk: Path, capfd) -> None:
+    study = ("tune", STUDY, *sets(*TINY_STUDY, SEARCH), "--run-dir", disk / "run", "--trials", "3", "--workers")
+    done = rlbreakout(*study, str(workers))
+    errors = capfd.readouterr().err + done.stderr
+    assert done.returncode == 1 and "Traceback" not in errors, errors
+    assert "cannot be written: No space left on device" in errors
+    assert "with room on the disk the same command goes on with the study" in errors.strip().splitlines()[-1]
     subprocess.run(["mount", "-o", "remount,size=60m", str(disk)], check=True)
-    done = tune(1)
+    done = rlbreakout(*study, "1")
     assert done.returncode == 0, done.stderr
     trials = json.loads((disk / "run" / "study.json").read_text())["trials"]
     assert len(trials) == 3 and (disk / "run" / "best.yaml").is_file()
@@ -83,14 +78,14 @@ def test_a_lesson_and_a_gif_on_a_full_disk_end_in_one_line(disk: Path, tiny_run:
     assert not (disk / "x.gif").exists()
 
 
-@pytest.mark.parametrize("where", ["open_storage", "open_study", "drop_spare", "leave"])
-def test_a_disk_that_is_full_before_or_after_the_trials_is_told_of_alike(
+@pytest.mark.parametrize("where", ["open_storage", "open_study", "queue_values", "run_trial", "write_results"])
+def test_a_disk_that_is_full_at_any_moment_of_a_study_is_reported_alike(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(workers, "work", lambda *_, **__: None)
+    monkeypatch.setattr(workers, "run_trial", lambda *_: 1.0)
     monkeypatch.setattr(workers, where, full)
     with pytest.raises(DiskError, match="No space left on device; with room on the disk the same command goes on"):
-        workers.tune(load_config(STUDY, [*TINY_STUDY, SEARCH]), tmp_path, progress_bar=False)
+        workers.tune(load_config(STUDY, [*TINY_STUDY, SEARCH, "tuning.trials=1"]), tmp_path, progress_bar=False)

@@ -15,8 +15,8 @@ from rlbreakout.agents.save_load import has_model, load_agent, trained_steps
 from rlbreakout.callbacks import read_evaluations
 from rlbreakout.config import load_config
 from rlbreakout.evaluation.plots import read_scalar
-from rlbreakout.tuning.storage import mend_journal, open_storage
-from rlbreakout.tuning.study import finished
+from rlbreakout.tuning.attempts import finished
+from rlbreakout.tuning.storage import JOURNAL_NAME, open_journal, repair_journal
 from tests.conftest import ONE_THREAD, ROOT, TINY
 from tests.processes import CAN_FORK, start_python
 from tests.tuning.test_tuning import SEARCH, STUDY, TINY_STUDY
@@ -130,10 +130,8 @@ def begun(folder: Path) -> int:
 
 def finished_trials(folder: Path) -> dict[int, float]:
     """Number and worth of the trials that are finished, as the journal has them."""
-    mend_journal(folder / "study.journal")
-    storage = open_storage(None, folder, heartbeat=1, patience=1)
-    studies = optuna.get_all_study_summaries(storage)
-    study = optuna.load_study(study_name=studies[0].study_name, storage=storage)
+    repair_journal(folder / JOURNAL_NAME)
+    study = optuna.load_study(study_name=None, storage=open_journal(folder / JOURNAL_NAME))
     return {trial.number: trial.value or 0.0 for trial in finished(study)}
 
 

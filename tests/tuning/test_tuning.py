@@ -1,35 +1,39 @@
-"""Studies: their search space, what a trial is worth, what they leave, and that the seed fixes them."""
+"""Studies: what a trial is worth, what a study leaves, and what is refused."""
 
 from __future__ import annotations
 
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import matplotlib
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import FixedTrial, TrialState
 
 from rlbreakout.agents.save_load import load_agent, trained_steps
-from rlbreakout.common.errors import UserError
+from rlbreakout.common.errors import MachineError, UserError
 from rlbreakout.config import Config, load_config
-from rlbreakout.tuning import workers
-from rlbreakout.tuning.objective import TRIALS, Objective
-from rlbreakout.tuning.storage import open_storage
-from rlbreakout.tuning.study import FACTS, best_params, config_values, distributions, make_sampler, open_study, suggest
+from rlbreakout.tuning import objective, results, workers
+from rlbreakout.tuning.objective import TRIALS, run_trial, summarize
+from rlbreakout.tuning.storage import JOURNAL_NAME, open_journal
+from rlbreakout.tuning.study import FACTS, best_params, config_values, distributions, make_sampler, open_study, settings
 from rlbreakout.tuning.study_plots import draw_study
 from rlbreakout.tuning.workers import tune
 from tests.conftest import ROOT, rlbreakout
 from tests.tensorboard import tensorboard
 
 STUDY = ROOT / "configs" / "4.0_study_1.yaml"
-# A trial in two seconds: two rollouts, an evaluation after each.
+# A trial takes less than a second: two rollouts in the twin, an evaluation after each.
 TINY_STUDY = (
     "steps=512",
+    "env.vec_env=twin",
     "env.n_envs=4",
-    "torch_threads=1",
+    "observation.blocks=[now]",
+    "run.threads=1",
+    "evaluation.env=twin",
     "evaluation.every=256",
     "evaluation.games=1",
     "evaluation.n_envs=1",
@@ -42,21 +46,14 @@ SEARCH = (
     "ppo.n_steps: {type: categorical, choices: [32, 64]}, ppo.n_epochs: {type: int, low: 1, high: 2}, "
     "network.net_arch: {type: categorical, choices: [[8], [16, 16]]}}"
 )
+SPACE = (
+    "tuning.search={ppo.gamma: {type: float, low: 0.9, high: 0.99, step: 0.03}, "
+    "ppo.n_epochs: {type: int, low: 1, high: 3}}"
+)
 
 
 def study_config(*overrides: str) -> Config:
     return load_config(STUDY, [*TINY_STUDY, SEARCH, *overrides])
-
-
-def analytic(trial: optuna.Trial, config: Config) -> float:
-    """A worth that is known at once, to see what samplers propose."""
-    values = suggest(trial, config.tuning)
-    return -abs(values["ppo.gamma"] - 0.97) - values["ppo.n_epochs"] / 100
-
-
-@pytest.fixture
-def quick_objective(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Objective, "__call__", lambda self, trial: analytic(trial, self.config))
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +64,16 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Conf
     return folder, config
 
 
+def read_rows(folder: Path) -> list[dict[str, Any]]:
+    return json.loads((folder / "study.json").read_text())["trials"]
+
+
 # What a study leaves.
 
 
 def test_every_trial_leaves_a_run_folder_with_its_model_and_config(finished_study) -> None:
     folder, _ = finished_study
-    rows = json.loads((folder / "study.json").read_text())["trials"]
+    rows = read_rows(folder)
     assert len(rows) == 3 and len(list((folder / TRIALS).iterdir())) == 3
     for row in rows:
         run = folder / TRIALS / f"trial_{row['number']:03d}"
@@ -89,9 +90,9 @@ def test_every_trial_leaves_a_run_folder_with_its_model_and_config(finished_stud
         assert set(row["intermediate"]) == {"256", "512"}
 
 
-def test_the_hparams_tab_of_a_real_tensorboard_has_every_trial(finished_study) -> None:
+def test_tensorboards_hparams_tab_has_every_trial(finished_study) -> None:
     folder, _ = finished_study
-    rows = json.loads((folder / "study.json").read_text())["trials"]
+    rows = read_rows(folder)
     ask = {"experimentName": "", "allowedStatuses": ["STATUS_SUCCESS", "STATUS_UNKNOWN"], "sliceSize": 100}
     metric = {"colParams": [{"metric": {"group": "", "tag": "trial/worth"}, "order": "ORDER_DESC"}]}
     with tensorboard(folder / TRIALS) as get:
@@ -116,7 +117,7 @@ def test_a_study_leaves_pictures_a_table_and_the_best_config(finished_study) -> 
     folder, _ = finished_study
     pictures = {path.stem for path in (folder / "plots").glob("*.png") if path.stat().st_size > 5_000}
     assert {"history", "slice", "parallel", "intermediate"} <= pictures
-    rows = json.loads((folder / "study.json").read_text())["trials"]
+    rows = read_rows(folder)
     best = max(rows, key=lambda row: row["value"])
     found = load_config(folder / "best.yaml")
     assert found.tuning is None and found.ppo.n_epochs == best["params"]["ppo.n_epochs"]
@@ -125,7 +126,10 @@ def test_a_study_leaves_pictures_a_table_and_the_best_config(finished_study) -> 
     assert best_params(folder, 1)[0] == best["params"]
 
 
-def test_a_finished_study_is_not_run_again_and_a_longer_one_goes_on(finished_study) -> None:
+def test_a_finished_study_is_left_alone_and_a_longer_one_goes_on(
+    finished_study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "draw_study", lambda *_: [])
     folder, config = finished_study
     before = sorted((folder / TRIALS).iterdir())
     tune(config, folder, progress_bar=False)
@@ -139,14 +143,14 @@ def test_a_finished_study_is_not_run_again_and_a_longer_one_goes_on(finished_stu
 # What a trial is worth.
 
 
-class Told(optuna.trial.FixedTrial):
-    """A trial with given values that would prune whenever it is asked."""
+class NeverGoodEnough(FixedTrial):
+    """A trial with given values that the pruner would stop at once."""
 
     def should_prune(self) -> bool:
         return True
 
 
-def fixed(config: Config, kind: type[optuna.trial.FixedTrial] = optuna.trial.FixedTrial, **changes: Any):
+def fixed(kind: type[FixedTrial] = FixedTrial, **changes: Any) -> FixedTrial:
     values = {
         "ppo.learning_rate": 5e-4, "ppo.learning_rate.schedule": "constant", "ppo.n_steps": 64,
         "ppo.n_epochs": 1, "network.net_arch": "[8]",
@@ -155,33 +159,35 @@ def fixed(config: Config, kind: type[optuna.trial.FixedTrial] = optuna.trial.Fix
 
 
 def test_a_pruned_trial_stops_early_and_keeps_its_model(tmp_path: Path) -> None:
-    config = study_config()
     with pytest.raises(optuna.TrialPruned):
-        Objective(config, tmp_path)(fixed(config, Told))
+        run_trial(fixed(NeverGoodEnough), study_config(), tmp_path)  # type: ignore[arg-type]
     assert trained_steps(tmp_path / TRIALS / "trial_000" / "last") == 256
 
 
 def test_a_diverged_training_is_a_bad_trial_and_no_crash(tmp_path: Path) -> None:
     config = study_config(SEARCH.replace("high: 1e-3", "high: 1e20"), "tuning.pruner=none")
-    trial = fixed(config, **{"ppo.learning_rate": 1e20})
-    assert Objective(config, tmp_path)(trial) == 0.0
+    trial = fixed(**{"ppo.learning_rate": 1e20})
+    assert run_trial(trial, config, tmp_path) == 0.0  # type: ignore[arg-type]
     assert trial.user_attrs["diverged"] is True
 
 
 def test_a_trial_with_several_seeds_is_worth_all_their_games(tmp_path: Path) -> None:
     config = study_config("tuning.seeds=2", "tuning.objective=median", "tuning.pruner=none", "evaluation.games=3")
-    trial = fixed(config)
-    worth = Objective(config, tmp_path)(trial)
+    trial = fixed()
+    worth = run_trial(trial, config, tmp_path)  # type: ignore[arg-type]
     scores = trial.user_attrs["scores"]
-    assert len(scores) == 6 and worth == sorted(scores)[2:4][0] / 2 + sorted(scores)[2:4][1] / 2
-    seeds = [load_config(tmp_path / TRIALS / f"trial_000_seed_{i}" / "config.yaml") for i in (0, 1)]
-    assert [config.seed for config in seeds] == [0, 1]
-    assert seeds[0].evaluation_seed == seeds[1].evaluation_seed
+    assert len(scores) == 6 and worth == sum(sorted(scores)[2:4]) / 2
+    configs = [load_config(tmp_path / TRIALS / f"trial_000_seed_{i}" / "config.yaml") for i in (0, 1)]
+    assert [config.seed for config in configs] == [0, 1]
+    assert configs[0].evaluation_seed == configs[1].evaluation_seed
 
 
-def test_the_lower_quartile_is_of_the_scores() -> None:
-    objective = Objective(study_config("tuning.objective=lower_quartile"), Path())
-    assert objective.worth([1.0, 2.0, 3.0, 4.0, 50.0]) == 2.0
+def test_the_objective_is_a_statistic_of_the_scores() -> None:
+    worths = {
+        name: summarize([1.0, 2.0, 3.0, 4.0, 50.0], settings(study_config(f"tuning.objective={name}")))
+        for name in ("mean", "median", "lower_quartile")
+    }
+    assert worths == {"mean": 12.0, "median": 3.0, "lower_quartile": 2.0}
 
 
 def test_wilcoxon_stops_a_trial_that_is_worse_seed_by_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,50 +196,17 @@ def test_wilcoxon_stops_a_trial_that_is_worse_seed_by_seed(tmp_path: Path, monke
     worths = iter([*([9.0] * 6), *([1.0] * 6)])
     trained = []
 
-    class Result:
-        stalled = 0
-
-        def __init__(self, worth: float) -> None:
-            self.scores = [worth]
-
-    def train(self, trial, config, values, run, index):
+    def train_trial(trial: optuna.Trial, *_: Any) -> SimpleNamespace:
         trained.append(trial.number)
-        return Result(next(worths))
+        return SimpleNamespace(scores=[next(worths)], stalled=0)
 
-    monkeypatch.setattr(Objective, "train", train)
-    study.optimize(Objective(config, tmp_path), n_trials=2)
+    monkeypatch.setattr(objective, "train_trial", train_trial)
+    study.optimize(lambda trial: run_trial(trial, config, tmp_path), n_trials=2)
     assert trained.count(0) == 6 and trained.count(1) < 6
     assert study.trials[1].value == 1.0
 
 
 # Samplers and pruners.
-
-SPACE = (
-    "tuning.search={ppo.gamma: {type: float, low: 0.9, high: 0.99, step: 0.03}, "
-    "ppo.n_epochs: {type: int, low: 1, high: 3}}"
-)
-
-
-@pytest.mark.parametrize("sampler", ["tpe", "random", "grid", "cmaes", "gp"])
-def test_the_seed_fixes_the_study_also_if_it_is_interrupted(sampler: str, tmp_path: Path, quick_objective) -> None:
-    def params(folder: str, *stops: int, seed: int = 0) -> list[dict[str, Any]]:
-        (tmp_path / folder).mkdir()
-        for stop in stops:
-            config = study_config(SPACE, f"tuning.sampler={sampler}", f"tuning.trials={stop}", f"seed={seed}")
-            study = tune(config, tmp_path / folder, progress_bar=False)
-        return [trial.params for trial in study.trials]
-
-    whole = params("whole", 8)
-    assert len(whole) == 8
-    assert params("again", 8) == whole
-    assert params("in_two_parts", 3, 8) == whole
-    assert params("other_seed", 8, seed=1) != whole
-
-
-def test_a_grid_tries_every_combination_once(tmp_path: Path, quick_objective) -> None:
-    study = tune(study_config(SPACE, "tuning.sampler=grid", "tuning.trials=100"), tmp_path, progress_bar=False)
-    tried = {tuple(trial.params.values()) for trial in study.trials}
-    assert len(study.trials) == len(tried) == 4 * 3
 
 
 @pytest.mark.parametrize("pruner", ["none", "median", "halving", "hyperband"])
@@ -241,7 +214,7 @@ def test_pruners_judge_by_the_evaluations_on_the_way(pruner: str) -> None:
     config = study_config(f"tuning.pruner={pruner}", "steps=4096")
     study = open_study(config, optuna.storages.InMemoryStorage(), "pruners")
     pruned = 0
-    for worth in (*range(20, 0, -1),):
+    for worth in range(20, 0, -1):
         trial = study.ask()
         for step in range(256, 4097, 256):
             trial.report(worth, step)
@@ -257,86 +230,44 @@ def test_pruners_judge_by_the_evaluations_on_the_way(pruner: str) -> None:
 def test_workers_beside_each_other_do_not_propose_the_same() -> None:
     config = study_config(SPACE.replace(", step: 0.03", ""), "tuning.sampler=random")
     study = open_study(config, optuna.storages.InMemoryStorage(), "beside")
-    proposals = set()
+    proposed = set()
     for _ in range(5):
-        study.sampler = make_sampler(config, 0, alone=False)
-        proposals.add(study.ask(distributions(config.tuning)).params["ppo.gamma"])
-    assert len(proposals) == 5
+        study.sampler = make_sampler(config, None)
+        proposed.add(study.ask(distributions(settings(config))).params["ppo.gamma"])
+    assert len(proposed) == 5
 
 
 def test_values_go_into_the_config_as_they_were_written() -> None:
-    tuning = study_config(
-        "tuning.search={ppo.learning_rate: {type: float, low: 1e-4, high: 1e-3, "
-        "schedules: [constant, linear, exponential], half_life: 5e4}, "
-        "network.net_arch: {type: categorical, choices: [[64], [32, 32]]}}"
-    ).tuning
-    assert tuning is not None
+    tuning = settings(
+        study_config(
+            "tuning.search={ppo.learning_rate: {type: float, low: 1e-4, high: 1e-3, "
+            "schedules: [constant, linear, exponential], half_life: 5e4}, "
+            "network.net_arch: {type: categorical, choices: [[64], [32, 32]]}}"
+        )
+    )
     for schedule, notation in (("constant", 5e-4), ("linear", "lin_0.0005"), ("exponential", "exp_0.0005_50000")):
         params = {"ppo.learning_rate": 5e-4, "ppo.learning_rate.schedule": schedule, "network.net_arch": "[32, 32]"}
         assert config_values(params, tuning) == {"ppo.learning_rate": notation, "network.net_arch": [32, 32]}
 
 
-def test_the_best_of_another_study_are_tried_first(tmp_path: Path, quick_objective) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    first.mkdir(), second.mkdir()
-    tune(study_config(SPACE, "tuning.trials=6"), first, progress_bar=False)
-    best = best_params(first, 2)
-    study = tune(study_config(SPACE, "tuning.trials=3", "seed=5"), second, starts=best, progress_bar=False)
-    assert [trial.params for trial in study.trials[:2]] == best
-    assert len(study.trials) == 3
+# Workers.
 
 
-@pytest.mark.parametrize(("kind", "tries"), [(KeyboardInterrupt, 5), (OSError, 3)], ids=["interrupted", "failed"])
-def test_a_slot_is_tried_again_with_its_values(
-    kind: type[BaseException], tries: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
-) -> None:
-    """As often as somebody stops it, but not for ever if it fails by itself."""
-    tried: list[dict[str, Any]] = []
-
-    def fails(self: Objective, trial: optuna.Trial) -> float:
-        values = suggest(trial, self.tuning)
-        if trial.user_attrs["slot"] == 0:
-            tried.append(values)
-            if len(tried) < 5:
-                raise kind
-        return 1.0
-
-    monkeypatch.setattr(Objective, "try_values", fails)
-    config = study_config(SPACE, "tuning.trials=2")
-    for _ in range(min(tries, 4)):
-        with pytest.raises(kind):
-            tune(config, tmp_path, progress_bar=False)
-    study = tune(config, tmp_path, progress_bar=False)
-    assert len(tried) == tries and all(values == tried[0] for values in tried)
-    assert len(study.get_trials(states=(TrialState.COMPLETE,))) == (2 if tries == 5 else 1)
-    assert ("slot 0 of the study was given up" in capsys.readouterr().err) == (tries == 3)
-
-
-def test_what_two_workers_put_into_the_same_slot_is_tried_once(tmp_path: Path, quick_objective) -> None:
-    config = study_config(SPACE, "tuning.trials=2")
-    study = open_study(config, open_storage(None, tmp_path, heartbeat=1, patience=1), config.name)
-    for slot in (0, 1, 1, 0):
-        study.enqueue_trial({}, user_attrs={"slot": slot})
-    done = tune(config, tmp_path, progress_bar=False)
-    assert [trial.state for trial in done.trials] == [TrialState.COMPLETE] * 2 + [TrialState.FAIL] * 2
-
-
-def test_torch_and_cores_are_shared_among_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers.os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
-    shares = [workers.share_of_cores(number, 2) for number in range(2)]
-    assert shares == [[0, 1], [2, 3]]
-    assert [workers.share_of_cores(number, 6) for number in range(6)] == [[0], [1], [2], [3], [0], [1]]
+    assert [workers.share_cores(number, 2) for number in range(2)] == [[0, 1], [2, 3]]
+    assert [workers.share_cores(number, 6) for number in range(6)] == [[0], [1], [2], [3], [0], [1]]
 
 
-def test_more_workers_than_cores_are_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    asked: list[int] = []
-    monkeypatch.setattr(workers, "cores", lambda: 1)
-    monkeypatch.setattr(workers, "run_workers", lambda *args, **settings: asked.append(settings["workers"]))
-    tune(study_config(), tmp_path, workers=2, progress_bar=False)
-    assert asked == [2] and "warning: 2 workers on 1 cores" in capsys.readouterr().err
+def test_more_workers_than_cores_cause_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(workers, "cpu_count", lambda: 1)
+    monkeypatch.setattr(workers, "run_workers", lambda *_: None)
+    with pytest.raises(MachineError, match="the workers ended before the study did"):
+        tune(study_config(), tmp_path, workers=2, progress_bar=False)
+    assert "warning: 2 workers on 1 cores" in capsys.readouterr().err
 
 
-# Bad input.
+# What is refused.
 
 BAD_STUDIES = {
     "tuning.search={}": "tuning.search",
@@ -357,6 +288,7 @@ BAD_STUDIES = {
     "tuning.sampler=cmaes": "allowed with sampler cmaes",
     "tuning.pruner=wilcoxon": "4 or more",
     "tuning.trials=0": "tuning.trials",
+    "tuning.wait_for_storage=5": "tuning.wait_for_storage",
     "evaluation.every=0": "evaluation.every",
     "evaluation.every=512": "less than steps",
 }
@@ -374,16 +306,16 @@ def test_values_that_are_allowed_only_together_are_no_contradiction() -> None:
         "tuning.search={observation.aimbot: {type: categorical, choices: [true, false]}, "
         "observation.counters: {type: categorical, choices: [true, false]}}"
     )
-    image = ("observation={kind: image}", "policy=CnnPolicy")
-    assert study_config(space, *image).tuning
+    assert study_config(space, "observation.kind=image").tuning
     with pytest.raises(UserError, match=r"observation\.counters would try True"):
-        study_config(space.replace("observation.aimbot: {type: categorical, choices: [true, false]}, ", ""), *image)
+        alone = space.replace("observation.aimbot: {type: categorical, choices: [true, false]}, ", "")
+        study_config(alone, "observation.kind=image")
 
 
-def test_a_study_of_that_name_with_another_search_space_is_refused(tmp_path: Path) -> None:
-    storage = open_storage(None, tmp_path, heartbeat=1, patience=1)
+def test_a_study_of_that_name_with_other_settings_is_refused(tmp_path: Path) -> None:
+    storage = open_journal(tmp_path / JOURNAL_NAME)
     open_study(study_config(), storage, "mine")
-    open_study(study_config("tuning.trials=9", "name=other"), storage, "mine")
+    open_study(study_config("tuning.trials=9", "run.name=other", "tuning.heartbeat=9"), storage, "mine")
     with pytest.raises(UserError, match=r"another search space: network\.net_arch"):
         open_study(study_config(SPACE), storage, "mine")
     with pytest.raises(UserError, match="other settings: steps"):
@@ -393,8 +325,8 @@ def test_a_study_of_that_name_with_another_search_space_is_refused(tmp_path: Pat
         open_study(study_config(), storage, "theirs")
 
 
-def test_a_study_of_an_older_version_is_joined_where_what_is_new_has_its_default(tmp_path: Path) -> None:
-    storage = open_storage(None, tmp_path, heartbeat=1, patience=1)
+def test_a_study_that_is_older_than_a_key_can_go_on_with_its_default(tmp_path: Path) -> None:
+    storage = open_journal(tmp_path / JOURNAL_NAME)
     study = open_study(study_config(), storage, "old")
     old = study.user_attrs[FACTS]
     del old["value"], old["observation"]["frames_between"]
@@ -406,7 +338,7 @@ def test_a_study_of_an_older_version_is_joined_where_what_is_new_has_its_default
 
 def test_only_ppo_is_tuned() -> None:
     with pytest.raises(UserError, match="algorithm is 'value'; allowed with tuning: 'ppo'"):
-        study_config("algorithm=value", "observation.kind=image", "policy=CnnPolicy")
+        study_config("algorithm=value", "observation.kind=image")
 
 
 @pytest.mark.parametrize(

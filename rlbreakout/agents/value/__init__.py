@@ -1,7 +1,7 @@
-"""The value-based vision agent of lesson 5, in plain PyTorch: Q-learning from the screen.
+"""The value-based agent of lesson 5, in plain PyTorch: Q-learning from the screen.
 
-`equations` holds its mathematics, `network` the Q-network, `replay` what it remembers, `agent` the agent itself. The
-loop that trains it is training/value.py.
+`equations` holds the mathematics, `network` the Q-network, `replay` the memories, `agent` the agent itself.
+training/value.py trains it.
 """
 
 from rlbreakout.agents.value.agent import ValueAgent

@@ -3,10 +3,10 @@
 | symbol   | meaning                                                          | shape       |
 |----------|------------------------------------------------------------------|-------------|
 | r        | reward                                                           | (n,)        |
-| Q(s', .) | Q-values of the next state, of the network                       | (n, actions)|
-| T(s', .) | the same, of the target network                                  | (n, actions)|
-| gamma    | what a value counts one step later                               |             |
-| end      | 1 where the game ended with this step, so that nothing follows   | (n,)        |
+| Q(s', .) | Q-values of the next state by the network                        | (n, actions)|
+| T(s', .) | Q-values of the next state by the target network                 | (n, actions)|
+| gamma    | discount factor                                                  |             |
+| end      | 1 where the game ended with this step, else 0                    | (n,)        |
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 
 
 def returns(rewards: np.ndarray, discount: float, last: float = 0.0) -> np.ndarray:
-    """G(t) = r(t) + discount G(t + 1), with G(T) = `last` after the end: `(T,)` float32 from rewards `(T,)`."""
+    """G(t) = r(t) + discount G(t + 1), with G(T) = `last`: `(T,)` float32 from rewards `(T,)`."""
     values = np.empty(len(rewards), dtype=np.float32)
     after = last
     for step in range(len(rewards) - 1, -1, -1):
@@ -33,19 +33,19 @@ def normalised(values: torch.Tensor) -> torch.Tensor:
 def q_target(rewards: torch.Tensor, gamma: float, next_values: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
     """Bellman's equation: r + gamma V(s') (1 - end).
 
-    With `next_values` = max T(s', .) it is DQN's target (https://doi.org/10.1038/nature14236). For n steps `rewards` is
-    `n_step_return`, gamma its n-th power, and s' the state n steps later.
+    With V(s') = max T(s', .) this is DQN's target (https://doi.org/10.1038/nature14236). For n steps pass the
+    `n_step_return` as `rewards`, gamma to the power of n, and V of the state n steps later.
     """
     return rewards + gamma * next_values * (1 - end)
 
 
 def best_value(target_next: torch.Tensor) -> torch.Tensor:
-    """max T(s', .): the best that the target network promises."""
+    """max T(s', .): the target network's best Q-value."""
     return target_next.max(dim=1).values
 
 
 def double_value(q_next: torch.Tensor, target_next: torch.Tensor) -> torch.Tensor:
-    """T(s', argmax Q(s', .)): the network chooses, the target network tells the value. https://arxiv.org/abs/1509.06461"""
+    """T(s', argmax Q(s', .)): the network chooses, the target network evaluates. https://arxiv.org/abs/1509.06461"""
     return target_next.gather(1, q_next.argmax(dim=1, keepdim=True)).squeeze(1)
 
 
@@ -55,9 +55,9 @@ def dueling(value: torch.Tensor, advantages: torch.Tensor) -> torch.Tensor:
 
 
 def n_step_return(rewards: np.ndarray, ends: np.ndarray, gamma: float) -> tuple[np.ndarray, np.ndarray]:
-    """r(t) + gamma r(t+1) + ... + gamma^(n-1) r(t+n-1), up to the end of the game, and whether it ended meanwhile.
+    """r(t) + gamma r(t+1) + ... + gamma^(n-1) r(t+n-1), up to the end of the game, and whether it ended (1) or not (0).
 
-    `rewards` and `ends` are `(batch, n)`, step after step; returns two arrays `(batch,)`.
+    From `rewards` and `ends`, `(batch, n)` step by step, to two arrays `(batch,)` float32. Source:
     https://arxiv.org/abs/1710.02298
     """
     goes_on = np.cumprod(1.0 - ends, axis=1)
@@ -67,19 +67,19 @@ def n_step_return(rewards: np.ndarray, ends: np.ndarray, gamma: float) -> tuple[
 
 
 def epsilon(steps: int, initial: float, minimum: float, decay_steps: int) -> float:
-    """Along a straight line from `initial` at step 0 to `minimum` at `decay_steps`, and no further."""
+    """Epsilon falls linearly from `initial` at step 0 to `minimum` at `decay_steps`, and stays there."""
     return max(minimum, initial - (initial - minimum) * steps / decay_steps)
 
 
 def priority(error: np.ndarray, exponent: float) -> np.ndarray:
-    """p = (|error| + a little)^alpha: what a transition's probability to be drawn is proportional to.
-
-    https://arxiv.org/abs/1511.05952
-    """
+    """p = (|error| + 1e-6)^alpha; transitions are drawn in proportion to p. https://arxiv.org/abs/1511.05952"""
     return (np.abs(error) + 1e-6) ** exponent
 
 
 def importance_weight(probability: np.ndarray, n: int, exponent: float) -> np.ndarray:
-    """w = (n P)^-beta, divided by the largest of the minibatch: who is drawn too often counts less. Same source."""
+    """w = (n P)^-beta, divided by the largest w of the minibatch, makes up for drawing with probabilities P.
+
+    https://arxiv.org/abs/1511.05952
+    """
     weights = (n * probability) ** -exponent
     return (weights / weights.max()).astype(np.float32)

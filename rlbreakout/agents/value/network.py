@@ -1,4 +1,4 @@
-"""The Q-network: a stack of pictures in, a value for each action out."""
+"""The Q-network: from a frame stack to a Q-value for each action."""
 
 from __future__ import annotations
 
@@ -9,46 +9,34 @@ from rlbreakout.common.errors import UserError
 from rlbreakout.config import QNetworkConfig
 
 
-def sizes(config: QNetworkConfig, height: int, width: int) -> list[tuple[int, int]]:
-    """Height and width of a picture in pixels after each convolution.
-
-    Raises UserError that names the first convolution whose kernel does not fit into what it gets.
-    """
-    found = []
-    layers = zip(config.kernels, config.strides, config.paddings, strict=True)
-    for layer, (kernel, stride, padding) in enumerate(layers, 1):
-        given = f"{height}x{width}" + (f" and a padding of {padding}" if padding else "")
-        height, width = height + 2 * padding, width + 2 * padding
-        if kernel > min(height, width):
-            raise UserError(
-                f"value.network: convolution {layer} has a kernel of {kernel}x{kernel} and gets pictures of {given}; "
-                f"allowed: a kernel of at most {min(height, width)}, smaller strides or kernels before it, or padding"
-            )
-        height, width = (height - kernel) // stride + 1, (width - kernel) // stride + 1
-        found.append((height, width))
-    return found
-
-
 class QNetwork(torch.nn.Module):
-    """Q(s, .): pictures `(n, channels, height, width)` uint8 in, Q-values `(n, actions)` float32 out.
+    """Q(s, .): from pictures `(n, channels, height, width)` uint8 to Q-values `(n, actions)` float32.
 
-    Raises UserError if a kernel does not fit into the pictures.
+    `shape` is `(channels, height, width)`. Raises UserError if a kernel does not fit into the pictures.
     """
 
     optimizer: torch.optim.Optimizer
-    """Put here by who trains it, as SB3's policies have it."""
+    """Set by the agent; SB3's policies have theirs here, too."""
 
     def __init__(self, config: QNetworkConfig, shape: tuple[int, int, int], n_actions: int) -> None:
         super().__init__()
         channels, height, width = shape
         convolutions: list[torch.nn.Module] = []
-        after = sizes(config, height, width)
         layers = zip(config.channels, config.kernels, config.strides, config.paddings, strict=True)
-        for filters, kernel, stride, padding in layers:
+        for layer, (filters, kernel, stride, padding) in enumerate(layers, 1):
+            given = f"{height}x{width}" + (f" and a padding of {padding}" if padding else "")
+            height, width = height + 2 * padding, width + 2 * padding
+            if kernel > min(height, width):
+                raise UserError(
+                    f"value.network: convolution {layer} has a kernel of {kernel}x{kernel} and gets pictures of "
+                    f"{given}; allowed: a kernel of at most {min(height, width)}, smaller strides or kernels before "
+                    "it, or padding"
+                )
             convolutions += [torch.nn.Conv2d(channels, filters, kernel, stride, padding), torch.nn.ReLU()]
             channels = filters
+            height, width = (height - kernel) // stride + 1, (width - kernel) // stride + 1
         self.convolutions = torch.nn.Sequential(*convolutions, torch.nn.Flatten())
-        nodes = channels * after[-1][0] * after[-1][1]
+        nodes = channels * height * width
         hidden: list[torch.nn.Module] = []
         for more in config.hidden:
             hidden += [torch.nn.Linear(nodes, more), torch.nn.ReLU()]

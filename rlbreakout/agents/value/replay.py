@@ -1,7 +1,7 @@
-"""What the value-based agent remembers: whole games, or transitions, as DQN does.
+"""The replay memories of the value-based agent: whole games, or transitions, as DQN has them.
 
-Both keep every picture once, as uint8. What the agent saw at a step is a stack of the newest pictures, put together
-again when it is drawn; before the first picture of an episode a stack has zeros, as SB3's VecFrameStack shows it.
+Both store every picture once, as uint8, and rebuild frame stacks when they are drawn. Before the first picture of an
+episode a stack has zeros, as in SB3's VecFrameStack.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ from rlbreakout.common.errors import UserError
 
 MEGABYTE = 1_000_000
 MOST_MEGABYTES = 4_000
-"""Of a memory of games, whose size nobody knows before they are played."""
-TRIES = 100
-"""To draw a transition that may be learned from, before the memory counts as having none."""
+"""The most that a memory of games takes. Their size is not known before they are played."""
 
 
 class NothingToLearnYet(ValueError):
@@ -31,37 +29,35 @@ class NothingToLearnYet(ValueError):
 
 
 class Batch(NamedTuple):
-    """What the agent learns from, n transitions: all arrays have n entries."""
+    """n transitions to learn from.
+
+    states, next_states: `(n, channels, height, width)` uint8. actions: `(n,)` int64. rewards: `(n,)` float32, of one or
+    more steps, or returns. ends: `(n,)` float32, 1 where the game ended, else 0. weights: `(n,)` float32, their weights
+    in the loss. places: `(n,)`, their indices in the memory.
+    """
 
     states: np.ndarray
-    """(n, channels, height, width) uint8."""
     actions: np.ndarray
     rewards: np.ndarray
-    """Of one or more steps, or returns."""
     next_states: np.ndarray
     ends: np.ndarray
-    """1 where the game ended, so that the next state is worth nothing, else 0. float32."""
     weights: np.ndarray
-    """What each counts in the loss."""
     places: np.ndarray
-    """Where they are in the memory."""
 
 
-def check_memory(what: str, needed: float) -> None:
-    """Raise UserError, with the figures, if `needed` bytes are more than are free on this machine."""
+def check_fits(what: str, needed: float, allowed: str) -> None:
+    """Raise UserError, with the figures, if `needed` bytes are more than this machine has free."""
     megabytes, free = needed / MEGABYTE, psutil.virtual_memory().available / MEGABYTE
     if megabytes > free:
-        raise UserError(
-            f"value.memory_size: {what} take {megabytes:,.0f} MB, and {free:,.0f} MB are free on this machine; "
-            "allowed: a smaller memory_size"
-        )
+        figures = f"{what} take {megabytes:,.0f} MB, and {free:,.0f} MB are free on this machine"
+        raise UserError(f"{figures}; allowed: {allowed}")
 
 
 class TransitionMemory:
-    """The newest transitions of `n_envs` games side by side: a ring of `size // n_envs` rows, one entry a game in each.
+    """A ring buffer of the newest transitions of `n_envs` games: `size // n_envs` rows with one entry a game.
 
-    `picture` is the shape `(channels, height, width)` of what is new at every step, `stack` how many of them a state
-    has. All of the memory is taken from the start. Raises UserError if it does not fit.
+    picture: the shape `(channels, height, width)` of what is new at every step. stack: number of pictures in a state.
+    The memory is allocated at once. Raises UserError if this machine lacks it.
     """
 
     def __init__(
@@ -84,40 +80,26 @@ class TransitionMemory:
             raise UserError(
                 f"value.memory_size is {size}; allowed: at least {least * n_envs} with {n_envs} environments"
             )
-        check_memory(f"{size:,} transitions", self.bytes_of(size, picture))
+        # 12 bytes each of actions, rewards, ends and ages.
+        needed = size * (int(np.prod(picture)) + 12)
+        check_fits(f"value.memory_size: {size:,} transitions", needed, "a smaller memory_size")
         shape = (self.rows, n_envs)
         self._pictures = np.zeros((*shape, *picture), dtype=np.uint8)
         self._actions = np.zeros(shape, dtype=np.uint8)
         self._rewards = np.zeros(shape, dtype=np.float32)
         self._terminated = np.zeros(shape, dtype=bool)
         self._truncated = np.zeros(shape, dtype=bool)
-        self._age = np.zeros(shape, dtype=np.uint32)
-        """Steps since the episode began."""
-        self._ready = np.zeros(shape, dtype=bool)
-        """Whether the reward is what is learned from: a return is known at the end of the game only."""
-        self._row = 0
-        """The row that is written next."""
-        self._written = 0
-        """Rows written since the beginning."""
+        self._age = np.zeros(shape, dtype=np.uint32)  # steps since the episode began
+        self._ready = np.zeros(shape, dtype=bool)  # a return is known only at the end of the game
+        self._row = 0  # the row to write next
+        self._written = 0  # rows written since the beginning
         self._random = np.random.default_rng(seed)
         self._exponent = priority_exponent
         self._tree = SumTree(self.rows * n_envs) if prioritised else None
-        self._highest = 1.0
-        """Priority of what was never learned from."""
-
-    @staticmethod
-    def bytes_of(size: int, picture: tuple[int, int, int]) -> int:
-        """What `size` transitions take: their pictures, and 12 bytes each of actions, rewards, ends and ages."""
-        return size * (int(np.prod(picture)) + 12)
-
-    @property
-    def nbytes(self) -> int:
-        """What the memory takes."""
-        columns = (self._actions, self._rewards, self._terminated, self._truncated, self._age, self._ready)
-        return self._pictures.nbytes + sum(column.nbytes for column in columns)
+        self._highest = 1.0  # the priority of new transitions
 
     def __len__(self) -> int:
-        """Transitions that are remembered."""
+        """Number of transitions."""
         return min(self._written, self.rows) * self.n_envs
 
     def add(
@@ -130,10 +112,10 @@ class TransitionMemory:
         *,
         ready: bool = True,
     ) -> None:
-        """Remember a step of all games: the newest pictures `(n_envs, channels, height, width)` that were seen before
-        it, what was done, and what came of it, `(n_envs,)` each.
+        """Store a step of all games.
 
-        Without `ready` it is learned from after `complete` only.
+        pictures: the newest pictures before the step, `(n_envs, channels, height, width)` uint8. actions, rewards,
+        terminated, truncated: `(n_envs,)`. ready: False if the step is not to be drawn before `complete`.
         """
         row, before = self._row, self._row - 1
         begins = self._terminated[before] | self._truncated[before] | (self._written == 0)
@@ -144,7 +126,7 @@ class TransitionMemory:
         self._row = (row + 1) % self.rows
         self._written += 1
         if self._tree is not None:
-            # The stacks that begin in the overwritten row are broken; the steps that lacked their next state have it.
+            # The stacks that begin in the overwritten row are broken. The steps that lacked a next state have one now.
             everyone = np.arange(self.n_envs)
             self._tree.set((row + self.stack - 1) % self.rows * self.n_envs + everyone, 0.0)
             self._tree.set(row * self.n_envs + everyone, 0.0)
@@ -154,29 +136,22 @@ class TransitionMemory:
                 self._tree.set(steps * self.n_envs + everyone, np.where(usable, self._highest, 0.0))
 
     def complete(self, game: int, values: np.ndarray) -> None:
-        """A game is over: the last `len(values)` steps of game number `game` have these values instead of rewards."""
+        """Replace the rewards of the last `len(values)` steps of game number `game`, which is over, by `values`."""
         length = min(len(values), self.rows)
         rows = np.arange(self._row - length, self._row) % self.rows
         self._rewards[rows, game], self._ready[rows, game] = values[-length:], True
 
     def _usable(self, rows: np.ndarray, envs: np.ndarray) -> np.ndarray:
-        """Whether what follows these steps is known, in the rows that have all they need around them.
-
-        What followed a step that was cut off (truncated) is not kept, so nothing is learned from it.
-        """
+        """Whether these steps, which have whole stacks and a next state, can be drawn: their reward is ready, and they
+        do not lead past a truncation, because the state after it is not stored."""
         following = (rows[:, None] + np.arange(self.n_step)) % self.rows
         terminated = self._terminated[following, envs[:, None]]
-        ended_before = np.cumsum(terminated, axis=1) - terminated  # what comes after an end belongs to the next game
+        ended_before = np.cumsum(terminated, axis=1) - terminated  # steps after an end belong to the next game
         cut_off = (self._truncated[following, envs[:, None]] & (ended_before == 0)).any(axis=1)
         return ~cut_off & self._ready[rows, envs]
 
-    def _oldest_and_newest(self) -> tuple[int, int]:
-        """The first row, counted from the oldest, with a whole stack, and the row after the last with a next state."""
-        first = self.stack - 1 if self._written > self.rows else 0
-        return first, min(self._written, self.rows) - self.n_step
-
     def sample(self, n: int, importance_exponent: float = 1.0) -> Batch:
-        """Draw `n` transitions, all alike or in proportion to their priorities.
+        """Draw `n` transitions, uniformly or in proportion to their priorities.
 
         Raises NothingToLearnYet if there are none.
         """
@@ -197,20 +172,17 @@ class TransitionMemory:
         )
 
     def _places(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        first, last = self._oldest_and_newest()
-        oldest = self._row if self._written > self.rows else 0
-        found: list[np.ndarray] = []
-        missing = n
-        for _ in range(TRIES):
-            if last <= first:
-                break
-            rows = (oldest + self._random.integers(first, last, size=missing)) % self.rows
-            envs = self._random.integers(self.n_envs, size=missing)
-            usable = self._usable(rows, envs)
-            found.append((rows * self.n_envs + envs)[usable])
-            missing -= len(found[-1])
-            if missing == 0:
-                return np.concatenate(found), np.ones(n, dtype=np.float32)
+        """Draw uniformly, among the rows with whole stacks and a next state, until n usable steps are found."""
+        full = self._written > self.rows
+        oldest, first = (self._row, self.stack - 1) if full else (0, 0)
+        last = min(self._written, self.rows) - self.n_step
+        found = np.zeros(0, dtype=np.int64)
+        for _ in range(100 if first < last else 0):
+            rows = (oldest + self._random.integers(first, last, size=n - len(found))) % self.rows
+            envs = self._random.integers(self.n_envs, size=n - len(found))
+            found = np.concatenate([found, (rows * self.n_envs + envs)[self._usable(rows, envs)]])
+            if len(found) == n:
+                return found, np.ones(n, dtype=np.float32)
         raise NothingToLearnYet
 
     def _places_by_priority(self, n: int, importance_exponent: float) -> tuple[np.ndarray, np.ndarray]:
@@ -218,26 +190,21 @@ class TransitionMemory:
         total = self._tree.total
         if total <= 0:
             raise NothingToLearnYet
-        # One from each of n equal shares, as the paper does: less chance than n draws from all.
+        # One from each of n equal shares, as in the paper, which varies less than n independent draws.
         shares = (np.arange(n) + self._random.random(n)) * (total / n)
         places = self._tree.find(np.minimum(shares, np.nextafter(total, 0)))
         probabilities = self._tree.get(places) / total
         return places, importance_weight(probabilities, len(self), importance_exponent)
 
-    def probabilities(self) -> np.ndarray:
-        """The probability of each place to be drawn, of prioritised replay: `(rows x n_envs,)`."""
-        assert self._tree is not None
-        return self._tree.get(np.arange(self.rows * self.n_envs)) / self._tree.total
-
     def update_priorities(self, places: np.ndarray, errors: np.ndarray) -> None:
-        """Tell how wrong the Q-values of drawn transitions were."""
+        """Set the priorities of drawn transitions from the errors of their Q-values, `(n,)`."""
         if self._tree is not None:
             priorities = priority(errors, self._exponent)
             self._highest = max(self._highest, float(priorities.max()))
             self._tree.set(places, priorities)
 
     def states(self, rows: np.ndarray, envs: np.ndarray) -> np.ndarray:
-        """The stacks `(n, stack x channels, height, width)` that were seen at these steps, the oldest picture first."""
+        """The frame stacks `(n, stack x channels, height, width)` at these steps, the oldest picture first."""
         age = self._age[rows, envs]
         parts = []
         for back in range(self.stack - 1, -1, -1):
@@ -248,21 +215,22 @@ class TransitionMemory:
 
 
 class Game(NamedTuple):
-    """A game of T steps."""
+    """A game of T steps.
+
+    pictures: the newest picture before each step, `(T, channels, height, width)` uint8. actions, values: `(T,)`; see
+    `game_values`. score: points.
+    """
 
     pictures: np.ndarray
-    """The newest pictures seen before each step, (T, channels, height, width) uint8."""
     actions: np.ndarray
     values: np.ndarray
-    """What is learned from each step: see `game_values`."""
     score: float
-    """Points."""
 
 
 class GameMemory:
     """The newest whole games, at most `size` of them and at most MOST_MEGABYTES.
 
-    A game with more than `minimum_reward` points is remembered, and of the others a share, `remember_fraction`.
+    It stores every game with more than `minimum_reward` points, and the share `remember_fraction` of the others.
     """
 
     def __init__(
@@ -281,11 +249,11 @@ class GameMemory:
         self.nbytes = 0
 
     def __len__(self) -> int:
-        """Games that are remembered."""
+        """Number of games."""
         return len(self._games)
 
     def add(self, game: Game) -> bool:
-        """Remember a game, if it is worth it; forget the oldest ones. Returns whether it was."""
+        """Store a game, if it is good enough, and drop the oldest ones. Returns whether it was stored."""
         if game.score <= self.minimum_reward and self._random.random() >= self.remember_fraction:
             return False
         self._games.append(game)
@@ -294,8 +262,11 @@ class GameMemory:
             self.nbytes -= self._games.popleft().pictures.nbytes
         return len(self._games) > 0
 
-    def sample(self, n: int) -> Batch:
-        """All transitions of `n` games, or of all if there are fewer. Raises NothingToLearnYet if there is none."""
+    def sample(self, n: int, _: float = 1.0) -> Batch:
+        """Draw all transitions of `n` games, or of all games if there are fewer; the second argument is not used.
+
+        Raises NothingToLearnYet if there are none.
+        """
         if not self._games:
             raise NothingToLearnYet
         chosen = self._random.choice(len(self._games), size=min(n, len(self._games)), replace=False)
@@ -318,8 +289,8 @@ class GameMemory:
 def game_values(
     rewards: np.ndarray, *, truncated: bool, use_returns: bool, discount: float, punishment: float
 ) -> np.ndarray:
-    """What is learned from each step of a game, `(T,)`: its return, or its reward. A lost game, so one not cut off
-    (`truncated`), is punished after its end."""
+    """The value to learn from each step of a game, `(T,)` float32: its return, or its reward. A game that was lost, not
+    truncated, ends with the `punishment`."""
     last = 0.0 if truncated else punishment
     if use_returns:
         return returns(rewards, discount, last)
@@ -329,6 +300,6 @@ def game_values(
 
 
 def stacks(pictures: np.ndarray, stack: int) -> np.ndarray:
-    """The states of a game `(T, stack x channels, height, width)`, from its pictures `(T, channels, height, width)`."""
+    """The frame stacks of a game, `(T, stack x channels, height, width)`, from `(T, channels, height, width)`."""
     padded = np.concatenate([np.zeros((stack - 1, *pictures.shape[1:]), dtype=pictures.dtype), pictures])
     return np.concatenate([padded[back : back + len(pictures)] for back in range(stack)], axis=1)

@@ -1,4 +1,4 @@
-"""Draw things in proportion to their priorities, out of many, fast."""
+"""Draws items in proportion to their priorities, in logarithmic time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 
 
 class SumTree:
-    """`size` priorities, all 0 at first; changing or drawing takes about log2(size) additions.
+    """A binary tree with `size` priorities, all 0 at first, as its leaves; every other node is the sum of its children.
 
-    Every node of a binary tree is the sum of the two below it; the priorities are the leaves.
+    Changing or finding a priority takes about log2(size) additions.
     """
 
     def __init__(self, size: int) -> None:
@@ -18,7 +18,7 @@ class SumTree:
 
     @property
     def total(self) -> float:
-        """Of all priorities."""
+        """The sum of all priorities."""
         return float(self._sums[1])
 
     def get(self, places: np.ndarray) -> np.ndarray:
@@ -34,7 +34,7 @@ class SumTree:
             self._sums[nodes] = self._sums[2 * nodes] + self._sums[2 * nodes + 1]
 
     def find(self, shares: np.ndarray) -> np.ndarray:
-        """Where the running sum of priorities exceeds `shares`, numbers from 0 to below `total`: indices."""
+        """Indices at which the running sum of the priorities exceeds `shares`, which are from 0 to below `total`."""
         nodes, rest = np.ones(len(shares), dtype=np.int64), shares.astype(float)
         for _ in range(self._depth):
             left = 2 * nodes

@@ -1,0 +1,80 @@
+"""From a config to an algorithm of Stable-Baselines3, and the networks that it has."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from stable_baselines3.common.torch_layers import NatureCNN
+
+from rlbreakout.agents.build import build_algorithm, off_policy_settings
+from rlbreakout.agents.networks import CNNS, PaddedCNN
+from rlbreakout.common.errors import UserError
+from rlbreakout.config import Config
+from rlbreakout.envs import make_vec_env
+from tests.conftest import dqn_config, twin_config
+
+
+def build(config: Config):
+    env = make_vec_env(config)
+    try:
+        return build_algorithm(config, env)
+    finally:
+        env.close()
+
+
+def test_hyperparameters_of_the_config_reach_ppo() -> None:
+    settings = ("ppo.gamma=0.5", "ppo.learning_rate=lin_1e-3", "ppo.clip_range=0.3", "ppo.ent_coef=0.25", "seed=9")
+    model = build(twin_config(*settings, "network.net_arch=[8, 4]", "network.activation=relu"))
+    assert (model.gamma, model.ent_coef, model.seed, model.n_steps) == (0.5, 0.25, 9, 16)
+    assert [model.lr_schedule(left) for left in (1.0, 0.5)] == [1e-3, 5e-4]
+    assert model.clip_range(0.5) == 0.3
+    layers = [(type(part), getattr(part, "out_features", None)) for part in model.policy.mlp_extractor.policy_net]
+    relu = (torch.nn.ReLU, None)
+    assert layers == [(torch.nn.Linear, 8), relu, (torch.nn.Linear, 4), relu]
+
+
+def test_small_networks_learn_on_the_cpu_even_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert build(twin_config()).device.type == "cpu"
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_there_is_refused(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    with pytest.raises(UserError, match=f"'{device}' is not available on this machine; allowed: auto, cpu"):
+        build(twin_config(f"run.device={device}"))
+
+
+def test_sb3s_dqn_learns_as_often_as_the_value_agent() -> None:
+    nature = "value.network={hidden: [16]}"
+    settings = off_policy_settings(dqn_config(nature, "value.train_every=1", "env.n_envs=4"))
+    assert (settings["train_freq"], settings["gradient_steps"]) == (1, 4)  # a step of four environments
+    settings = off_policy_settings(dqn_config(nature, "value.train_every=8", "env.n_envs=4"))
+    assert (settings["train_freq"], settings["gradient_steps"]) == (2, 1)
+    with pytest.raises(UserError, match=r"value\.network is not that of SB3's NatureCNN"):
+        off_policy_settings(dqn_config())
+
+
+@pytest.mark.parametrize("shape", [(3, 87, 72), (2, 210, 160)])
+def test_the_padded_convolutions_leave_out_no_pixel(shape: tuple[int, int, int]) -> None:
+    space = gym.spaces.Box(0, 255, shape, np.uint8)
+    seen = {}
+    for name, network in (("sb3", NatureCNN(space)), *((name, PaddedCNN(space, name)) for name in CNNS)):
+        picture = torch.rand(1, *shape, requires_grad=True)
+        network(picture).sum().backward()
+        assert picture.grad is not None
+        seen[name] = (picture.grad[0] != 0).any(dim=0).numpy()
+    assert not seen["sb3"][-1].any(), "SB3's sees all of it too: it needs no padding"
+    for name in CNNS:
+        assert seen[name].any(axis=0).all() and seen[name].any(axis=1).all(), name
+
+
+def test_where_nothing_is_padded_the_convolutions_are_sb3s() -> None:
+    space = gym.spaces.Box(0, 255, (4, 84, 84), np.uint8)
+    ours, sb3s = PaddedCNN(space, "nature"), NatureCNN(space)
+    ours.load_state_dict(sb3s.state_dict())
+    picture = torch.rand(2, 4, 84, 84)
+    assert torch.equal(ours(picture), sb3s(picture))
