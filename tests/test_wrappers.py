@@ -1,6 +1,7 @@
-"""On the real emulator."""
+"""The gymnasium wrappers, on the emulator."""
 
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,27 +12,29 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.atari_wrappers import MaxAndSkipEnv, WarpFrame
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
-from rlbreakout.breakout.emulator import BALL_X, PADDLE
-from rlbreakout.breakout.screen import BRICK_HEIGHT, BRICK_ROWS, BRICK_WIDTH, BRICKS_IN_A_ROW, BRICKS_LEFT
+from rlbreakout.breakout.emulator import from_ram
+from rlbreakout.breakout.rules import FIRE, KNOB_START, LAST_FRAME, LEFT, NONE, PIXEL, RIGHT
+from rlbreakout.breakout.screen import BRICK_ROWS, BRICKS_IN_A_ROW
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import EnvConfig, ObservationConfig
 from rlbreakout.envs import make_emulator, register
-from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
+from rlbreakout.observation.blocks import Blocks
 from rlbreakout.wrappers import (
     AimbotObservation,
+    CompleteGame,
     ConfiguredObservation,
     CoordinatesObservation,
-    DroppedScreens,
     IdleFrames,
     LaunchBall,
     LifeIsEpisode,
     LostLifeReward,
     MonoObservation,
-    OtherColours,
+    SentActions,
     StalledGame,
     TrimObservation,
     ball_in_play,
 )
+from tests.emulator import change_game
 
 
 def breakout(env_id: str = "BreakoutNoFrameskip-v4", **settings: float) -> gym.Env:
@@ -44,7 +47,7 @@ def test_the_ball_is_launched_after_reset_and_every_lost_life() -> None:
     lives_with_a_ball = set()
     terminated = False
     while not terminated:
-        *_, terminated, _, info = env.step(NOOP)
+        *_, terminated, _, info = env.step(NONE)
         if ball_in_play(env):
             lives_with_a_ball.add(info["lives"])
     assert lives_with_a_ball == {5, 4, 3, 2, 1}
@@ -54,7 +57,7 @@ def test_without_it_an_agent_that_does_not_fire_waits_for_ever() -> None:
     env = breakout()
     env.reset(seed=0)
     for _ in range(500):
-        *_, terminated, truncated, info = env.step(NOOP)
+        *_, terminated, truncated, info = env.step(NONE)
         assert not (terminated or truncated) and not ball_in_play(env) and info["lives"] == 5
 
 
@@ -65,7 +68,7 @@ def test_it_goes_on_pressing_when_sticky_actions_swallow_the_first_fire() -> Non
         env.reset(seed=seed)
         steps = 0
         while not ball_in_play(env):
-            env.step(NOOP)
+            env.step(NONE)
             steps += 1
             assert steps < 500
         needed.append(steps)
@@ -93,10 +96,10 @@ def test_a_game_without_points_is_truncated_and_called_stalled() -> None:
     env = StalledGame(breakout(), patience=30)
     env.reset(seed=0)
     for step in range(1, 31):
-        _, _, terminated, truncated, info = env.step(NOOP)
+        _, _, terminated, truncated, info = env.step(NONE)
         assert not terminated and truncated == info["stalled"] == (step == 30)
     env.reset()
-    assert not env.step(NOOP)[3]
+    assert not env.step(NONE)[3]
 
 
 def test_a_point_starts_the_count_of_stalled_steps_anew() -> None:
@@ -110,41 +113,62 @@ def test_a_point_starts_the_count_of_stalled_steps_anew() -> None:
 
     env = StalledGame(PointOnStep20(breakout()), patience=30)
     env.reset(seed=0)
-    stalled_at = next(step for step in range(1, 100) if env.step(NOOP)[3])
+    stalled_at = next(step for step in range(1, 100) if env.step(NONE)[3])
     assert stalled_at == 20 + 30
 
 
-def test_every_brick_pays_by_its_row() -> None:
-    """A paddle that follows the ball, frame by frame, until it has hit every row."""
-    env = LaunchBall(make_emulator(EnvConfig(id="BreakoutNoFrameskip-v4", frame_skip=1)))
-    env.reset(seed=1)
-    ale = env.unwrapped.ale
-    bricks = slice(BRICKS_LEFT, BRICKS_LEFT + BRICKS_IN_A_ROW * BRICK_WIDTH)
-    paid: dict[str, set[float]] = {row.colour: set() for row in BRICK_ROWS}
-    before = ale.getScreenRGB()
-    for frame in range(20_000):
-        ram = ale.getRAM().astype(int)
-        aim = 6 if frame // 1000 % 2 else -6  # now left, now right of the middle of the paddle, to hit other bricks
-        offset = ram[BALL_X] - ram[PADDLE] - 9 + aim
-        reward = env.step(RIGHT if offset > 2 else LEFT if offset < -2 else NOOP)[1]
-        after = ale.getScreenRGB()
-        changed = (before != after).any(axis=-1)[:, bricks]
-        hit = [
-            r.colour for r in BRICK_ROWS if changed[r.top : r.top + BRICK_HEIGHT].sum() >= BRICK_HEIGHT * BRICK_WIDTH
-        ]
-        if reward and len(hit) == 1:
-            paid[hit[0]].add(float(reward))
-        if all(paid.values()):
-            break
-        before = after
-        if ale.game_over():
-            env.reset()
-    assert paid == {row.colour: {row.points} for row in BRICK_ROWS}
-    assert sum(row.points for row in BRICK_ROWS) * BRICKS_IN_A_ROW == 432
+def row_of_bricks(env: gym.Env, number: int) -> None:
+    """Begin a game with this row of bricks only, and a ball that rises into it."""
+    env.reset(seed=0)
+    for _ in range(50):  # until the wall is built
+        env.step(NONE)
+    bricks = np.zeros((1, len(BRICK_ROWS), BRICKS_IN_A_ROW), dtype=np.uint8)
+    bricks[0, number] = 1
+    change_game(env, bricks=bricks, ball_x=80 * PIXEL, ball_y=150 * PIXEL, ball_vx=PIXEL, ball_vy=-2 * PIXEL)
+
+
+def single_frames() -> gym.Env:
+    return make_emulator(EnvConfig(id="BreakoutNoFrameskip-v4", frame_skip=1), render_mode=None)
+
+
+@pytest.mark.parametrize("number", range(len(BRICK_ROWS)), ids=[row.colour for row in BRICK_ROWS])
+def test_every_brick_pays_by_its_row(number: int) -> None:
+    env, paid = single_frames(), 0.0
+    row_of_bricks(env, number)
+    while not paid:
+        paid = float(env.step(NONE)[1])
+    left = from_ram(env.unwrapped.ale.getRAM(), KNOB_START)["bricks"]  # type: ignore[attr-defined]
+    assert paid == BRICK_ROWS[number].points and left[0, number].sum() == BRICKS_IN_A_ROW - 1
+
+
+def test_a_game_with_all_points_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rlbreakout.wrappers.MOST_POINTS", 7)
+    env, points, steps = CompleteGame(single_frames()), 0.0, 0
+    row_of_bricks(env, 0)
+    ended = False
+    while not ended:
+        _, reward, ended, truncated, _ = env.step(NONE)
+        points, steps = points + float(reward), steps + 1
+        assert ended == (points == 7) and not truncated
+    row_of_bricks(env, 0)
+    assert not env.step(NONE)[2]  # the points of the game before do not count
+
+
+def test_a_game_is_truncated_when_the_consoles_clock_runs_over() -> None:
+    class Later(gym.Wrapper):
+        """Says that so many frames more were played."""
+
+        def step(self, action):
+            *step, info = self.env.step(action)
+            return *step, {**info, "episode_frame_number": info["episode_frame_number"] + LAST_FRAME - 10}
+
+    env = CompleteGame(Later(single_frames()))
+    env.reset(seed=0)
+    assert [env.step(NONE)[2:4] for _ in range(10)] == [(False, False)] * 9 + [(False, True)]
 
 
 @pytest.mark.filterwarnings("ignore:.*different from the unwrapped version")
-@pytest.mark.parametrize("wrapper", [LaunchBall, StalledGame, OtherColours, partial(IdleFrames, noop_max=3)])
+@pytest.mark.parametrize("wrapper", [LaunchBall, StalledGame, CompleteGame, partial(IdleFrames, noop_max=3)])
 def test_gymnasiums_own_checker_accepts_it(wrapper: type[gym.Wrapper]) -> None:
     check_env(wrapper(make_emulator(EnvConfig())), skip_render_check=True)
 
@@ -164,39 +188,10 @@ def test_a_lost_life_costs_what_it_should_and_a_point_brings_what_it_did() -> No
     assert lost == 5
 
 
-def test_dropped_screens_are_those_before_as_often_as_wanted_and_the_same_for_a_seed() -> None:
-    def play() -> tuple[list[bool], float]:
-        env, dropped = DroppedScreens(breakout(), 0.3), []
-        shown, _ = env.reset(seed=5)
-        for number in range(300):
-            before = shown
-            shown, _, terminated, *_ = env.step(FIRE if number % 40 == 0 else RIGHT)
-            dropped.append(shown is before)
-            if terminated:
-                shown, _ = env.reset()
-        return dropped, float(np.mean(dropped))
-
-    (one, share), (other, _) = play(), play()
-    assert one == other and 0.2 < share < 0.4
-    with pytest.raises(UserError, match=r"probability is 1\.5; allowed: 0 to 1"):
-        DroppedScreens(breakout(), 1.5)
-
-
-@pytest.mark.parametrize("grey", [True, False])
-def test_other_colours_keep_black_black_and_change_all_else(grey: bool) -> None:
-    plain = make_emulator(EnvConfig(id="BreakoutNoFrameskip-v4"), grey=grey)
-    env = OtherColours(make_emulator(EnvConfig(id="BreakoutNoFrameskip-v4"), grey=grey))
-    screen, changed = plain.reset(seed=0)[0], env.reset(seed=0)[0]
-    lit = screen != 0 if grey else (screen != 0).any(axis=-1)
-    assert changed.dtype == np.uint8 and (changed[~lit] == 0).all()
-    assert (changed[lit] != screen[lit]).any(axis=None if grey else -1).all()
-    assert ((changed if grey else changed.any(axis=-1))[lit] != 0).all()
-
-
 def test_an_environment_without_fire_is_refused() -> None:
     class NoFire(gym.Wrapper):
         def get_action_meanings(self) -> list[str]:
-            return ["NOOP", "RIGHT"]
+            return ["NONE", "RIGHT"]
 
         @property
         def unwrapped(self) -> gym.Env:
@@ -213,15 +208,19 @@ def screen_env(**settings: Any) -> gym.Env:
     return make_emulator(EnvConfig(max_pool=False, **settings))
 
 
-VIEWS = {
+def configured(env: gym.Env, **observation: Any) -> gym.Env:
+    return ConfiguredObservation(SentActions(env), ObservationConfig(**observation))
+
+
+VIEWS: dict[str, Callable[[gym.Env], gym.Env]] = {
     "mono": lambda env: MonoObservation(env, "mono_1dim"),
     "grey": lambda env: MonoObservation(env, "grey_3dim"),
     "trim": lambda env: TrimObservation(env, "trim"),
     "whiten, half": lambda env: TrimObservation(env, "whiten", half=True),
     "aimbot": AimbotObservation,
     "counters": lambda env: AimbotObservation(env, counters=True),
-    "coordinates": CoordinatesObservation,
-    "both": lambda env: CoordinatesObservation(MonoObservation(env, "mono_1dim"), image=True),
+    "coordinates": lambda env: CoordinatesObservation(SentActions(env)),
+    "both": lambda env: configured(env, kind="both", half=True, aimbot=True),
     "trim(aimbot(mono))": lambda env: TrimObservation(AimbotObservation(MonoObservation(env)), half=True),
     "mono(trim(aimbot))": lambda env: MonoObservation(TrimObservation(AimbotObservation(env)), "mono_3dim"),
     "aimbot(blacken)": lambda env: AimbotObservation(TrimObservation(env, "blacken"), counters=True),
@@ -264,7 +263,7 @@ def test_a_lost_life_ends_the_episode_and_the_next_begins_at_the_same_screen() -
     env = LifeIsEpisode(LaunchBall(screen_env(id="BreakoutNoFrameskip-v4")))
     env.reset(seed=0)
     games, ends = 0, []
-    for _ in range(2_000):
+    for _ in range(400):
         observation, _, terminated, _, info = env.step(0)
         if terminated:
             ends.append(info["lives"])
@@ -274,7 +273,7 @@ def test_a_lost_life_ends_the_episode_and_the_next_begins_at_the_same_screen() -
             else:
                 games += 1
                 assert env.unwrapped.ale.lives() == 5
-    assert games >= 2 and ends[:5] == [4, 3, 2, 1, 0]
+    assert games >= 1 and ends[:5] == [4, 3, 2, 1, 0]
 
 
 MISTAKES = {
@@ -286,22 +285,27 @@ MISTAKES = {
     "TrimObservation needs whole screens of 210x160 pixels, not 84x84; it must come before":
         lambda env: TrimObservation(WarpFrame(env)),
     "CoordinatesObservation needs single frames, and MaxAndSkipEnv lays two over each other":
-        lambda env: CoordinatesObservation(MaxAndSkipEnv(env)),
+        lambda env: CoordinatesObservation(MaxAndSkipEnv(SentActions(env))),
+    "AimbotObservation needs single frames, and MaxAndSkipEnv lays two over each other":
+        lambda env: AimbotObservation(MaxAndSkipEnv(env)),
+    "CoordinatesObservation needs SentActions next to the emulator for coordinates; it is missing":
+        CoordinatesObservation,
+    "ConfiguredObservation needs SentActions next to the emulator for coordinates; it is missing":
+        lambda env: ConfiguredObservation(env, ObservationConfig(kind="both")),
+    "ConfiguredObservation needs a screen in colour here, not of shape (210, 160, 1)":
+        lambda env: configured(MonoObservation(env), kind="rgb"),
     "MonoObservation mode 'mono_1dim' must come before AimbotObservation with counters":
         lambda env: MonoObservation(AimbotObservation(env, counters=True), "mono_1dim"),
     "MonoObservation mode '3col' needs a screen in colour":
         lambda env: MonoObservation(MonoObservation(env, "grey_1dim"), "3col"),
-    "AimbotObservation needs pictures, uint8 (height, width[, channels]), not Box of float32 (127,); "
+    "AimbotObservation needs pictures, uint8 (height, width[, channels]), not Box of float32 (4,); "
     "it must come before (inside of) CoordinatesObservation":
-        lambda env: AimbotObservation(CoordinatesObservation(env)),
+        lambda env: AimbotObservation(CoordinatesObservation(SentActions(env), blocks=["clock"])),
     "TrimObservation needs pictures, uint8 (height, width[, channels]), not Dict of coordinates, image; "
-    "it must come before (inside of) CoordinatesObservation":
-        lambda env: TrimObservation(CoordinatesObservation(env, image=True)),
-    "MonoObservation needs pictures, uint8 (height, width[, channels]), not Box of float32 (127,); "
     "it must come before (inside of) ConfiguredObservation":
-        lambda env: MonoObservation(ConfiguredObservation(env, ObservationConfig(kind="coordinates"))),
-    "CoordinatesObservation needs pictures, uint8 (height, width[, channels]), not Box of float32 (127,)":
-        lambda env: CoordinatesObservation(CoordinatesObservation(env)),
+        lambda env: TrimObservation(configured(env, kind="both")),
+    "CoordinatesObservation needs pictures, uint8 (height, width[, channels]), not Box of float32 (4,)":
+        lambda env: CoordinatesObservation(CoordinatesObservation(SentActions(env), blocks=["clock"])),
     "stack frames outside of it": lambda env: MonoObservation(
         gym.wrappers.TransformObservation(
             env, lambda screen: np.concatenate([screen, screen], 2), gym.spaces.Box(0, 255, (210, 160, 6), np.uint8)
@@ -317,12 +321,50 @@ def test_a_mistake_is_told_at_construction(message: str, mistake: Any) -> None:
     assert "\n" not in str(told.value)
 
 
-@pytest.mark.parametrize("wrapper", [TrimObservation, AimbotObservation, CoordinatesObservation])
-def test_another_game_is_refused(wrapper: type[gym.Wrapper]) -> None:
+def test_a_configured_observation_keeps_the_last_one_when_the_game_is_over() -> None:
+    env = configured(screen_env(frame_skip=30), kind="coordinates", blocks=["now"])
+    shown, _ = env.reset(seed=0)
+    terminated = False
+    while not terminated:
+        before = shown
+        shown, _, terminated, _, _ = env.step(FIRE)
+    assert shown is before and env.reset()[0][12] == 1  # lives
+
+
+def test_coordinates_are_those_of_the_game_although_they_are_inferred_from_screens() -> None:
+    blocks = ["now", "arrival"]
+    env = CoordinatesObservation(SentActions(LaunchBall(screen_env(id="BreakoutNoFrameskip-v4"))), blocks)
+    shown, _ = env.reset(seed=0)
+    random, truth, compared = np.random.default_rng(0), Blocks(blocks, 1), 0
+    for _ in range(150):
+        shown, _, terminated, *_ = env.step(int(random.integers(4)))
+        if terminated:
+            env.reset()
+        elif env.follower.certain[0]:
+            state = from_ram(env.unwrapped.ale.getRAM(), KNOB_START)  # type: ignore[attr-defined]
+            compared += 1
+            np.testing.assert_array_equal(shown, truth.compute(state)[0])
+    assert compared > 75
+
+
+def test_the_actions_that_were_sent_are_taken_once_and_those_of_other_wrappers_too() -> None:
+    spy = SentActions(breakout())
+    env = LaunchBall(spy)
+    first, _ = env.reset(seed=0)
+    env.step(NONE)
+    env.step(RIGHT)
+    screen, sent = spy.take()
+    assert screen is first and sent == [FIRE, RIGHT]
+    assert spy.take() == (None, [])
+    env.step(LEFT)
+    assert spy.take() == (None, [LEFT])
+
+
+@pytest.mark.parametrize(
+    "wrapper", [TrimObservation, AimbotObservation, lambda env: CoordinatesObservation(SentActions(env))]
+)
+def test_another_game_is_refused(wrapper: Callable[[gym.Env], gym.Env]) -> None:
     register()
     pong = gym.make("PongNoFrameskip-v4")
-    with pytest.raises(
-        UserError,
-        match=f"{wrapper.__name__} knows Breakout's screen only, not that of PongNoFrameskip-v4; allowed: ALE",
-    ):
+    with pytest.raises(UserError, match="knows Breakout's screen only, not that of PongNoFrameskip-v4; allowed: ALE"):
         wrapper(pong)

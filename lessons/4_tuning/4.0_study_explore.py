@@ -34,7 +34,7 @@ RESULTS = Path(__file__).parents[2] / "results"
 @dataclass
 class Options:
     study: Path = RESULTS / "4.0_study_1.json"
-    """The study.json of a study (default: that of this lesson's README)."""
+    """The study.json that a study leaves in its run folder (default: the study of this lesson's README)."""
     config: Path = CONFIGS / "4.0_study_1.yaml"
     """The config that the study was made with."""
     steps: int = 300_000
@@ -54,8 +54,9 @@ folder = run_folder("4_tuning/4.0_study_explore", options.run_dir, resume=True)
 base = load_config(options.config)
 tuning = settings(base)
 try:
-    rows = json.loads(options.study.read_text(encoding="utf-8"))["trials"]
-except (OSError, ValueError, KeyError):
+    found = json.loads(options.study.read_text(encoding="utf-8"))
+    rows = found.get("facts", found)["trials"]  # a study in results/ has its trials among its facts
+except (OSError, ValueError, KeyError, AttributeError):
     raise UserError(f"--study {options.study} is not a study.json of rlbreakout tune") from None
 
 # %% A trial is complete or pruned. A pruned one has a value, too: that of its last evaluation.

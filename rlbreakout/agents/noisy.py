@@ -1,7 +1,7 @@
-"""An agent's own noise: a last layer whose weights are drawn anew, so that it tries one thing for a while.
+"""Noisy networks for exploration: a last layer with random weights, drawn before every rollout.
 
-Fortunato et al. 2018, https://arxiv.org/abs/1706.10295. Drawing every action at random explores from step to step; an
-agent with other weights for a whole rollout plays another style, and learns how much of that is worth it.
+Random actions explore from step to step. An agent that keeps its random weights for a whole rollout plays in a style of
+its own, and learns how much of that pays off. Fortunato et al. 2018, https://arxiv.org/abs/1706.10295.
 """
 
 from __future__ import annotations

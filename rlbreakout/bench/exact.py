@@ -14,32 +14,16 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rlbreakout.breakout import rules
-from rlbreakout.breakout.ahead import WAYS, come_down, meet, paddle_after
+from rlbreakout.breakout.ahead import ACTIONS_TRIED, HELD, Outlook, look_ahead, outlook, rest
 from rlbreakout.breakout.draw import draw
-from rlbreakout.breakout.guard import CHUNK, Comparison, Draw, Duel, Play, follow_ball, play_game, turn_the_knob
-from rlbreakout.breakout.rules import (
-    FIRE,
-    LAST_FRAME,
-    LEFT,
-    LEFT_WALL,
-    N_ACTIONS,
-    NONE,
-    PIXEL,
-    PIXEL_BITS,
-    RIGHT,
-    RIGHT_WALL,
-    SIDE_WALLS_END,
-    STATE,
-)
-from rlbreakout.breakout.screen import BALL_WIDTH, MOST_POINTS, PADDLE_LEFTMOST, PADDLE_RIGHTMOST, WALL_POINTS
-from rlbreakout.common.compiled import compiled
+from rlbreakout.breakout.guard import CHUNK, Comparison, Draw, Duel, Play, play_following, turn_the_knob
+from rlbreakout.breakout.rules import FIRE, LAST_FRAME, N_ACTIONS, NONE, PIXEL, PIXEL_BITS
+from rlbreakout.breakout.screen import MOST_POINTS, PADDLE_LEFTMOST, PADDLE_RIGHTMOST, WALL_POINTS
 
 FRAMES_OF_A_RANDOM_STATE = 24
 
@@ -100,12 +84,36 @@ def play_at_random(duel: Duel, random: np.random.Generator, most: int) -> None:
 
 
 def play_well(duel: Duel, random: np.random.Generator, most: int) -> None:
-    """Play a game of a player that looks ahead and usually breaks both walls. It goes on for a while after that, and in
-    one of ten games until the clock overflows."""
-    longest = LAST_FRAME if random.random() < 0.1 else 1_000
-    play_game(
-        duel, random, most, lambda game, draws, memory, actions: look_ahead(game, draws, memory, actions, longest)
-    )
+    """Play a game, until `most` frames have been compared, that usually breaks both walls. After that it goes on for a
+    while, or in one of ten games until the clock overflows."""
+    duel.reset()
+    longest, without_points = LAST_FRAME if random.random() < 0.1 else 1_000, 0
+    lookout, actions = outlook(1), np.zeros(CHUNK, dtype=np.int64)
+    while not duel.over and duel.count.frames < most:
+        states = duel.state.copy()
+        for start in range(0, CHUNK, HELD):
+            if states["ball_y"][0] < PIXEL:
+                action = FIRE
+            elif states["score"][0] == MOST_POINTS and without_points > longest:
+                action = NONE  # lose the ball
+            else:
+                action = int(random.integers(N_ACTIONS)) if random.random() < 0.02 else _best_action(states, lookout)
+            actions[start : start + HELD] = action
+            without_points += HELD
+            if rules.play(states, actions[start : start + 1], HELD)[0] > 0:
+                without_points = 0
+        duel.play(actions)
+
+
+def _best_action(states: np.ndarray, lookout: Outlook) -> int:
+    """The action after which the ball of one game can still be sent to the better side, with the larger margin."""
+    look_ahead(states, np.zeros(1, dtype=np.int64), lookout)
+    if lookout.frames[0] < 0:
+        return NONE
+    margins, column = lookout.margins[0], (lookout.down["ball_x"][0] >> PIXEL_BITS)
+    side = np.sign(column - rules.width_of(states[0]) // 2 - rest(states[0]))
+    values = (lookout.worth[0] * np.clip(margins / 2, 0, 1) + 1e-3 * margins).max(axis=1)
+    return int(ACTIONS_TRIED[np.argmax(values + 1e-6 * side * np.array([0, 1, -1]))])
 
 
 def play_random_states(duel: Duel, random: np.random.Generator, most: int) -> None:
@@ -125,7 +133,7 @@ def play_random_states(duel: Duel, random: np.random.Generator, most: int) -> No
 
 PLAYERS: dict[str, Callable[[Duel, np.random.Generator, int], None]] = {
     "random": play_at_random,
-    "following": partial(play_game, plan=follow_ball),
+    "following": play_following,
     "good": play_well,
     "random states": play_random_states,
 }
@@ -149,23 +157,24 @@ def random_states(n: int, random: np.random.Generator) -> np.ndarray:
     states["building"] = 0
     share = random.choice([0.0, 0.1, 0.5, 0.9, 1.0], n)
     states["bricks"] = random.random((n, 6, 18)) < share[:, None, None]
+    left, right, end = rules.LEFT_WALL, rules.RIGHT_WALL, rules.SIDE_WALLS_END
     line = random.integers(rules.UPPER_WALL_LINE - 4, rules.LOST_LINE + 4, n)
-    near_the_paddle = random.integers(SIDE_WALLS_END - 16, SIDE_WALLS_END + 6, n)
+    near_the_paddle = random.integers(end - 16, end + 6, n)
     line = np.where(random.random(n) < 0.4, near_the_paddle, line)
-    column = random.integers(LEFT_WALL, RIGHT_WALL, n)
-    at_a_wall = random.choice([*range(LEFT_WALL - 2, LEFT_WALL + 4), *range(RIGHT_WALL - 4, RIGHT_WALL + 4)], n)
+    column = random.integers(left, right, n)
+    at_a_wall = random.choice([*range(left - 2, left + 4), *range(right - 4, right + 4)], n)
     column = np.where(random.random(n) < 0.4, at_a_wall, column)
     at_a_foot = random.random(n) < 0.1
-    line = np.where(at_a_foot, random.integers(SIDE_WALLS_END - 4, SIDE_WALLS_END + 1, n), line)
+    line = np.where(at_a_foot, random.integers(end - 4, end + 1, n), line)
     column = np.where(at_a_foot, at_a_wall, column)
-    beyond = random.choice([*range(LEFT_WALL - 17, LEFT_WALL), *range(RIGHT_WALL, RIGHT_WALL + 15)], n)
-    column = np.where((line > SIDE_WALLS_END + 4) & (random.random(n) < 0.3), beyond, column)
+    beyond = random.choice([*range(left - 17, left), *range(right, right + 15)], n)
+    column = np.where((line > end + 4) & (random.random(n) < 0.3), beyond, column)
     states["ball_y"] = line * PIXEL + random.integers(PIXEL, size=n)
     states["ball_x"] = column * PIXEL + random.integers(PIXEL, size=n)
     states["ball_y"][random.random(n) < 0.05] %= PIXEL  # no ball is in play
     speeds = random.choice(rules.SPEEDS.reshape(-1, 2), n)
     states["ball_vx"], states["ball_vy"] = (speeds * random.choice([-1, 1], (n, 2))).T
-    states["ball_vy"] = np.where(at_a_foot | (line >= SIDE_WALLS_END), abs(states["ball_vy"]), states["ball_vy"])
+    states["ball_vy"] = np.where(at_a_foot | (line >= end), abs(states["ball_vy"]), states["ball_vy"])
     still = states["ball_y"] < PIXEL
     states["ball_vx"][still] = states["ball_vy"][still] = 0
     states["hits"] = random.choice([*range(rules.MOST_HITS + 1), rules.HITS_AFTER_UPPER_ROWS], n)
@@ -177,91 +186,6 @@ def random_states(n: int, random: np.random.Generator) -> np.ndarray:
     states["paddle"] = np.where(random.random(n) < 0.5, below, states["paddle"])
     states["reading"] = random.choice(rules.READINGS, n)
     return states
-
-
-# The good player knows where the ball comes down and where the paddle can rest, tries each such place on a copy of the
-# game, and takes the one that breaks most bricks over the next bounces.
-
-MOST_PRESSES = 35
-LATER = 0.9
-"""Discount of a brick that breaks one bounce later."""
-TARGET, VX, VY, WITHOUT_POINTS = range(4)
-"""Indices into the player's memory: where the knob should be, the ball's velocity when that was decided, and the frames
-since the last point."""
-
-
-@compiled
-def look_ahead(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.ndarray, longest: int) -> None:
-    """Plan `actions` as `follow_ball` does. With both walls gone, lose the ball on purpose `longest` frames after the
-    last point."""
-    scratch = np.empty(4, dtype=STATE)
-    for frame in range(len(actions)):
-        if rules.is_over(game):
-            actions[frame:] = NONE
-            return
-        action = NONE
-        memory[WITHOUT_POINTS] += 1
-        if game.ball_y < PIXEL:
-            action = FIRE
-        elif game.score < MOST_POINTS or memory[WITHOUT_POINTS] < longest:
-            if memory[VX] != game.ball_vx or memory[VY] != game.ball_vy:
-                memory[VX], memory[VY] = game.ball_vx, game.ball_vy
-                surprise = 5.0 if memory[WITHOUT_POINTS] > 1_500 else 0.01  # try something else when stalled
-                memory[TARGET] = _best_knob(game, scratch, draws[frame], surprise)
-            if game.knob < memory[TARGET]:
-                action = LEFT
-            elif game.knob > memory[TARGET]:
-                action = RIGHT
-        if rules.one_frame(game, action) > 0:
-            memory[WITHOUT_POINTS] = 0
-        actions[frame] = action
-
-
-@compiled
-def _best_knob(game: Any, scratch: np.ndarray, draw: float, surprise: float) -> int:
-    """Where the knob should rest when the ball comes down. `draw`, from 0 to 1, decides between places that differ by
-    less than `surprise` bricks. `scratch`, `(4,)` of dtype STATE, is overwritten."""
-    flight = np.empty(3, dtype=np.int64)
-    scratch[0] = game
-    frames = come_down(scratch[0], flight)
-    column, width = scratch[0].ball_x >> PIXEL_BITS, rules.width_of(scratch[0])
-    best, best_value = game.knob, -100.0
-    for direction in (LEFT, RIGHT):
-        knob = game.knob
-        for presses in range(MOST_PRESSES):
-            rest = paddle_after(game.paddle, rules.reading_of(knob), knob, NONE, 0, MOST_PRESSES)
-            left_of_middle = rest + width // 2 - column - BALL_WIDTH
-            if abs(left_of_middle) < width // 2:
-                scratch[1] = scratch[0]
-                rules.bounce(scratch[1], left_of_middle)
-                value = _bricks_in_two_bounces(scratch, flight) + surprise * (draw * (2 * presses + direction) % 1)
-                value -= max(abs(left_of_middle) - width // 2 + 2, 0)  # near its end the paddle may miss the ball
-                value -= 10 * (presses > frames - 5)  # the paddle has no time to come to rest
-                if value > best_value:
-                    best, best_value = knob, value
-            knob = rules.next_knob(knob, direction)
-    return best
-
-
-@compiled
-def _bricks_in_two_bounces(scratch: np.ndarray, flight: np.ndarray) -> float:
-    """Bricks that break until the ball of `scratch[1]` comes down, and in the best bounce after that, or the best two
-    if one breaks none. `come_down` fills in `flight`."""
-    come_down(scratch[1], flight)
-    value, best = float(flight[0]), 0.0
-    for way in range(len(WAYS)):
-        scratch[2] = scratch[1]
-        meet(scratch[2], way)
-        come_down(scratch[2], flight)
-        then = float(flight[0])
-        if then == 0:
-            for other in range(len(WAYS)):
-                scratch[3] = scratch[2]
-                meet(scratch[3], other)
-                come_down(scratch[3], flight)
-                then = max(then, LATER * flight[0])
-        best = max(best, then)
-    return value + LATER * best
 
 
 def main() -> None:

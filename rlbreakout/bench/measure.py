@@ -31,9 +31,8 @@ from rlbreakout.training.runs import check_output_file
 T = TypeVar("T")
 FRAME_SKIP = 4
 SECONDS, ROUNDS = 1.0, 5
-"""How long each environment is measured, at least, in each of how many rounds."""
 PPO_SECONDS, PPO_ROUNDS = 4.0, 3
-"""The same for PPO."""
+"""How long each environment, and PPO, is measured in a round, at least, and the number of rounds."""
 STEPS = "agent steps/s"
 
 
@@ -182,7 +181,7 @@ def _peak_memory() -> float:
 class Clock(BaseCallback):
     """Measures whole rounds of rollout and update after `warm_up` agent steps; ends the training after `at_least` s."""
 
-    steps, seconds = 0, 0.0
+    steps, seconds, _first_step = 0, 0.0, 0
     _start: float | None = None
 
     def __init__(self, at_least: float, warm_up: int = 1) -> None:

@@ -68,8 +68,8 @@ def measure_speed(add: Add) -> None:
         add(f"{name}: memory", max(each[name].memory for each in done), "MB")
 
     sb3 = "DQN of SB3"
-    plain = {"value__network__dueling": False}
-    plain |= {f"value__{key}": off for key, off in (("n_step", 1), ("double", False), ("prioritised", False))}
+    plain: dict[str, Any] = {f"value__{key}": False for key in ("network__dueling", "double", "prioritised")}
+    plain["value__n_step"] = 1
     learners: dict[str, Callable[[], float]] = {
         sb3: partial(in_a_process, train_dqn_of_sb3, dqn_config(**plain)),
         "DQN of lesson 5, the same network and training calls": partial(

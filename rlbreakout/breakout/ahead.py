@@ -11,25 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rlbreakout.breakout.rules import (
-    LEFT,
-    NONE,
-    PADDLE_LEFTMOST,
-    PADDLE_RIGHTMOST,
-    PIXEL,
-    PIXEL_BITS,
-    RIGHT,
-    SPEEDS,
-    STATE,
-    bounce,
-    fly,
-    next_knob,
-    next_paddle,
-    reading_of,
-    row_of_line,
-    width_of,
-)
-from rlbreakout.breakout.screen import BALL_HEIGHT, PADDLE_HEIGHT, PADDLE_TOP
+from rlbreakout.breakout import rules
+from rlbreakout.breakout.rules import LEFT, NONE, PIXEL, PIXEL_BITS, RIGHT, STATE, next_knob, next_paddle, reading_of
+from rlbreakout.breakout.screen import BALL_HEIGHT, PADDLE_HEIGHT, PADDLE_LEFTMOST, PADDLE_RIGHTMOST, PADDLE_TOP
 from rlbreakout.common.compiled import compiled
 
 LEFT_FLAT, LEFT_STEEP, RIGHT_STEEP, RIGHT_FLAT = range(4)
@@ -67,7 +51,7 @@ one, and the points for all; whether, after how many frames and at which column 
 @compiled
 def comes_down(game: Any) -> bool:
     """Whether a falling ball is level with the paddle, so that the two can meet now."""
-    row = row_of_line(game.ball_y >> PIXEL_BITS)
+    row = rules.row_of_line(game.ball_y >> PIXEL_BITS)
     return game.ball_y >= PIXEL and game.ball_vy > 0 and PADDLE_TOP - BALL_HEIGHT < row < PADDLE_TOP + PADDLE_HEIGHT
 
 
@@ -80,12 +64,12 @@ def come_down(game: Any, flight: np.ndarray) -> int:
     first of them (-1 if none does), and their points.
     """
     flight[0], flight[1], flight[2] = 0, -1, 0
-    if game.ball_y < PIXEL or row_of_line(game.ball_y >> PIXEL_BITS) >= PADDLE_TOP + PADDLE_HEIGHT:
+    if game.ball_y < PIXEL or rules.row_of_line(game.ball_y >> PIXEL_BITS) >= PADDLE_TOP + PADDLE_HEIGHT:
         return -1
     for frame in range(LONGEST_FLIGHT):
         if comes_down(game):
             return frame
-        points = fly(game)
+        points = rules.fly(game)
         if points > 0:
             flight[0] += 1
             flight[2] += points
@@ -95,20 +79,14 @@ def come_down(game: Any, flight: np.ndarray) -> int:
 
 
 @compiled
-def meet(game: Any, way: int) -> None:
-    """Let a ball that has come down meet the paddle in one of WAYS, in place, wherever the paddle is."""
-    bounce(game, _COLUMNS_LEFT[way])
-
-
-@compiled
 def _meet_and_come_down(game: Any, way: int, flight: np.ndarray) -> int:
-    """`meet`, then `come_down`."""
-    meet(game, way)
+    """Let a ball that has come down meet the paddle in one of WAYS, wherever the paddle is, then `come_down`."""
+    rules.bounce(game, _COLUMNS_LEFT[way])
     if game.building == 0:
         return come_down(game, flight)
     # The second wall is built in the next frame. In this one the side walls still turn the ball.
     game.building = 0
-    fly(game)
+    rules.fly(game)
     game.building = 1
     frames = come_down(game, flight)
     if flight[1] >= 0:
@@ -120,7 +98,8 @@ def _meet_and_come_down(game: Any, way: int, flight: np.ndarray) -> int:
 def ways_differ(game: Any) -> bool:
     """Whether it matters how far from the middle the ball is met. The higher speeds have no steep variant."""
     hits = game.hits if game.hits >= 12 else game.hits + 1
-    return SPEEDS[hits // 4, 0, 0] != SPEEDS[hits // 4, 1, 0] or SPEEDS[hits // 4, 0, 1] != SPEEDS[hits // 4, 1, 1]
+    flat, steep = rules.SPEEDS[hits // 4]
+    return flat[0] != steep[0] or flat[1] != steep[1]
 
 
 @compiled
@@ -172,14 +151,14 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
 
 
 @compiled
-def paddle_after(paddle: int, reading: int, knob: int, action: int, held: int, frames: int) -> int:
-    """The paddle's column after `frames` frames, if `action` is held for the first `held` of them, and none after."""
+def paddle_after(paddle: int, reading: int, knob: int, action: int, start: int, end: int, frames: int) -> int:
+    """The paddle's column after `frames` frames, if `action` is held in frames `start` to `end` - 1, and none else."""
     for frame in range(frames):
         paddle = next_paddle(paddle, reading)
-        if frame < held and action in (RIGHT, LEFT):
+        if start <= frame < end and action in (RIGHT, LEFT):
             knob = next_knob(knob, action)
             reading = reading_of(knob)
-        elif frame >= held + 10:  # it has come to rest
+        elif frame >= end + 10:  # it has come to rest
             break
     return paddle
 
@@ -187,7 +166,7 @@ def paddle_after(paddle: int, reading: int, knob: int, action: int, held: int, f
 @compiled
 def rest(game: Any) -> int:
     """The column at which the paddle comes to rest if the knob is left alone."""
-    return paddle_after(game.paddle, game.reading, game.knob, 0, 0, 12)
+    return paddle_after(game.paddle, game.reading, game.knob, NONE, 0, 0, 12)
 
 
 @compiled
@@ -208,30 +187,19 @@ def margins(game: Any, action: int, held: int, frames: int, column: int, width: 
     left = frames - min(held, frames)
     best[:] = -np.inf
     if left > EXACT_FRAMES:
-        most_right = paddle_after(paddle, reading, knob, RIGHT, left, left)
-        most_left = paddle_after(paddle, reading, knob, LEFT, left, left)
+        most_right = paddle_after(paddle, reading, knob, RIGHT, 0, left, left)
+        most_left = paddle_after(paddle, reading, knob, LEFT, 0, left, left)
         for half in range(2):
             place = min(max(_best_place(column, width, half), most_left), most_right)
             best[half] = _columns_inside(place, column, width, half)
         return
     for direction in (RIGHT, LEFT):
         for stretch in range(left + 1):
-            early = paddle_after(paddle, reading, knob, direction, stretch, left)
-            late = _paddle_after_late(paddle, reading, knob, direction, stretch, left)
+            early = paddle_after(paddle, reading, knob, direction, 0, stretch, left)
+            late = paddle_after(paddle, reading, knob, direction, left - stretch, left, left)
             for half in range(2):
                 inside = max(_columns_inside(early, column, width, half), _columns_inside(late, column, width, half))
                 best[half] = max(best[half], inside)
-
-
-@compiled
-def _paddle_after_late(paddle: int, reading: int, knob: int, action: int, stretch: int, frames: int) -> int:
-    """`paddle_after` with `action` held for the last `stretch` frames."""
-    for frame in range(frames):
-        paddle = next_paddle(paddle, reading)
-        if frame >= frames - stretch:
-            knob = next_knob(knob, action)
-            reading = reading_of(knob)
-    return paddle
 
 
 @compiled
@@ -305,7 +273,7 @@ def look_ahead(states: np.ndarray, games: np.ndarray, ahead: Outlook) -> None:
         ahead.down[i] = work[0]
         if not known:
             try_ways(work[0], ahead.scratch, ahead.ways[i], ahead.worth[i])
-        column, width = work[0].ball_x >> PIXEL_BITS, width_of(work[0])
+        column, width = work[0].ball_x >> PIXEL_BITS, rules.width_of(work[0])
         for action in range(len(ACTIONS_TRIED)):
             margins(game, ACTIONS_TRIED[action], HELD, ahead.frames[i], column, width, ahead.margins[i, action])
 

@@ -8,20 +8,13 @@ screens = draw_rgb(states)    # (n, 210, 160, 3) uint8 (`ale.getScreenRGB()`)
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from rlbreakout.breakout.rules import (
-    LAST_FRAME,
-    PIXEL_BITS,
-    SIDE_WALLS_END,
-    TWICE_DRAWN,
-    UPPER_WALL_LINE,
-    check_states,
-    row_of_line,
-    width_of,
-)
+from rlbreakout.breakout import rules
+from rlbreakout.breakout.rules import LAST_FRAME, PIXEL_BITS, SIDE_WALLS_END, TWICE_DRAWN, UPPER_WALL_LINE, row_of_line
 from rlbreakout.breakout.screen import (
     BALL_HEIGHT,
     BALL_WIDTH,
@@ -94,7 +87,7 @@ def draw(states: np.ndarray) -> np.ndarray:
 
     Raises UserError for another dtype or shape.
     """
-    states = check_states(states)
+    states = rules.check_states(states)
     screens = np.empty((len(states), HEIGHT, WIDTH), dtype=np.uint8)
     draw_into(states, screens)
     return screens
@@ -113,7 +106,7 @@ def draw_rgb(states: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
 def _in_colours(
     states: np.ndarray, tables: tuple[np.ndarray, np.ndarray], shape: tuple[int, ...], into: np.ndarray | None
 ) -> np.ndarray:
-    states = check_states(states)
+    states = rules.check_states(states)
     screens = np.empty((len(states), *shape), dtype=np.uint8) if into is None else into
     _draw_in_colours(states, screens.reshape(len(states), math.prod(shape)).view(np.uint64), *tables)
     return screens
@@ -178,21 +171,22 @@ def draw_one(game: Any, screen: np.ndarray) -> None:
                 for line in range(BRICK_HEIGHT):
                     words[BRICKS_TOP + BRICK_HEIGHT * row + line, brick + 1] = 0
     for row in range(PADDLE_TOP, PADDLE_TOP + PADDLE_HEIGHT):
-        for column in range(game.paddle, min(game.paddle + width_of(game), WIDTH - 1)):
+        for column in range(game.paddle, min(game.paddle + rules.width_of(game), WIDTH - 1)):
             screen[row, column] = PADDLE_COLOUR
-    _draw_ball(screen, game.ball_x >> PIXEL_BITS, game.ball_y >> PIXEL_BITS)
+    for row, column in ball_pixels(game.ball_x >> PIXEL_BITS, game.ball_y >> PIXEL_BITS):
+        screen[row, column] = _colour_at(row)
 
 
 @compiled
-def _draw_ball(screen: np.ndarray, left: int, line: int) -> None:
+def ball_pixels(left: int, line: int) -> Iterator[tuple[int, int]]:
+    """Yield row and column of each pixel of a ball, whose left edge and top line are given."""
     for drawn in range(max(line, UPPER_WALL_LINE), min(line + BALL_HEIGHT, SIDE_WALLS_END + 1)):
-        row, right = row_of_line(drawn), GAME_RIGHT
-        if drawn == SIDE_WALLS_END:
-            right = LAST_LINE_RIGHT[line % 2]
+        row = row_of_line(drawn)
+        right = LAST_LINE_RIGHT[line % 2] if drawn == SIDE_WALLS_END else GAME_RIGHT
         for column in range(max(left, GAME_LEFT), min(left + BALL_WIDTH, right)):
-            screen[row, column] = _colour_at(row)
+            yield row, column
             if drawn == TWICE_DRAWN:
-                screen[row + 1, column] = _colour_at(row + 1)
+                yield row + 1, column
 
 
 @compiled
@@ -211,3 +205,24 @@ def _draw_digit(screen: np.ndarray, digit: int, left: int) -> None:
                 for y in range(DIGITS_TOP + BLOCK_HEIGHT * row, DIGITS_TOP + BLOCK_HEIGHT * (row + 1)):
                     for x in range(left + BLOCK_WIDTH * column, left + BLOCK_WIDTH * (column + 1)):
                         screen[y, x] = WALL_COLOUR
+
+
+@compiled
+def read_score_board(screen: np.ndarray) -> tuple[int, int]:
+    """Read score and lives from a screen `(210, 160)` uint8; -1 where they cannot be read."""
+    hundreds, tens, ones = _read_digit(screen, HUNDREDS), _read_digit(screen, TENS), _read_digit(screen, ONES)
+    score = 100 * hundreds + 10 * tens + ones if min(hundreds, tens, ones) >= 0 else -1
+    return score, _read_digit(screen, LIVES_DIGIT)
+
+
+@compiled
+def _read_digit(screen: np.ndarray, left: int) -> int:
+    for digit in range(len(DIGITS)):
+        same = True
+        for row in range(DIGIT_HEIGHT):
+            for column in range(DIGIT_WIDTH):
+                lit = screen[DIGITS_TOP + BLOCK_HEIGHT * row, left + BLOCK_WIDTH * column] != 0
+                same &= lit == DIGITS[digit, row, column]
+        if same:
+            return digit
+    return -1

@@ -10,7 +10,6 @@ from ale_py.roms import get_rom_path
 
 from rlbreakout.breakout.rules import PIXEL, STATE
 from rlbreakout.breakout.screen import BRICK_ROWS, BRICKS_IN_A_ROW
-from rlbreakout.common.compiled import compiled
 
 RAM_SIZE = 128
 
@@ -81,52 +80,31 @@ def from_ram(ram: np.ndarray, knob: int | np.ndarray) -> np.ndarray:
     the lives that the screen shows lag one frame behind; here they are the current ones. A clock that has overflowed is
     back at 0.
     """
-    # A copy in any case: Numba would compile `_read` again for a read-only array.
-    rams = np.array(ram, dtype=np.uint8, ndmin=2, order="C")
+    rams = np.array(ram, dtype=np.uint8, ndmin=2)
+    byte = rams.T.astype(np.int32)  # byte[address] is (n,)
+
+    def word(address: int) -> np.ndarray:
+        return byte[address] << 8 | byte[address + 1]
+
+    def decimal(address: int) -> np.ndarray:
+        return (byte[address] >> 4) * 10 + (byte[address] & 15)
+
     states = np.zeros(len(rams), dtype=STATE)
     states["knob"] = knob
-    _read(rams, states)
+    bits = np.unpackbits(rams[:, :N_BRICK_BYTES], axis=1, bitorder="little")
+    states["bricks"] = bits[:, _BRICK_BITS].all(axis=-1)
+    states["clock"] = byte[CLOCK_HIGH] << 8 | byte[CLOCK_LOW]
+    states["lives"] = states["shown_lives"] = byte[LIVES]
+    states["score"] = states["shown_score"] = 100 * decimal(SCORE_HIGH) + decimal(SCORE_LOW)
+    states["building"] = np.where(byte[BUILDING] & 0x80, (byte[BUILDING] & 0x3F) + 1, 0)
+    states["ball_x"], states["ball_y"] = word(BALL_X) - BALL_COLUMN * PIXEL, word(BALL_Y)
+    states["ball_vx"] = -word(BALL_VX).astype(np.int16)  # the console's is positive to the left
+    states["ball_vy"] = word(BALL_VY).astype(np.int16)
+    states["hits"] = byte[HITS] & 0x3F
+    states["met"], states["broke"] = byte[HITS] & MET_FLAG != 0, byte[HITS] & BROKE_FLAG != 0
+    states["steep"], states["narrow"] = byte[STEEP] != 0, byte[NARROW] & NARROW_FLAG != 0
+    states["paddle"], states["reading"] = byte[PADDLE] - PADDLE_COLUMN, byte[READING]
     return states
-
-
-@compiled
-def _read(rams: np.ndarray, states: np.ndarray) -> None:
-    for number in range(len(rams)):
-        ram, state = rams[number], states[number]
-        for row in range(_BRICK_BITS.shape[0]):
-            for brick in range(_BRICK_BITS.shape[1]):
-                left, right = _BRICK_BITS[row, brick, 0], _BRICK_BITS[row, brick, 1]
-                state.bricks[row, brick] = ram[left >> 3] >> (left & 7) & ram[right >> 3] >> (right & 7) & 1
-        state.clock = ram[CLOCK_HIGH] << 8 | ram[CLOCK_LOW]
-        state.lives = state.shown_lives = ram[LIVES]
-        state.score = state.shown_score = 100 * _decimal(ram[SCORE_HIGH]) + _decimal(ram[SCORE_LOW])
-        state.building = (ram[BUILDING] & 0x3F) + 1 if ram[BUILDING] & 0x80 else 0
-        state.ball_x = _word(ram, BALL_X) - BALL_COLUMN * PIXEL
-        state.ball_y = _word(ram, BALL_Y)
-        state.ball_vx = -_signed(_word(ram, BALL_VX))  # the console's is positive to the left
-        state.ball_vy = _signed(_word(ram, BALL_VY))
-        state.hits = ram[HITS] & 0x3F
-        state.met, state.broke = ram[HITS] & MET_FLAG != 0, ram[HITS] & BROKE_FLAG != 0
-        state.steep = ram[STEEP] != 0
-        state.narrow = ram[NARROW] & NARROW_FLAG != 0
-        state.paddle = ram[PADDLE] - PADDLE_COLUMN
-        state.reading = ram[READING]
-
-
-@compiled
-def _decimal(byte: int) -> int:
-    """The number that two digits of four bits each stand for."""
-    return (byte >> 4) * 10 + (byte & 15)
-
-
-@compiled
-def _word(ram: np.ndarray, address: int) -> int:
-    return ram[address] << 8 | ram[address + 1]
-
-
-@compiled
-def _signed(word: int) -> int:
-    return word - 65_536 if word >= 32_768 else word
 
 
 def to_ram(state: Any, ram: np.ndarray) -> np.ndarray:

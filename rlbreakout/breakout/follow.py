@@ -18,16 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from rlbreakout.breakout.pick_up import (
-    LIKELY_SKIP,
-    MEMBER,
-    MOST_FRAMES,
-    OPENINGS,
-    find_flight,
-    forget_ball,
-    search,
-    split_clock,
-)
+from rlbreakout.breakout import pick_up
+from rlbreakout.breakout.pick_up import LIKELY_SKIP, MEMBER, MOST_FRAMES, OPENINGS, forget_ball
 from rlbreakout.breakout.rules import N_ACTIONS, PIXEL, STATE, is_over, new_games, one_frame
 from rlbreakout.breakout.seen import SEEN, fits_screen, paddle_fits, see, shapes_of
 from rlbreakout.common.compiled import compiled
@@ -36,7 +28,7 @@ from rlbreakout.common.errors import UserError
 MOST_STATES = 128
 """The number of possible states of a game that are kept, the most probable ones."""
 MOST_GUESSES = 2_048
-"""The same for a game that is picked up in the middle."""
+"""The number that are kept of a game that is picked up in the middle."""
 _POOL = 4_096
 _WORDS = MEMBER.itemsize // 8
 _STATE_AT = MEMBER.itemsize - STATE.itemsize
@@ -146,7 +138,7 @@ class Follower:
         """
         numbers = self._numbers(games)
         shapes = shapes_of(screens, len(numbers))
-        _begin(shapes, numbers, self._known, self._members, self._view(self.states), self.executed, self._work)
+        _begin(shapes, numbers, self._known, self._members, self._bytes, self.executed, self._work)
 
     def update(
         self,
@@ -163,11 +155,11 @@ class Follower:
         numbers = self._numbers(games)
         shapes = shapes_of(screens, len(numbers))
         actions, ends = _actions(sent, len(numbers))
-        states = self._view(self.states)
-        _update(shapes, actions, ends, numbers, self._known, self._members, states, self.executed, self._work)
+        _update(shapes, actions, ends, numbers, self._known, self._members, self._bytes, self.executed, self._work)
 
-    def _view(self, states: np.ndarray) -> np.ndarray:
-        return states.view(np.uint8).reshape(self.n, STATE.itemsize)
+    @property
+    def _bytes(self) -> np.ndarray:
+        return self.states.view(np.uint8).reshape(self.n, STATE.itemsize)
 
     def _numbers(self, games: Sequence[int] | np.ndarray | None) -> np.ndarray:
         if games is None:
@@ -182,14 +174,11 @@ def _actions(sent: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
     """All actions in one array, and for each game the index after its last one."""
     if len(sent) != k:
         raise UserError(f"sent has {len(sent)} entries; allowed: {k}, one for each game")
-    if all(isinstance(action, (int, np.integer)) for action in sent):
-        together, ends = np.asarray(sent), np.arange(1, k + 1)
-    else:
-        lists = [np.atleast_1d(np.asarray(actions)) for actions in sent]
-        together, ends = np.concatenate(lists), np.cumsum([len(actions) for actions in lists])
+    lists = [np.atleast_1d(np.asarray(actions)) for actions in sent]
+    together = np.concatenate([np.zeros(0, dtype=np.int64), *lists])
     if len(together) and (together.dtype.kind not in "iu" or together.min() < 0 or together.max() >= N_ACTIONS):
         raise UserError(f"sent is {together.tolist()}; allowed: 0 none, 1 fire, 2 right, 3 left")
-    return together.astype(np.int64), ends.astype(np.int64)
+    return together.astype(np.int64), np.cumsum([len(actions) for actions in lists], dtype=np.int64)
 
 
 # Compiled. `seen` is what the screen shows; `known` and `members` belong to one game.
@@ -209,7 +198,7 @@ def _begin(screens, games, known, members, states, executed, work):
                 possible[this.size] = OPENINGS[opening]
                 this.size += 1
         if this.size == 0:
-            search(this, possible, seen, work[1][0])
+            pick_up.search(this, possible, seen, work[1][0])
         _report(this, possible, seen, states[game], executed, game)
 
 
@@ -245,16 +234,16 @@ def _follow(actions, known, members, screen, work):
         _learn(known, seen[0], tally)
         known.size = _keep(members, pool, n, most)
         if known.searching:
-            n = find_flight(known, members, pool, screen, seen[0])
+            n = pick_up.find_flight(known, members, pool, screen, seen[0])
             if n > 0:
                 known.size = _keep(members, pool, n, most)
                 known.searching = False
     elif known.searching or not is_over(members[0]):
         if not known.searching:
             known.restarts += 1
-        search(known, members, seen[0], played[0])
+        pick_up.search(known, members, seen[0], played[0])
     if known.clock_unknown and not known.searching and 4 * known.size <= MOST_STATES:
-        split_clock(known, members)
+        pick_up.split_clock(known, members)
     if known.size <= 16 and not known.clock_unknown:
         known.picked_up = False
 

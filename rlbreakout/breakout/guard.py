@@ -35,7 +35,6 @@ CHUNK = 256
 
 Play = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Draw = Callable[[np.ndarray], np.ndarray]
-Plan = Callable[[Any, np.ndarray, np.ndarray, np.ndarray], None]
 
 
 @dataclass
@@ -66,8 +65,8 @@ class Duel:
     The emulator plays a chunk of frames; the twin plays each of them from the emulator's state before it. So a
     difference counts in the frame in which it arises, and without one the twin plays the very same game.
 
-    play, draw: what to compare with the emulator instead of the twin's own. screens_every: compare the screen of every
-    so many frames; 0: of none.
+    play, draw: what to compare with the emulator instead of the twin's own. screens_every: compare every how many
+    frames the screen, too; 0: never.
     """
 
     def __init__(self, play: Play = rules.play, draw: Draw = draw, screens_every: int = 1) -> None:
@@ -115,9 +114,10 @@ class Duel:
         """Play at most CHUNK frames, fewer if the game ends, and compare them. `actions`: `(k,)`, one a frame."""
         score_before = int(self.state["score"][0])
         frames, points = self._act(actions)
-        knobs = np.empty(frames + 1, dtype=np.int64)
-        _turn(int(self.state["knob"][0]), actions, knobs)
-        states = from_ram(self._rams[: frames + 1], knobs)
+        knobs = [int(self.state["knob"][0])]
+        for action in actions[:frames].tolist():
+            knobs.append(rules.next_knob(knobs[-1], action) if action in (RIGHT, LEFT) else knobs[-1])
+        states = from_ram(self._rams[: frames + 1], np.array(knobs))
         states[0] = self.state[0]
         _in_order(states[:-1], states[1:])
         twins = states[:-1].copy()
@@ -136,7 +136,7 @@ class Duel:
         self.count.frames += frames
         self.count.screens += len(range(frames)[shown])
         self.count.differences += int(differ.sum())
-        self._knobs.update(knobs.tolist())
+        self._knobs.update(knobs)
         self.count.knob_values = len(self._knobs)
         self.state[:] = states[-1]
         if self._from_reset:
@@ -193,16 +193,6 @@ def _differ(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return (words[0] != words[1]).any(axis=1)
 
 
-@compiled
-def _turn(knob: int, actions: np.ndarray, knobs: np.ndarray) -> None:
-    """Fill in the knob's resistance before the first frame, and after each of them."""
-    knobs[0] = knob
-    for frame in range(len(knobs) - 1):
-        if actions[frame] == RIGHT or actions[frame] == LEFT:
-            knob = rules.next_knob(knob, actions[frame])
-        knobs[frame + 1] = knob
-
-
 def turn_the_knob(duel: Duel) -> None:
     """Turn the knob to all 101 places where it can rest: from its start to one end and back to the other, both ways,
     because each end has places of its own on the way from it."""
@@ -213,24 +203,21 @@ def turn_the_knob(duel: Duel) -> None:
     duel.reset()
 
 
-def play_game(duel: Duel, random: np.random.Generator, most: int, plan: Plan) -> None:
-    """Play a game to its end, or until `most` frames have been compared.
-
-    plan: fills in a chunk of actions by playing the rules ahead, as `follow_ball` does.
-    """
+def play_following(duel: Duel, random: np.random.Generator, most: int) -> None:
+    """Play a game, until `most` frames have been compared, that brings the paddle under the ball, sometimes badly."""
     duel.reset()
-    memory, actions = np.zeros(4), np.zeros(CHUNK, dtype=np.int64)
+    part, actions = np.zeros(1), np.zeros(CHUNK, dtype=np.int64)
     while not duel.over and duel.count.frames < most:
-        plan(duel.state.copy()[0], random.random(CHUNK), memory, actions)
+        _follow_ball(duel.state.copy()[0], random.random(CHUNK), part, actions)
         duel.play(actions)
 
 
 @compiled
-def follow_ball(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.ndarray) -> None:
-    """Play `game` ahead in place, bringing the paddle under the ball, and write the actions into `actions`, `(k,)`.
+def _follow_ball(game: Any, draws: np.ndarray, part: np.ndarray, actions: np.ndarray) -> None:
+    """Play `game` ahead in place, and write the actions into `actions`, `(k,)`.
 
-    The ball meets another part of the paddle each time, and sometimes misses it. draws: `(k,)` random numbers from 0 to
-    1. memory: float64; its first entry is that part, in columns from the paddle's middle.
+    draws: `(k,)` random numbers from 0 to 1. part: `(1,)`, where the paddle is to meet the ball, in columns from its
+    middle; drawn again for each time.
     """
     for frame in range(len(actions)):
         action = NONE
@@ -241,7 +228,7 @@ def follow_ball(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.nd
             action = FIRE
         else:
             middle = game.paddle + rules.width_of(game) // 2 - BALL_WIDTH // 2
-            off = (game.ball_x >> PIXEL_BITS) - memory[0] - middle
+            off = (game.ball_x >> PIXEL_BITS) - part[0] - middle
             if off > BALL_WIDTH:
                 action = RIGHT
             elif off < -BALL_WIDTH:
@@ -249,7 +236,7 @@ def follow_ball(game: Any, draws: np.ndarray, memory: np.ndarray, actions: np.nd
         had_met = game.met
         rules.one_frame(game, action)
         if action == FIRE or (game.met and not had_met):
-            memory[0] = (2 * draws[frame] - 1) * 0.6 * WIDE_PADDLE
+            part[0] = (2 * draws[frame] - 1) * 0.6 * WIDE_PADDLE
         actions[frame] = action
 
 
@@ -276,7 +263,7 @@ def check_twin() -> Comparison:
     try:
         turn_the_knob(duel)
         while duel.count.frames < CHECKED_FRAMES and not duel.count.differences:
-            play_game(duel, random, CHECKED_FRAMES, follow_ball)
+            play_following(duel, random, CHECKED_FRAMES)
         difference = duel.count.first_difference
     except UserError as error:  # the emulator is in a state that the twin's rules do not allow
         difference = str(error)

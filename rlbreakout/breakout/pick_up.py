@@ -14,25 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from rlbreakout.breakout.rules import (
-    BRICK_POINTS,
-    FRAMES_TO_BUILD,
-    KNOB_LEAST,
-    KNOB_MOST,
-    KNOB_START,
-    KNOB_STEP,
-    MOST_HITS,
-    MOST_READING,
-    N_ACTIONS,
-    NONE,
-    PIXEL,
-    PIXEL_BITS,
-    SPEEDS,
-    STATE,
-    new_games,
-    play,
-    reading_of,
-)
+from rlbreakout.breakout import rules
+from rlbreakout.breakout.rules import BRICK_POINTS, KNOB_STEP, MOST_READING, N_ACTIONS, NONE, PIXEL, PIXEL_BITS, STATE
 from rlbreakout.breakout.screen import PADDLE_LEFTMOST, PADDLE_RIGHTMOST, WALL_POINTS
 from rlbreakout.breakout.seen import fits_screen, paddle_fits
 from rlbreakout.common.compiled import compiled
@@ -50,12 +33,12 @@ MEMBER = np.dtype([("executed", np.int64), ("weight", np.float64), *STATE.descr]
 
 def _openings() -> np.ndarray:
     """The states at the first screen of a new game. Once the wall is built, only the clock's last two bits differ."""
-    openings = np.zeros(FRAMES_TO_BUILD + 4, dtype=MEMBER)
-    states, frames = new_games(len(openings)), np.arange(len(openings))
-    play(states, np.full(len(openings), NONE), frames)
+    openings = np.zeros(rules.FRAMES_TO_BUILD + 4, dtype=MEMBER)
+    states, frames = rules.new_games(len(openings)), np.arange(len(openings))
+    rules.play(states, np.full(len(openings), NONE), frames)
     for name in STATE.names or ():
         openings[name] = states[name]
-    alike = np.where(frames < FRAMES_TO_BUILD, 1, (MOST_NO_OPS - frames) // 4 + 1)
+    alike = np.where(frames < rules.FRAMES_TO_BUILD, 1, (MOST_NO_OPS - frames) // 4 + 1)
     openings["weight"] = 0.5 * alike / (MOST_NO_OPS + 1)
     openings["weight"][0] += 0.5  # half of the games are assumed to begin right after reset
     return openings
@@ -66,15 +49,19 @@ OPENINGS = _openings()
 _KNOBS = np.unique(
     [
         knob
-        for start in (KNOB_START, KNOB_LEAST, KNOB_MOST)
+        for start in (rules.KNOB_START, rules.KNOB_LEAST, rules.KNOB_MOST)
         for knob in range(start - 50 * KNOB_STEP, start + 50 * KNOB_STEP, KNOB_STEP)
-        if KNOB_LEAST <= knob <= KNOB_MOST
+        if rules.KNOB_LEAST <= knob <= rules.KNOB_MOST
     ]
 )
 """The 101 places of the knob."""
 _FLIGHTS = np.array(
     [(PIXEL, PIXEL, 0, steep) for steep in (0, 1)]
-    + [(*SPEEDS[hits // 4, steep], hits, steep) for hits in (*range(1, MOST_HITS + 1), 16) for steep in (0, 1)],
+    + [
+        (*rules.SPEEDS[hits // 4, steep], hits, steep)
+        for hits in (*range(1, rules.MOST_HITS + 1), 16)
+        for steep in (0, 1)
+    ],
     dtype=np.int64,
 )
 """`(n, 4)`: how a ball can fly: columns and rows a frame in 1/256 pixels, its hits, and whether it is steep."""
@@ -100,7 +87,7 @@ def search(known: Any, members: np.ndarray, seen: Any, guess: Any) -> None:
                 for executed in range(N_ACTIONS):
                     if known.size == len(members):
                         return
-                    guess.knob, guess.reading, guess.executed = knob, reading_of(knob), executed
+                    guess.knob, guess.reading, guess.executed = knob, rules.reading_of(knob), executed
                     # Usually the paddle is near the place to which the knob sends it.
                     guess.weight = 1 / (1 + abs(MOST_READING - guess.reading - paddle))
                     members[known.size] = guess

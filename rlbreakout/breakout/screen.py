@@ -43,7 +43,7 @@ BRICK_ROWS = (
     BrickRow("green", 81, 1),
     BrickRow("blue", 87, 1),
 )
-"""From the top down."""
+"""The rows of bricks from the top down."""
 BRICKS = len(BRICK_ROWS) * BRICKS_IN_A_ROW
 BRICKS_TOP, BRICKS_BOTTOM = BRICK_ROWS[0].top, BRICK_ROWS[-1].top + BRICK_HEIGHT
 WALL_POINTS = BRICKS_IN_A_ROW * sum(row.points for row in BRICK_ROWS)

@@ -14,28 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from rlbreakout.breakout.draw import (
-    BLOCK_HEIGHT,
-    BLOCK_WIDTH,
-    DIGIT_HEIGHT,
-    DIGIT_WIDTH,
-    DIGITS,
-    DIGITS_TOP,
-    HUNDREDS,
-    LAST_LINE_RIGHT,
-    LIVES_DIGIT,
-    ONES,
-    TENS,
-)
-from rlbreakout.breakout.rules import (
-    LAST_FRAME,
-    PIXEL_BITS,
-    SIDE_WALLS_END,
-    TWICE_DRAWN,
-    UPPER_WALL_LINE,
-    row_of_line,
-    width_of,
-)
+from rlbreakout.breakout.draw import ball_pixels, read_score_board
+from rlbreakout.breakout.rules import LAST_FRAME, PIXEL_BITS, TWICE_DRAWN, row_of_line, width_of
 from rlbreakout.breakout.screen import (
     BALL_HEIGHT,
     BALL_WIDTH,
@@ -74,8 +54,6 @@ SEEN = np.dtype(
 _GAME_BOTTOM = 196
 """The row below the lowest one that shows the ball."""
 _BRICK_PIXELS = BRICK_HEIGHT * BRICK_WIDTH
-_DIGIT_PATTERNS = (DIGITS.reshape(10, -1) << np.arange(DIGIT_HEIGHT * DIGIT_WIDTH)).sum(axis=1)
-"""`(10,)`: the 15 blocks of each digit as bits."""
 
 
 def shapes_of(screens: np.ndarray, k: int) -> np.ndarray:
@@ -154,24 +132,8 @@ def see(screen: np.ndarray, seen: Any) -> None:
             all_rows &= screen[row, column] != 0
         full += all_rows
     seen.full[GAME_RIGHT] = full
-    seen.lives = _read_digit(screen, LIVES_DIGIT)
-    hundreds, tens, ones = _read_digit(screen, HUNDREDS), _read_digit(screen, TENS), _read_digit(screen, ONES)
-    seen.score = 100 * hundreds + 10 * tens + ones if min(hundreds, tens, ones) >= 0 else -1
+    seen.score, seen.lives = read_score_board(screen)
     seen.shape = (shape ^ np.uint64(seen.score + 1)) * _PRIME ^ np.uint64(seen.lives + 1)
-
-
-@compiled
-def _read_digit(screen, left):
-    """Read the digit at a column of the score board; -1 if there is none."""
-    pattern = 0
-    for row in range(DIGIT_HEIGHT):
-        for column in range(DIGIT_WIDTH):
-            if screen[DIGITS_TOP + BLOCK_HEIGHT * row, left + BLOCK_WIDTH * column]:
-                pattern |= 1 << (DIGIT_WIDTH * row + column)
-    for digit in range(len(_DIGIT_PATTERNS)):
-        if pattern == _DIGIT_PATTERNS[digit]:
-            return digit
-    return -1
 
 
 @compiled
@@ -180,20 +142,15 @@ def fits_screen(game: Any, screen: np.ndarray, seen: Any) -> bool:
     paddle, end = game.paddle, min(game.paddle + width_of(game), GAME_RIGHT)
     if seen.full[end] - seen.full[paddle] != end - paddle:
         return False
-    # The ball, as `draw` draws it.
-    left, line, free = game.ball_x >> PIXEL_BITS, game.ball_y >> PIXEL_BITS, 0
-    for drawn in range(max(line, UPPER_WALL_LINE), min(line + BALL_HEIGHT, SIDE_WALLS_END + 1)):
-        first = row_of_line(drawn)
-        right = LAST_LINE_RIGHT[line % 2] if drawn == SIDE_WALLS_END else GAME_RIGHT
-        for row in range(first, first + (2 if drawn == TWICE_DRAWN else 1)):
-            for column in range(max(left, GAME_LEFT), min(left + BALL_WIDTH, right)):
-                if not screen[row, column]:
-                    return False
-                if BRICKS_TOP <= row < BRICKS_BOTTOM:
-                    brick = seen.bricks[(row - BRICKS_TOP) // BRICK_HEIGHT, (column - GAME_LEFT) // BRICK_WIDTH]
-                    free += not brick
-                elif not (PADDLE_TOP <= row < PADDLE_TOP + PADDLE_HEIGHT and paddle <= column < end):
-                    free += 1
+    free = 0  # pixels of the ball that nothing else lights
+    for row, column in ball_pixels(game.ball_x >> PIXEL_BITS, game.ball_y >> PIXEL_BITS):
+        if not screen[row, column]:
+            return False
+        if BRICKS_TOP <= row < BRICKS_BOTTOM:
+            brick = seen.bricks[(row - BRICKS_TOP) // BRICK_HEIGHT, (column - GAME_LEFT) // BRICK_WIDTH]
+            free += not brick
+        elif not (PADDLE_TOP <= row < PADDLE_TOP + PADDLE_HEIGHT and paddle <= column < end):
+            free += 1
     if seen.lit != _BRICK_PIXELS * seen.standing + PADDLE_HEIGHT * (end - paddle) + free:
         return False
     if game.clock < LAST_FRAME:

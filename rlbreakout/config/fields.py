@@ -41,7 +41,6 @@ Seed = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MOST_SEED)]
 Nodes = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=4_096)]
 """Nodes of a layer, or filters. More than 4,096 is a mistake or an attack."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
-ScheduleNotation = float | str
 NAME = r"^\w[\w.\-]*$"
 """Pattern for names of folders."""
 

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from rlbreakout.common.errors import UserError
-from rlbreakout.config.fields import (
-    NAME,
-    Count,
-    CountOrZero,
-    Fraction,
-    Nodes,
-    Part,
-    ScheduleNotation,
-    Seed,
-    check_env_id,
-    whole_number,
-)
+from rlbreakout.config.fields import NAME, Count, CountOrZero, Fraction, Nodes, Part, Seed, check_env_id, whole_number
 from rlbreakout.schedules import parse_schedule
 
 BlockName = Literal["now", "arrival", "choices", "clock"]
 BLOCK_NAMES: tuple[str, ...] = get_args(BlockName)
 """The blocks of coordinates. Each is a file in observation/blocks/."""
+EnvId = Annotated[str, AfterValidator(check_env_id)]
 MonoMode = Literal["3col", "grey_3dim", "grey_1dim", "mono_3dim", "mono_1dim"]
 MONO_MODES: tuple[str, ...] = get_args(MonoMode)
 TrimMode = Literal["keep", "trim", "blacken", "whiten"]
 TRIM_MODES: tuple[str, ...] = get_args(TrimMode)
 START_KINDS = ("late", "failure", "second_wall")
 """The kinds of saved states from which training games begin."""
+
+
+def check_schedule(value: float | str) -> float | str:
+    """Return `value`, or raise UserError if it is not a schedule's notation."""
+    parse_schedule(value, total_steps=1)
+    return value
+
+
+ScheduleNotation = Annotated[float | str, AfterValidator(check_schedule)]
 
 
 class RunConfig(Part):
@@ -71,7 +70,7 @@ class StartsConfig(Part):
     @model_validator(mode="after")
     def _check_sum(self) -> StartsConfig:
         if sum(self.shares.values()) > 1:
-            raise UserError(f"starts: {' + '.join(START_KINDS)} is above 1; allowed: at most 1, which is all games")
+            raise UserError(f"{' + '.join(START_KINDS)} is above 1; allowed: at most 1, which is all games")
         return self
 
 
@@ -91,7 +90,7 @@ class RandomizeConfig(Part):
 class EnvConfig(Part):
     """The training environments."""
 
-    id: str = "ALE/Breakout-v5"
+    id: EnvId = "ALE/Breakout-v5"
     """One of BREAKOUT_IDS."""
     n_envs: Annotated[Count, Field(le=4_096)] = 8
     """Number of games that are played in parallel."""
@@ -119,11 +118,6 @@ class EnvConfig(Part):
     launch_ball: Literal["never", "on_reset", "every_life"] = "every_life"
     """When FIRE is pressed for the agent in training. on_reset: once an episode, by SB3's FireResetEnv; every_life: by
     LaunchBall."""
-
-    @field_validator("id")
-    @classmethod
-    def _check_id(cls, value: str) -> str:
-        return check_env_id(value)
 
 
 class ObservationConfig(Part):
@@ -211,13 +205,6 @@ class PPOConfig(Part):
     max_grad_norm: Annotated[float, Field(gt=0)] = 0.5
     target_kl: Annotated[float, Field(gt=0)] | None = None
 
-    @field_validator("learning_rate", "clip_range", "clip_range_vf")
-    @classmethod
-    def _check_schedule(cls, value: ScheduleNotation | None) -> ScheduleNotation | None:
-        if value is not None:
-            parse_schedule(value, total_steps=1)
-        return value
-
 
 class EvaluationConfig(Part):
     """Evaluation on whole games during training."""
@@ -232,7 +219,7 @@ class EvaluationConfig(Part):
     """Number of games that are played in parallel."""
     greedy: bool = False
     """Choose the most probable action (greedy) instead of drawing from the policy (sampled)."""
-    env_id: str | None = None
+    env_id: EnvId | None = None
     """Environment id. None: env.id."""
     seed: Seed | None = None
     """Seed of the games, which is the same in every evaluation. None: the seed of the run + 1000."""
@@ -240,8 +227,3 @@ class EvaluationConfig(Part):
     """Probability that the agent sees the previous screen instead of a new one."""
     other_colours: bool = False
     """Show the screens in negative, except for black."""
-
-    @field_validator("env_id")
-    @classmethod
-    def _check_id(cls, value: str | None) -> str | None:
-        return value if value is None else check_env_id(value)

@@ -10,18 +10,8 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from rlbreakout.common.errors import UserError
+from rlbreakout.config import parts
 from rlbreakout.config.fields import BREAKOUT_IDS, Count, Part, Seed
-from rlbreakout.config.parts import (
-    START_KINDS,
-    EnvConfig,
-    EvaluationConfig,
-    NetworkConfig,
-    ObservationConfig,
-    PPOConfig,
-    RandomizeConfig,
-    RunConfig,
-    StartsConfig,
-)
 from rlbreakout.config.search import NOT_SEARCHABLE, SEARCHABLE, TuningConfig
 from rlbreakout.config.value import ValueConfig
 
@@ -35,7 +25,7 @@ POLICIES: dict[str, str] = {
 PLAYED_BY: dict[str, tuple[tuple[Any, ...], tuple[str, ...]]] = {
     "env.longest_frame_skip": ((None,), ("twin",)),
     "randomize.share": ((0.0,), ("twin",)),
-    **{f"starts.{kind}": ((0.0,), ("twin",)) for kind in START_KINDS},
+    **{f"starts.{kind}": ((0.0,), ("twin",)) for kind in parts.START_KINDS},
     "env.launch_ball": (("never", "on_reset"), ("dummy", "subproc", "twin")),
     "observation.kind": (("warp",), ("dummy", "subproc", "twin")),
     "observation.frames_between": ((None,), ("dummy", "subproc", "twin")),
@@ -50,20 +40,20 @@ PLAYED_BY: dict[str, tuple[tuple[Any, ...], tuple[str, ...]]] = {
 class Config(Part):
     """A training run: game, observation, algorithm, and what it measures and saves."""
 
-    run: RunConfig = Field(default_factory=RunConfig)
+    run: parts.RunConfig = Field(default_factory=parts.RunConfig)
     seed: Seed = 0
     steps: Count = 1_000_000
     """Agent steps, summed over all environments. Training ends with the rollout that reaches them."""
-    env: EnvConfig = Field(default_factory=EnvConfig)
-    starts: StartsConfig = Field(default_factory=StartsConfig)
-    randomize: RandomizeConfig = Field(default_factory=RandomizeConfig)
-    observation: ObservationConfig = Field(default_factory=ObservationConfig)
+    env: parts.EnvConfig = Field(default_factory=parts.EnvConfig)
+    starts: parts.StartsConfig = Field(default_factory=parts.StartsConfig)
+    randomize: parts.RandomizeConfig = Field(default_factory=parts.RandomizeConfig)
+    observation: parts.ObservationConfig = Field(default_factory=parts.ObservationConfig)
     algorithm: Literal["ppo", "value"] = "ppo"
     """ppo: SB3's PPO, with `network` and `ppo`; value: the value-based agent of lesson 5, with `value`."""
-    network: NetworkConfig = Field(default_factory=NetworkConfig)
-    ppo: PPOConfig = Field(default_factory=PPOConfig)
+    network: parts.NetworkConfig = Field(default_factory=parts.NetworkConfig)
+    ppo: parts.PPOConfig = Field(default_factory=parts.PPOConfig)
     value: ValueConfig = Field(default_factory=ValueConfig)
-    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    evaluation: parts.EvaluationConfig = Field(default_factory=parts.EvaluationConfig)
     tuning: TuningConfig | None = None
     """The search space and the settings of `rlbreakout tune`. Training ignores it."""
 
@@ -186,8 +176,8 @@ def check_search_space(config: Config) -> None:
     if config.algorithm != "ppo":
         raise UserError(f"algorithm is {config.algorithm!r}; allowed with tuning: 'ppo'")
     search = config.tuning.search
-    parts = {name: Config.model_fields[name].default_factory for name in SEARCHABLE}
-    keys = [f"{name}.{key}" for name, part in parts.items() for key in getattr(part, "model_fields", {})]
+    kinds = {name: Config.model_fields[name].default_factory for name in SEARCHABLE}
+    keys = [f"{name}.{key}" for name, kind in kinds.items() for key in getattr(kind, "model_fields", {})]
     allowed = [key for key in keys if key not in NOT_SEARCHABLE]
     for key in search:
         if key not in allowed:

@@ -35,15 +35,18 @@ WILCOXON_SEEDS = 4
 
 
 class _Range(Part):
-    def _check_range(self, low: float, high: float, log: bool, step: float | None) -> None:
+    @model_validator(mode="after")
+    def _is_a_range(self: Any) -> Any:
+        low, high, step = self.low, self.high, self.step
         if low >= high:
             raise UserError(f"low is {low}, high is {high}; allowed: low below high")
-        if log and low <= 0:
+        if self.log and low <= 0:
             raise UserError(f"low is {low}; allowed with log: above 0")
-        if log and step is not None:
+        if self.log and step is not None:
             raise UserError("log and step contradict each other; allowed: one of them")
         if step is not None and step > high - low:
             raise UserError(f"step is {step}; allowed: at most high - low, which is {high - low:g}")
+        return self
 
 
 class FloatRange(_Range):
@@ -60,8 +63,7 @@ class FloatRange(_Range):
     """Half-life of an exponential schedule, in agent steps."""
 
     @model_validator(mode="after")
-    def _is_a_range(self) -> FloatRange:
-        self._check_range(self.low, self.high, self.log, self.step)
+    def _check_schedules(self) -> FloatRange:
         if len(set(self.schedules)) < len(self.schedules):
             raise UserError(f"schedules is {self.schedules}; allowed: each of them once")
         if ("exponential" in self.schedules) != (self.half_life is not None):
@@ -87,11 +89,6 @@ class IntRange(_Range):
     high: Whole
     log: bool = False
     step: Count | None = None
-
-    @model_validator(mode="after")
-    def _is_a_range(self) -> IntRange:
-        self._check_range(self.low, self.high, self.log, self.step)
-        return self
 
     def corners(self) -> list[Any]:
         """The values to check instead of all values."""

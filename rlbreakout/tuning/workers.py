@@ -26,6 +26,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
+from rlbreakout.breakout.guard import check_twin
 from rlbreakout.common.errors import (
     FAILED,
     INTERRUPTED,
@@ -97,6 +98,8 @@ def tune(
     if workers > cpu_count():
         print(f"warning: {workers} workers on {cpu_count()} cores: each is slower than one a core", file=sys.stderr)
     tuning = settings(config)
+    if "twin" in (config.env.vec_env, config.evaluation.env):
+        check_twin()  # once, not in every worker, and what it compiles is there for all of them
     trials = tuning.trials
     if tuning.sampler == "grid":
         starts = grid(tuning, config.seed)

@@ -207,7 +207,7 @@ def test_games_are_learned_from_whole() -> None:
         ({"value.remember_fraction": 0.5}, "remember_fraction and minimum_reward are for memory: games"),
         ({"value.start_training": 10}, "start_training is 10; allowed: at least batch_size, which is 32"),
         ({"value.punishment": -1, "env.episodic_life": True}, "env.episodic_life is true; allowed: false with"),
-        ({"observation.kind": "coordinates", "policy": "MlpPolicy"}, "algorithm value cannot take .*'coordinates'"),
+        ({"observation.kind": "coordinates"}, "algorithm value cannot take .*'coordinates'"),
         ({"observation.frames_between": 3}, "frames_between is 3; allowed: a multiple of env.frame_skip, which is 4"),
         ({"value.gamma": 1.5}, "value.gamma: 1.5 is not allowed"),
         ({"value.gama": 0.5}, "value.gama: unknown key; did you mean 'gamma'"),
@@ -225,7 +225,7 @@ def test_bad_settings_are_refused_in_one_line(changes, message, tmp_path: Path) 
 
 
 def test_a_saved_agent_plays_as_before_and_another_network_is_refused(tmp_path: Path) -> None:
-    config = load_config(Path("configs/5.3_dqn.yaml"), ["value.network.hidden=[16]", "value.memory_size=1000"])
+    config = load_config("5.3_dqn", ["value.network.hidden=[16]", "value.memory_size=1000"])
     space = gym.spaces.Box(0, 255, (87, 72, 4), np.uint8)
     agent = ValueAgent(config, space, gym.spaces.Discrete(4), learns=False)
     save_model(agent, tmp_path / "model", config, counters={"games": 3})

@@ -1,13 +1,16 @@
 """Files and folders that are whole or not there."""
 
+from __future__ import annotations
+
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rlbreakout.callbacks import append_evaluation, evaluations_file, forget_rows_after, read_evaluations
 from rlbreakout.common.files import move_into_place, new_folder, repair, write_atomically
-from rlbreakout.evaluation.evaluate import summarize
 
 
 class Killed(BaseException):
@@ -22,14 +25,30 @@ def fill(folder: Path, text: str) -> None:
     move_into_place(folder)
 
 
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files and folders that were synced to the disk, in order."""
+    names: list[str] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        names.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", note)
+    return names
+
+
 @pytest.mark.parametrize("moment", range(7))
-def test_a_folder_is_whole_whenever_its_replacement_is_killed(moment: int, tmp_path: Path, monkeypatch) -> None:
+def test_a_folder_is_whole_whenever_its_replacement_is_killed(
+    moment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "last"
     fill(folder, "1")
     calls = 0
 
-    def until_the_moment(function):
-        def call(*arguments, **options):
+    def until_the_moment(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
             nonlocal calls
             calls += 1
             if calls > moment:
@@ -56,7 +75,9 @@ def test_a_first_folder_that_was_not_finished_is_not_taken_for_one(tmp_path: Pat
     assert not repair(tmp_path / "last").exists()
 
 
-def test_what_was_in_a_file_stays_when_the_new_text_cannot_be_written(tmp_path: Path, monkeypatch) -> None:
+def test_what_was_in_a_file_stays_when_the_new_text_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = write_atomically(tmp_path / "file", "old\n")
 
     def full(_: int) -> None:
@@ -68,28 +89,21 @@ def test_what_was_in_a_file_stays_when_the_new_text_cannot_be_written(tmp_path: 
     assert file.read_text() == "old\n" and list(tmp_path.iterdir()) == [file]
 
 
-def evaluations(folder: Path) -> None:
-    result = summarize([1.0, 2.0], env_id="x", seed=0, greedy=False, stalled=0, speed=0.0)
-    for steps in (100, 200):
-        append_evaluation(folder, steps, result)
+def test_a_file_is_synced_before_it_is_moved_and_its_folder_after(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda *paths: (synced.append("moved"), replace(*paths))[1])
+    write_atomically(tmp_path / "file.yaml", "text\n")
+    part, *rest = synced
+    assert part.startswith(".file.part") and rest == ["moved", tmp_path.name]
 
 
-@pytest.mark.parametrize("lost", [1, 3, 20, 35])
-def test_a_line_that_was_cut_off_is_dropped_and_the_next_one_begins_anew(lost: int, tmp_path: Path) -> None:
-    evaluations(tmp_path)
-    file = evaluations_file(tmp_path)
-    whole = file.read_text()
-    file.write_text(whole[:-lost])
-    steps = [row["steps"] for row in read_evaluations(tmp_path)]
-    assert steps in (["100"], ["100", "200"])
-    forget_rows_after(file, 150)
-    evaluations(tmp_path)
-    assert [row["steps"] for row in read_evaluations(tmp_path)] == ["100", "100", "200"]
-    assert all(row["max"] == "2" for row in read_evaluations(tmp_path))
-
-
-def test_a_file_that_was_cut_off_in_its_first_line_is_begun_anew(tmp_path: Path) -> None:
-    evaluations_file(tmp_path).write_text("ste")
-    forget_rows_after(evaluations_file(tmp_path), 150)
-    evaluations(tmp_path)
-    assert [row["steps"] for row in read_evaluations(tmp_path)] == ["100", "200"]
+def test_a_folder_is_synced_before_it_is_moved_and_its_parent_after(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+    monkeypatch.setattr(Path, "rename", lambda *paths: (synced.append("moved"), rename(*paths))[1])
+    fill(tmp_path / "last", "1")
+    assert sorted(synced[:2]) == ["one", "other"]
+    assert synced[2:] == ["last.new", "moved", tmp_path.name]

@@ -1,6 +1,6 @@
 """TwinVecEnv and gymnasium's environments of the emulator, playing the same actions side by side.
 
-python -m tests.twin_and_emulator 20_000 --json results/twin_vec_env.json
+python -m tests.envs.twin_and_emulator 20_000 --json results/twin_vec_env.json
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stable_baselines3.common.vec_env import VecEnv
 
-from rlbreakout.config import OBSERVATION_KINDS, Config, parse_config
-from rlbreakout.envs import make_vec_env
-from tests.twin_player import Player
+from rlbreakout.common.random import spawn_seeds
+from rlbreakout.config import Config, parse_config
+from rlbreakout.envs import make_evaluation_env, make_vec_env
+from tests.players import Player
 
 INFOS = ("lives", "episode_frame_number", "frame_number", "TimeLimit.truncated")
 
@@ -26,7 +28,26 @@ def config(observation: dict[str, Any] | None = None, **env: Any) -> Config:
     """Two games in the twin, without sticky actions, unless `env` says something else."""
     observation = observation or {"kind": "image"}
     settings = {"vec_env": "twin", "n_envs": 2, "repeat_action_probability": 0.0, **env}
-    return parse_config({"policy": OBSERVATION_KINDS[observation["kind"]], "observation": observation, "env": settings})
+    return parse_config({"observation": observation, "env": settings})
+
+
+def in_the_emulator(twin_config: Config) -> Config:
+    """The same config, played by gymnasium's environments."""
+    return twin_config.model_copy(update={"env": twin_config.env.model_copy(update={"vec_env": "dummy"})})
+
+
+def seed_like_the_twin(emulator: VecEnv, seed: int) -> None:
+    """Give gymnasium's environments the seeds of TwinVecEnv's games, at their next reset.
+
+    SB3 would count on from the seed, as rl_zoo3 does."""
+    emulator.unwrapped._seeds = [*spawn_seeds(seed, emulator.num_envs)]
+
+
+def make_emulator_env(settings: Config, seed: int) -> VecEnv:
+    """Training in gymnasium's environments, with the seeds of TwinVecEnv's games."""
+    env = make_vec_env(settings, seed=seed)
+    seed_like_the_twin(env, seed)
+    return env
 
 
 def same(one: Any, other: Any) -> bool:
@@ -67,9 +88,13 @@ def compare(
 ) -> Comparison:
     """Play `steps` agent steps in both. A player acts by the twin's states; the share `random` of its actions is drawn,
     one number or one for each game. Or `actions` are played, `(steps, n)`."""
-    emulator_config = twin_config.model_copy(update={"env": twin_config.env.model_copy(update={"vec_env": "dummy"})})
-    twin = make_vec_env(twin_config, seed=seed, evaluation=evaluation, twin=True, **how)
-    emulator = make_vec_env(emulator_config, seed=seed, evaluation=evaluation, **how)
+    emulator_config, n = in_the_emulator(twin_config), twin_config.env.n_envs
+    if evaluation:
+        twin, emulator = (
+            make_evaluation_env(emulator_config, n_envs=n, seed=seed, twin=in_twin, **how) for in_twin in (True, False)
+        )
+    else:
+        twin, emulator = make_vec_env(twin_config, seed=seed), make_emulator_env(emulator_config, seed)
     assert twin.observation_space == emulator.observation_space and twin.action_space == emulator.action_space
     player = Player(twin.num_envs, seed, np.array(random))
     result = Comparison()
@@ -151,7 +176,7 @@ def main() -> None:
         print(f"  games of {', '.join(f'{score:g}' for score in result['scores'])} points")
     if arguments.json:
         what = "TwinVecEnv and gymnasium's environments of the emulator under the same seeds and actions"
-        data = {"what": what, "command": f"python -m tests.twin_and_emulator {' '.join(sys.argv[1:])}", **results}
+        data = {"what": what, "command": f"python -m tests.envs.twin_and_emulator {' '.join(sys.argv[1:])}", **results}
         arguments.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 

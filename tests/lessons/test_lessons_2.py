@@ -2,7 +2,9 @@
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import jupytext
 import numpy as np
@@ -90,15 +92,14 @@ def test_2_3_makes_the_agent_that_the_config_makes(tmp_path: Path, monkeypatch: 
     """PPO gets from the script what it gets from the config: the same settings, first weights and games."""
     cells = [cell.source for cell in jupytext.read(SCRIPTS["2.3_copying_hp_zoo"]).cells if cell.cell_type == "code"]
     until = next(number for number, source in enumerate(cells) if "model = PPO(" in source)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["2.3_copying_hp_zoo.py", "--run-dir", str(tmp_path / "run")])
-    monkeypatch.setattr("sys.excepthook", None)
-    script: dict = {"__name__": "script"}
-    monkeypatch.setitem(__import__("sys").modules, "script", type(pytest)("script"))
+    monkeypatch.setattr(sys, "argv", ["2.3_copying_hp_zoo.py", "--run-dir", str(tmp_path / "run")])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    script = ModuleType("script")
+    monkeypatch.setitem(sys.modules, "script", script)
     for source in cells[: until + 1]:
-        exec(source, script)
+        exec(source, vars(script))
     config = load_config(ZOO_CONFIG)
-    ours, theirs = script["model"], build_algorithm(config, make_vec_env(config))
+    ours, theirs = vars(script)["model"], build_algorithm(config, make_vec_env(config))
     for name in ("n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "ent_coef", "vf_coef", "max_grad_norm"):
         assert getattr(ours, name) == getattr(theirs, name), name
     for name in ("lr_schedule", "clip_range"):

@@ -28,6 +28,8 @@ def test_4_0_explores_a_study_with_pruned_trials_and_without(tmp_path: Path, les
     assert abs(sum(importance["pruned_left_out"].values()) - 1) < 1e-6
     assert "30 trials: 20 complete, 10 pruned" in output and len(summary["scores_of_seeds"]) == 1
     assert_a_trained_run(folder / "best_seed_1")
+    kept = json.loads((ROOT / "results" / "4.0_study_1.json").read_text())  # the study that it explores by default
+    assert kept["facts"]["trials"]
 
 
 def study_json(folder: Path) -> Path:

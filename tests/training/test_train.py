@@ -1,145 +1,144 @@
-"""Trainings as short as they can be and still be whole ones."""
+"""Trainings as short as they can be and still be whole ones: run folders, resuming, Ctrl-C, the same again."""
+
+from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 from stable_baselines3.common.callbacks import BaseCallback
 from torch.utils.tensorboard import SummaryWriter
 
-from rlbreakout.agents.build import build_algorithm
-from rlbreakout.agents.save_load import load_agent, trained_steps
-from rlbreakout.callbacks import CHECKPOINT_SECONDS, MetricCallback, read_evaluations
+from rlbreakout.agents import build_algorithm, load_agent
+from rlbreakout.agents.save_load import trained_steps
+from rlbreakout.callbacks import MetricCallback
 from rlbreakout.common.errors import UserError
-from rlbreakout.config import dump_config, installed_versions, load_config
+from rlbreakout.config import Config, dump_config, installed_versions, load_config
 from rlbreakout.envs import make_vec_env
-from rlbreakout.envs import views as vec_env_module
 from rlbreakout.evaluation.plots import read_games, read_scalar
-from rlbreakout.training import train as train_module
+from rlbreakout.training import learn, record_best, train, train_or_continue
+from rlbreakout.training.interrupts import save_at_the_end
+from rlbreakout.training.recorder import Recorder, read_evaluations
 from rlbreakout.training.runs import new_run_folder
-from rlbreakout.training.train import find_run, learn, train
-from tests.conftest import ONE_THREAD, ROOT, TINY, ZOO_CONFIG, tiny_config
+from rlbreakout.training.train import find_run
+from tests.conftest import DQN_CONFIG, TWIN, TWIN_CONFIG, dqn_config, rlbreakout, sets, tiny_config, twin_config
+
+SMALL: dict[str, Callable[..., Config]] = {"ppo": twin_config, "value": dqn_config}
+"""The config of a small training of each algorithm."""
+NO_EVALUATIONS = ("evaluation.every=0", "run.checkpoint_every=0")
 
 
-def test_a_run_folder_holds_what_it_should(tiny_run: Path) -> None:
-    assert load_agent(tiny_run / "best") and load_agent(tiny_run / "last")
-    assert sorted(path.name for path in (tiny_run / "checkpoints").iterdir()) == ["000000128", "000000256"]
-    config = load_config(tiny_run / "config.yaml")
-    assert config.versions == installed_versions() and config.seed == 123
-    assert [row["steps"] for row in read_evaluations(tiny_run)] == ["128", "256"]
-    for tag in ("eval/mean", "eval/median", "eval/lower_quartile", "eval/stalled", "train/learning_rate"):
-        steps = read_scalar(tiny_run, tag).x
-        assert (np.diff(steps) > 0).all() and steps[-1] in (128, 256)
-    with Image.open(tiny_run / "agent.gif") as gif:
-        assert getattr(gif, "n_frames", 1) > 10
-    assert len(list(tiny_run.glob("*.monitor.csv"))) == 2
+@pytest.fixture(scope="module")
+def value_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a finished small training of the value-based agent."""
+    return train(dqn_config(), tmp_path_factory.mktemp("runs") / "value", progress_bar=False)
 
 
-def test_tensorboard_has_the_numbers_of_evaluations_csv(tiny_run: Path) -> None:
-    rows = read_evaluations(tiny_run)
-    for column in ("mean", "median", "lower_quartile", "stalled"):
-        assert read_scalar(tiny_run, f"eval/{column}").y == pytest.approx(
-            [float(row[column]) for row in rows], rel=1e-3
-        )
+@pytest.fixture(params=SMALL)
+def run(request: pytest.FixtureRequest) -> Path:
+    """The run folder of a finished small training, of each algorithm."""
+    return request.getfixturevalue("tiny_run" if request.param == "ppo" else "value_run")
+
+
+def small(run: Path, *overrides: str) -> Config:
+    """The config of `run` with `overrides`."""
+    return SMALL[load_config(run / "config.yaml").algorithm](*overrides)
+
+
+class Killed(Exception):
+    """What nobody handles."""
+
+
+def kill() -> None:
+    raise Killed
+
+
+def ctrl_c() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def at_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None]], None]:
+    """Call a function once, as soon as a training has made so many agent steps."""
+    after_step = Recorder.after_step
+
+    def call(steps: int, function: Callable[[], None]) -> None:
+        left = [function]
+
+        def after(self: Recorder, now: int) -> bool:
+            if now >= steps and left:
+                left.pop()()
+            return after_step(self, now)
+
+        monkeypatch.setattr(Recorder, "after_step", after)
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have let it be ignored
+    yield call
+    signal.signal(signal.SIGINT, handler)
 
 
 def weights(run: Path) -> bytes:
     return (run / "last" / "policy.safetensors").read_bytes()
 
 
-def test_the_same_seed_twice_gives_the_same_evaluations_and_weights_byte_for_byte(
-    tiny_run: Path, tmp_path: Path
-) -> None:
-    again = train(tiny_config(), tmp_path / "again", progress_bar=False)
-    assert (again / "evaluations.csv").read_bytes() == (tiny_run / "evaluations.csv").read_bytes()
-    assert weights(again) == weights(tiny_run)
-    other = train(tiny_config("seed=5"), tmp_path / "other", progress_bar=False)
-    assert (other / "evaluations.csv").read_bytes() != (tiny_run / "evaluations.csv").read_bytes()
-    assert weights(other) != weights(tiny_run)
+# What a run folder holds.
 
 
-def test_the_same_seed_twice_gives_the_same_weights_on_the_fast_environment(tmp_path: Path) -> None:
-    settings = ("steps=2048", "env.n_envs=8", "ppo.n_steps=128", "ppo.batch_size=256", "evaluation.every=0")
+def test_a_run_folder_holds_what_it_should(run: Path) -> None:
+    config = load_config(run / "config.yaml")
+    assert config.run.versions == installed_versions()
+    assert trained_steps(run / "last") == config.steps
+    assert load_agent(run / "best") and load_agent(run / "last")
+    every = config.run.checkpoint_every
+    kept = [f"{steps:09d}" for steps in range(every, config.steps + 1, every)]
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == kept
+    for tag in ("eval_twin/mean", "time/fps", "train/loss"):
+        steps = read_scalar(run, tag).x
+        assert (np.diff(steps) > 0).all() and steps[-1] <= config.steps
+    assert [path.name for path in run.glob("*.monitor.csv")] and len(read_games(run).scores) > 0
+    with Image.open(run / "agent.gif") as gif:
+        assert getattr(gif, "n_frames", 1) > 10
 
-    def run(name: str, seed: int) -> Path:
-        config = load_config(ROOT / "configs" / "3.4_emulator.yaml", [*settings, f"seed={seed}", "torch_threads=1"])
-        return train(config, tmp_path / name, progress_bar=False)
 
-    first, again, other = run("first", 1), run("again", 1), run("other", 2)
-    assert weights(first) == weights(again) != weights(other)
+def test_tensorboard_has_the_numbers_of_evaluations_csv(run: Path) -> None:
+    rows = read_evaluations(run)
+    for column in ("mean", "median", "lower_quartile", "stalled"):
+        curve = read_scalar(run, f"eval_twin/{column}")
+        assert curve.x.tolist() == [int(row["steps"]) for row in rows]
+        assert curve.y == pytest.approx([float(row[column]) for row in rows], rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    "vec_env, games, while_playing", [("fast", 8, 1), ("fast", 4, 2), ("dummy", 4, 2)]
-)  # on two cores; four games of the fast environment are not worth a second process
-def test_torch_has_one_thread_while_games_are_played_on_other_cores(
-    vec_env: str, games: int, while_playing: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(vec_env_module, "cores", lambda: 2)
-    settings = [f"env.vec_env={vec_env}", f"env.n_envs={games}", "ppo.n_steps=16", "ppo.batch_size=64"]
-    settings += [f"steps={games * 32}", "evaluation.every=0", "torch_threads=2"]
-    config = load_config(ROOT / "configs" / "3.4_emulator.yaml", settings)
+def test_a_metric_of_ones_own_is_shown_in_tensorboard(tmp_path: Path) -> None:
+    config = twin_config(*NO_EVALUATIONS, "steps=128")
+    metric = MetricCallback("custom/steps", lambda actions, infos: float(len(actions) + len(infos)))
+    nothing = MetricCallback("custom/nothing", lambda actions, infos: None)
+    learn(build_algorithm(config, make_vec_env(config)), config, tmp_path, [metric, nothing], progress_bar=False)
+    curve = read_scalar(tmp_path, "custom/steps")
+    assert curve.y.tolist() == [8.0, 8.0] and curve.x.tolist() == [64, 128]
+    with pytest.raises(UserError, match="no scalar 'custom/nothing'"):
+        read_scalar(tmp_path, "custom/nothing")
+
+
+def test_a_training_ends_when_it_is_not_worth_going_on_with(tmp_path: Path) -> None:
+    config = twin_config("run.checkpoint_every=0", "evaluation.every=64")
     model = build_algorithm(config, make_vec_env(config))
-    playing, learning = set(), set()
-
-    class Look(BaseCallback):
-        def _on_step(self) -> bool:
-            playing.add(torch.get_num_threads())
-            return True
-
-    update = model.train
-    monkeypatch.setattr(model, "train", lambda: (learning.add(torch.get_num_threads()), update()))
-    torch.set_num_threads(2)
-    try:
-        learn(model, config, tmp_path, [Look()], progress_bar=False)
-        after = torch.get_num_threads()
-    finally:
-        torch.set_num_threads(1)
-    assert (playing, learning, after) == ({while_playing}, {2}, 2)
+    recorder = learn(model, config, tmp_path, go_on=lambda steps, result: steps < 128, progress_bar=False)
+    assert len(recorder.results) == 2 == len(read_evaluations(tmp_path))
+    assert trained_steps(tmp_path / "last") == 128
 
 
-@pytest.mark.parametrize("settings, threads", [((), 1), (("torch_threads=2",), 2)])
-def test_small_networks_learn_with_one_thread_unless_told_otherwise(
-    settings: tuple[str, ...], threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small = ["env.n_envs=4", "ppo.n_steps=16", "ppo.batch_size=64", "steps=64", "evaluation.every=0"]
-    config = load_config(ROOT / "configs" / "3.4_coordinates.yaml", [*small, *settings])
-    model = build_algorithm(config, make_vec_env(config))
-    learning, update = set(), model.train
-    monkeypatch.setattr(model, "train", lambda: (learning.add(torch.get_num_threads()), update()))
-    torch.set_num_threads(2)
-    try:
-        learn(model, config, tmp_path, progress_bar=False)
-        assert (learning, torch.get_num_threads()) == ({threads}, 2)
-    finally:
-        torch.set_num_threads(1)
-
-
-def test_torch_has_its_threads_again_after_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vec_env_module, "cores", lambda: 2)
-    settings = ["env.n_envs=8", "ppo.n_steps=16", "ppo.batch_size=64", "steps=256", "evaluation.every=0"]
-    config = load_config(ROOT / "configs" / "3.4_emulator.yaml", settings)
-    torch.set_num_threads(2)
-    try:
-        with pytest.raises(SystemExit):
-            learn(build_algorithm(config, make_vec_env(config)), config, tmp_path, [InterruptAt(64)])
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(1)
-
-
-def test_evaluation_does_not_change_the_training(tiny_run: Path, tmp_path: Path) -> None:
-    without = train(tiny_config("evaluation.every=0"), tmp_path / "without", progress_bar=False)
-    assert weights(tiny_run) == weights(without)
-    assert not (without / "evaluations.csv").exists()
+def test_the_film_shows_the_best_model(tiny_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    (run / "agent.gif").unlink()
+    shutil.rmtree(run / "last")
+    assert record_best(run, seconds=1) == run / "agent.gif"
+    with Image.open(run / "agent.gif") as gif:
+        assert getattr(gif, "n_frames", 1) > 5
 
 
 def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
@@ -157,112 +156,212 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         new_run_folder(tmp_path / "file" / "run")
 
 
-class InterruptAt(BaseCallback):
-    """Ctrl-C after so many agent steps."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.steps = steps
-
-    def _on_step(self) -> bool:
-        if self.num_timesteps == self.steps:
-            raise KeyboardInterrupt
-        return True
+def test_a_device_that_is_not_there_is_refused_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match="'cuda' is not available on this machine; allowed: auto, cpu"):
+        train(twin_config("run.device=cuda"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
-def test_an_interrupted_run_goes_on_with_the_same_schedules_and_the_same_curve(tmp_path: Path) -> None:
-    config = tiny_config("steps=1024", "evaluation.every=512", "checkpoint_every=0")
-    whole = train(config, tmp_path / "whole", progress_bar=False)
-    folder = tmp_path / "cut"
-    with pytest.MonkeyPatch.context() as patch:
-        original = train_module.learn
-        patch.setattr(train_module, "learn", lambda m, c, f, **kw: original(m, c, f, [InterruptAt(384)], **kw))
-        with pytest.raises(SystemExit) as stop:
-            train(config, folder, progress_bar=False)
-    assert stop.value.code == 130
-    assert trained_steps(folder / "last") == 384
+# The same again.
+
+
+def test_the_same_seed_twice_gives_the_same_weights_byte_for_byte(run: Path, tmp_path: Path) -> None:
+    again = train(small(run), tmp_path / "again", progress_bar=False)
+    assert (again / "evaluations.csv").read_bytes() == (run / "evaluations.csv").read_bytes()
+    assert weights(again) == weights(run)
+    other = train(small(run, "seed=5"), tmp_path / "other", progress_bar=False)
+    assert weights(other) != weights(run)
+
+
+def test_the_same_seed_twice_gives_the_same_weights_in_the_emulator(tmp_path: Path) -> None:
+    short = ("steps=32", "ppo.n_steps=16", "ppo.batch_size=32", *NO_EVALUATIONS)
+    one, again, other = (
+        weights(train(tiny_config(*short, f"seed={seed}"), tmp_path / "run", progress_bar=False)) for seed in (1, 1, 2)
+    )
+    assert one == again != other
+
+
+def test_evaluation_does_not_change_the_training(run: Path, tmp_path: Path) -> None:
+    without = train(small(run, "evaluation.every=0"), tmp_path / "without", progress_bar=False)
+    assert weights(run) == weights(without)
+
+
+# Threads.
+
+
+@pytest.mark.parametrize(("settings", "threads"), [((), 1), (("run.threads=2",), 2)])
+def test_small_networks_learn_with_one_thread_unless_told_otherwise(
+    settings: tuple[str, ...], threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = twin_config("steps=64", *NO_EVALUATIONS, *settings)
+    model = build_algorithm(config, make_vec_env(config))
+    learning, update = set(), model.train
+    monkeypatch.setattr(model, "train", lambda: (learning.add(torch.get_num_threads()), update()))
+    torch.set_num_threads(2)
+    try:
+        learn(model, config, tmp_path, progress_bar=False)
+        assert (learning, torch.get_num_threads()) == ({threads}, 2)
+    finally:
+        torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("algorithm", SMALL)
+def test_torch_has_its_threads_again_after_an_interruption(algorithm: str, tmp_path: Path, at_step: Callable) -> None:
+    at_step(64, ctrl_c)
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(SystemExit):
+            train(SMALL[algorithm]("run.threads=1", *NO_EVALUATIONS), tmp_path / "run", progress_bar=False)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
+# Ctrl-C, kill -9, and going on.
+
+
+@pytest.mark.parametrize(("algorithm", "file"), [("ppo", TWIN_CONFIG), ("value", DQN_CONFIG)])
+def test_ctrl_c_saves_says_how_to_resume_and_exits_with_130(
+    algorithm: str, file: Path, tmp_path: Path, at_step: Callable
+) -> None:
+    config, folder = SMALL[algorithm](), tmp_path / "run"
+    dump_config(config, tmp_path / "small.yaml")
+    at_step(150, ctrl_c)
+    done = rlbreakout("train", tmp_path / "small.yaml", "--run-dir", folder)
+    steps = trained_steps(folder / "last")
+    assert done.returncode == 130 and 150 <= steps < config.steps
+    told = f"interrupted after {steps} of {config.steps} agent steps; saved {folder / 'last'}"
+    assert told in done.stderr and "Traceback" not in done.stderr
+
+    printed = next(line for line in done.stderr.splitlines() if "--resume" in line)
+    resumed = rlbreakout(*printed.split("rlbreakout ")[1].split())
+    assert resumed.returncode == 0, resumed.stderr
+    assert trained_steps(folder / "last") == config.steps
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["run"]
+
+
+def test_a_second_ctrl_c_does_not_cut_off_the_saving(tmp_path: Path, at_step: Callable) -> None:
+    saved: list[Path] = []
+
+    def save(to: Path) -> None:
+        ctrl_c()
+        saved.append(to)
+
+    with pytest.raises(SystemExit), save_at_the_end(save, lambda: 1, Config(), tmp_path):
+        ctrl_c()
+    assert saved == [tmp_path / "last"]
+    with pytest.raises(KeyboardInterrupt):  # which counts again
+        ctrl_c()
+
+
+def test_an_interruption_of_what_nobody_resumes_stays_one(tmp_path: Path, at_step: Callable) -> None:
+    at_step(64, ctrl_c)
+    config = twin_config(*NO_EVALUATIONS)
+    with pytest.raises(KeyboardInterrupt):
+        learn(build_algorithm(config, make_vec_env(config)), config, tmp_path, progress_bar=False, resumable=False)
+    assert trained_steps(tmp_path / "last") == 64
+
+
+def test_an_interrupted_run_goes_on_with_the_same_schedules_and_the_same_curve(
+    tmp_path: Path, at_step: Callable
+) -> None:
+    settings = ("steps=512", "evaluation.every=256", "run.checkpoint_every=0")
+    schedules = ("ppo.learning_rate=lin_1e-3", "ppo.clip_range=lin_0.2")
+    config = twin_config(*settings, *schedules)
+    whole, folder = train(config, tmp_path / "whole", progress_bar=False), tmp_path / "cut"
+    at_step(192, ctrl_c)
+    with pytest.raises(SystemExit) as stop:
+        train(config, folder, progress_bar=False)
+    assert stop.value.code == 130 and trained_steps(folder / "last") == 192
     games_before = len(read_games(folder).scores)
 
     assert train(config, folder, resume=True, progress_bar=False) == folder
-    assert trained_steps(folder / "last") == 1024
+    assert trained_steps(folder / "last") == 512
     for tag in ("train/learning_rate", "train/clip_range"):
-        resumed, uninterrupted = (dict(zip(*read_scalar(run, tag), strict=True)) for run in (folder, whole))
-        assert {640, 1024} <= set(resumed) and set(resumed) <= set(uninterrupted)
+        resumed, uninterrupted = (dict(zip(*read_scalar(one, tag), strict=True)) for one in (folder, whole))
+        assert {256, 512} <= set(resumed) and set(resumed) <= set(uninterrupted)
         assert all(value == pytest.approx(uninterrupted[step]) for step, value in resumed.items())
-    assert [row["steps"] for row in read_evaluations(folder)] == ["512", "1024"]
-    assert read_scalar(folder, "eval/mean").x.tolist() == [512, 1024]
+    assert [row["steps"] for row in read_evaluations(folder)] == ["256", "512"]
+    assert read_scalar(folder, "eval_twin/mean").x.tolist() == [256, 512]
     assert (np.diff(read_scalar(folder, "time/fps").x) > 0).all()
     assert len(read_games(folder).scores) > games_before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
 
 
-def test_a_killed_run_goes_on_from_its_last_checkpoint_with_one_curve(tiny_run: Path, tmp_path: Path) -> None:
-    # What SIGKILL after 256 steps leaves when the last checkpoint is of step 128: later curves and later evaluations.
-    folder = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+def test_a_killed_run_goes_on_from_its_last_checkpoint_with_one_curve(run: Path, tmp_path: Path) -> None:
+    # What SIGKILL at the end leaves when the last checkpoint is the first: later curves and later evaluations.
+    folder, config = Path(shutil.copytree(run, tmp_path / "run")), small(run)
+    first = min((folder / "checkpoints").iterdir())
     shutil.rmtree(folder / "last")
-    shutil.copytree(folder / "checkpoints" / "000000128", folder / "last")
-    train(tiny_config("steps=384"), folder, resume=True, progress_bar=False)
-    assert [row["steps"] for row in read_evaluations(folder)] == ["128", "256", "384"]
-    assert read_scalar(folder, "eval/mean").x.tolist() == [128, 256, 384]
+    shutil.copytree(first, folder / "last")
+    evaluated = [int(row["steps"]) for row in read_evaluations(run)]
+    more = config.steps + config.evaluation.every
+    train(small(run, f"steps={more}"), folder, resume=True, progress_bar=False)
+    now = [int(row["steps"]) for row in read_evaluations(folder)]
+    assert now == sorted(set(now)) and now[-1] == more and set(evaluated) - {config.steps} <= set(now)
+    assert read_scalar(folder, "eval_twin/mean").x.tolist() == now
+    assert (np.diff(read_scalar(folder, "time/fps").x) > 0).all()
 
 
-@pytest.mark.parametrize("device", ["cuda", "mps"])
-def test_a_device_that_is_not_there_is_refused_before_anything_is_made(
-    device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
-    with pytest.raises(UserError, match=f"'{device}' is not available on this machine; allowed: auto, cpu"):
-        train(tiny_config(f"device={device}"), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize("algorithm", SMALL)
+def test_a_training_can_be_resumed_from_its_first_step_on(algorithm: str, tmp_path: Path, at_step: Callable) -> None:
+    at_step(1, kill)
+    config, folder = SMALL[algorithm]("evaluation.every=0"), tmp_path / "run"
+    with pytest.raises(Killed):
+        train(config, folder, progress_bar=False)
+    assert trained_steps(folder / "last") == 0
+    train(config, folder, resume=True, progress_bar=False)
+    assert trained_steps(folder / "last") == config.steps
 
 
-def test_ctrl_c_saves_says_how_to_resume_and_exits_with_130(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [(), ("config.yaml",), ("config.yaml", "events", "evaluations.csv")])
+def test_a_run_that_was_stopped_before_it_had_a_model_begins_anew(left: tuple[str, ...], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    settings = [part for setting in (*TINY, "steps=1e6") for part in ("--set", setting)]
-    command = [sys.executable, "-m", "rlbreakout.cli", "train", str(ZOO_CONFIG), *settings, "--run-dir", str(folder)]
-    with subprocess.Popen(
-        command,
-        env=ONE_THREAD,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # What a shell starts in the background ignores Ctrl-C, and so does what that starts.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-    ) as process:
-        try:
-            while not (folder / "checkpoints" / "000000128").exists():
-                assert process.poll() is None, process.stderr and process.stderr.read()
-            process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert process.returncode == 130
-    assert f"--run-dir {folder} --resume" in errors and "Traceback" not in errors
-    steps = trained_steps(folder / "last")
-    assert steps >= 128
-
-    printed = next(line for line in errors.splitlines() if "--resume" in line).split("rlbreakout ")[1].split()
-    more = [sys.executable, "-m", "rlbreakout.cli", *printed, "--set", f"steps={steps + 128}"]
-    done = subprocess.run(more, env=ONE_THREAD, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert trained_steps(folder / "last") >= steps + 128
+    folder.mkdir()
+    config = twin_config("run.checkpoint_every=0")
+    if "config.yaml" in left:
+        dump_config(config, folder / "config.yaml")
+        with pytest.raises(UserError, match="seed is 0 in the run and 7 in the config"):
+            train(twin_config("run.checkpoint_every=0", "seed=7"), folder, resume=True)
+    if "events" in left:
+        with SummaryWriter(str(folder)) as writer:
+            writer.add_scalar("eval_twin/mean", 77.0, 128)
+            writer.add_scalar("eval_twin/mean", 78.0, 200)
+        (folder / "evaluations.csv").write_text("steps,mean\n128,77.0\n200,78.0\n")
+    assert train(config, folder, resume=True, progress_bar=False) == folder
+    assert trained_steps(folder / "last") == 256
+    assert [row["steps"] for row in read_evaluations(folder)] == ["128", "256"]
+    curve = read_scalar(folder, "eval_twin/mean")
+    assert curve.x.tolist() == [128, 256] and curve.y.max() < 77
 
 
 @pytest.mark.parametrize(
     ("override", "match"),
     [
-        ("ppo.gamma=0.5", r"ppo\.gamma is 0\.99 in the run and 0\.5 in the config"),
-        ("seed=1", "seed is 123 in the run and 1"),
-        ("observation.frame_stack=2", r"\(4, 84, 84\), the environment gives \(2, 84, 84\)"),
+        ("ppo.gamma=0.5", r"ppo\.gamma is 0\.995 in the run and 0\.5 in the config"),
+        ("seed=1", "seed is 0 in the run and 1"),
+        ("observation.blocks=[now]", r"observations of shape \(\d+,\), the config gives \(\d+,\)"),
         ("steps=256", "has 256 of 256 agent steps already"),
     ],
 )
-def test_a_run_is_not_resumed_as_another_one(tiny_run: Path, override: str, match: str) -> None:
+def test_a_run_is_not_resumed_as_another_one(
+    override: str, match: str, tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ale_py.env.AtariEnv.__init__", kill)  # no game is started to find out
     before = (tiny_run / "config.yaml").read_bytes()
     with pytest.raises(UserError, match=match):
-        train(tiny_config(override), tiny_run, resume=True, progress_bar=False)
+        train(twin_config(override), tiny_run, resume=True, progress_bar=False)
     assert (tiny_run / "config.yaml").read_bytes() == before
+
+
+def test_what_does_not_change_what_is_learned_may_change(tiny_run: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    changed = ("steps=320", "run.checkpoint_every=0", "run.name=other", "evaluation.every=0")
+    train(twin_config(*changed), folder, resume=True, progress_bar=False)
+    assert trained_steps(folder / "last") == 320 and load_config(folder / "config.yaml").run.name == "other"
 
 
 def test_resuming_finds_the_newest_run_of_a_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,74 +374,23 @@ def test_resuming_finds_the_newest_run_of_a_config(tmp_path: Path, monkeypatch: 
     assert find_run(tiny_config(), None).name == "2.3_zoo-10"
 
 
-@pytest.mark.parametrize("left", [(), ("config.yaml",), ("config.yaml", "events", "evaluations.csv")])
-def test_a_run_that_was_stopped_before_it_had_a_model_begins_anew(left: tuple[str, ...], tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    config = tiny_config("checkpoint_every=0")
-    if "config.yaml" in left:
-        dump_config(config, folder / "config.yaml")
-        with pytest.raises(UserError, match="seed is 123 in the run and 7 in the config"):
-            train(tiny_config("checkpoint_every=0", "seed=7"), folder, resume=True)
-    if "events" in left:
-        with SummaryWriter(str(folder)) as writer:
-            writer.add_scalar("eval/mean", 77.0, 128)
-            writer.add_scalar("eval/mean", 78.0, 200)
-        (folder / "evaluations.csv").write_text("steps,mean\n128,77.0\n200,78.0\n")
-    assert train(config, folder, resume=True, progress_bar=False) == folder
-    assert trained_steps(folder / "last") == 256
-    assert [row["steps"] for row in read_evaluations(folder)] == ["128", "256"]
-    curve = read_scalar(folder, "eval/mean")
-    assert curve.x.tolist() == [128, 256] and curve.y.max() < 77
+# Lessons that train many agents.
 
 
-def test_a_training_can_be_resumed_from_its_first_step_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(*args, **kwargs):
-        raise KeyError("killed")  # which nobody handles
-
-    with monkeypatch.context() as patch, pytest.raises(KeyError, match="killed"):
-        patch.setattr("stable_baselines3.PPO.collect_rollouts", killed)
-        train(tiny_config(), tmp_path / "run", progress_bar=False)
-    assert trained_steps(tmp_path / "run" / "last") == 0
-    train(tiny_config(), tmp_path / "run", resume=True, progress_bar=False)
-    assert trained_steps(tmp_path / "run" / "last") == 256
-
-
-def test_a_checkpoint_is_due_after_so_many_seconds_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert CHECKPOINT_SECONDS == 300
-    monkeypatch.setattr("rlbreakout.callbacks.CHECKPOINT_SECONDS", 0.0)
-
-    class Killed(BaseCallback):
-        def _on_step(self) -> bool:
-            if self.num_timesteps >= 200:
-                raise KeyError("killed")  # which nobody handles
-            return True
-
-    config = tiny_config("checkpoint_every=1e6", "evaluation.every=0")
-    with pytest.raises(KeyError, match="killed"):
-        learn(build_algorithm(config, make_vec_env(config)), config, tmp_path, [Killed()], progress_bar=False)
-    assert trained_steps(tmp_path / "last") == 198  # of two games, the step before
+def test_a_finished_run_is_left_alone_and_an_interrupted_one_goes_on(tmp_path: Path, at_step: Callable) -> None:
+    config, folder = twin_config("evaluation.every=0"), tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)  # stopped before its first model
+    at_step(192, kill)
+    with pytest.raises(Killed):
+        train_or_continue(config, folder, progress_bar=False)
+    assert trained_steps(folder / "last") == 128
+    train_or_continue(config, folder, progress_bar=False)
+    assert trained_steps(folder / "last") == 256 and len(list(tmp_path.iterdir())) == 1
+    before = (folder / "last" / "model.yaml").stat().st_mtime_ns
+    assert train_or_continue(config, folder, progress_bar=False) == folder
+    assert (folder / "last" / "model.yaml").stat().st_mtime_ns == before
 
 
-def test_a_metric_and_gifs_during_training(tmp_path: Path) -> None:
-    config = tiny_config("evaluation.every=0", "gif_every=128")
-    model = build_algorithm(config, make_vec_env(config))
-    learn(
-        model,
-        config,
-        tmp_path,
-        callbacks=[MetricCallback("custom/steps", lambda actions, infos: float(len(actions) + len(infos)))],
-        progress_bar=False,
-    )
-    metric = read_scalar(tmp_path, "custom/steps")
-    assert metric.y.tolist() == [4.0] * len(metric.y) and metric.x.tolist() == [128, 256]
-    assert sorted(path.name for path in (tmp_path / "gifs").iterdir()) == ["000000128.gif", "000000256.gif"]
-
-
-def test_the_best_model_is_the_one_with_the_best_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    means = iter([1.0, 3.0, 2.0])
-    monkeypatch.setattr("rlbreakout.evaluation.evaluate.play_games", lambda *_, **__: ([next(means)] * 2, [1, 1], 0))
-    config = tiny_config("steps=384")
-    learn(build_algorithm(config, make_vec_env(config)), config, tmp_path, progress_bar=False)
-    assert trained_steps(tmp_path / "best") == 256
-    assert yaml.safe_load((tmp_path / "best" / "model.yaml").read_text())["steps"] == 256
+def test_a_finished_run_of_another_config_is_refused(tiny_run: Path) -> None:
+    with pytest.raises(UserError, match=r"ppo\.gamma is 0\.995 in the run and 0\.5 in the config"):
+        train_or_continue(twin_config("ppo.gamma=0.5"), tiny_run)

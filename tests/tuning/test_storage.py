@@ -100,7 +100,7 @@ def test_the_trial_of_a_killed_worker_is_tried_again(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest, capfd
 ) -> None:
     url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
-    config = study_config("steps=1024", "tuning.trials=3")
+    config = study_config("steps=1024", "tuning.trials=2")
     with ThreadPoolExecutor(1) as pool:
         tuning = pool.submit(tune, config, tmp_path, url=url, name="killed", workers=2, progress_bar=False)
         number, pid = wait_for(lambda: find_running(url, tmp_path, "killed"), tuning.running)[0]
@@ -108,12 +108,12 @@ def test_the_trial_of_a_killed_worker_is_tried_again(
         study = tuning.result(WAIT)
     output, errors = capfd.readouterr()
     assert "was killed by SIGKILL" in errors and "Traceback" not in errors
-    assert_done(study, 3)
+    assert_done(study, 2)
     lost = study.trials[number]
     assert lost.state == TrialState.FAIL
     again = [trial for trial in study.trials if trial.user_attrs.get(PROPOSAL) == number]
     assert [trial.params for trial in again] == [lost.params]
-    assert len(read_rows(tmp_path)) == 3
+    assert len(read_rows(tmp_path)) == 2
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 10 and not [path for path in files if PASSWORD.encode() in path.read_bytes()]
     assert PASSWORD not in output + errors

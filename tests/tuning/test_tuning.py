@@ -172,7 +172,9 @@ def test_a_diverged_training_is_a_bad_trial_and_no_crash(tmp_path: Path) -> None
 
 
 def test_a_trial_with_several_seeds_is_worth_all_their_games(tmp_path: Path) -> None:
-    config = study_config("tuning.seeds=2", "tuning.objective=median", "tuning.pruner=none", "evaluation.games=3")
+    config = study_config(
+        "tuning.seeds=2", "tuning.objective=median", "tuning.pruner=none", "evaluation.games=3", "evaluation.n_envs=3"
+    )
     trial = fixed()
     worth = run_trial(trial, config, tmp_path)  # type: ignore[arg-type]
     scores = trial.user_attrs["scores"]
@@ -277,7 +279,7 @@ BAD_STUDIES = {
     "tuning.search={ppo.gamma: {type: float, low: 0, high: 0.9, log: true}}": "above 0",
     "tuning.search={ppo.gamma: {type: float, low: 0.5, high: 0.9, log: true, step: 0.1}}": "contradict",
     "tuning.search={ppo.gamma: {type: categorical, choices: []}}": "choices",
-    "tuning.search={ppo.gamma: {type: categorical, choices: [0.9, 0.9]}}": "each once",
+    "tuning.search={ppo.gamma: {type: categorical, choices: [0.9, 0.9]}}": "each of them once",
     "tuning.search={ppo.gamma: {type: categorical, choices: [0.9, 0.99], low: 1}}": "unknown key",
     "tuning.search={ppo.gamma: {low: 0.9, high: 0.99}}": "type",
     "tuning.search={ppo.learning_rate: {type: categorical, choices: [3e-4, lim_3e-4]}}": "lim_3e-4",
@@ -334,6 +336,16 @@ def test_a_study_that_is_older_than_a_key_can_go_on_with_its_default(tmp_path: P
     open_study(study_config(), storage, "old")
     with pytest.raises(UserError, match=r"other settings: value\.gamma is 0\.99 in it and 0\.9 in the config"):
         open_study(study_config("value.gamma=0.9"), storage, "old")
+
+
+def test_a_twin_that_plays_another_game_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def differs() -> None:
+        raise UserError("the twin differs")
+
+    monkeypatch.setattr(workers, "check_twin", differs)
+    with pytest.raises(UserError, match="the twin differs"):
+        tune(study_config(), tmp_path, progress_bar=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_only_ppo_is_tuned() -> None:

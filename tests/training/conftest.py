@@ -1,0 +1,15 @@
+"""Trainings of tests leave out what takes longest and is tested elsewhere."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not compare twin and emulator before a training, and do not film its best model."""
+    module = importlib.import_module("rlbreakout.training.train")  # the module, not its function
+    monkeypatch.setattr(module, "check_twin", lambda: None)
+    monkeypatch.setattr(module, "record_best", lambda folder: folder)
