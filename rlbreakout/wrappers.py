@@ -400,10 +400,10 @@ class CoordinatesObservation(ConfiguredObservation):
     """
 
     def __init__(self, env: gym.Env, blocks: Sequence[str] = ("now", "arrival", "choices")) -> None:
+        RecordConstructorArgs.__init__(self, blocks=blocks)  # the first one counts
         ConfiguredObservation.__init__(
             self, env, ObservationConfig.model_validate({"kind": "coordinates", "blocks": list(blocks)})
         )
-        RecordConstructorArgs.__init__(self, blocks=blocks)
 
 
 class _Clock:

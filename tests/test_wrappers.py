@@ -17,7 +17,7 @@ from rlbreakout.breakout.rules import FIRE, KNOB_START, LAST_FRAME, LEFT, NONE, 
 from rlbreakout.breakout.screen import BRICK_ROWS, BRICKS_IN_A_ROW
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import EnvConfig, ObservationConfig
-from rlbreakout.envs import make_emulator, register
+from rlbreakout.envs import TWIN_ID, make_emulator, register
 from rlbreakout.observation.blocks import Blocks
 from rlbreakout.wrappers import (
     AimbotObservation,
@@ -41,6 +41,11 @@ def breakout(env_id: str = "BreakoutNoFrameskip-v4", **settings: float) -> gym.E
     return MaxAndSkipEnv(make_emulator(EnvConfig(id=env_id, **settings)), skip=4)
 
 
+def screen_env(**settings: Any) -> gym.Env:
+    """The twin, which shows what the emulator shows and starts a hundred times faster."""
+    return gym.make(TWIN_ID, render_mode="rgb_array", disable_env_checker=True, **settings)
+
+
 def test_the_ball_is_launched_after_reset_and_every_lost_life() -> None:
     env = LaunchBall(breakout())
     env.reset(seed=0)
@@ -56,7 +61,7 @@ def test_the_ball_is_launched_after_reset_and_every_lost_life() -> None:
 def test_without_it_an_agent_that_does_not_fire_waits_for_ever() -> None:
     env = breakout()
     env.reset(seed=0)
-    for _ in range(500):
+    for _ in range(100):
         *_, terminated, truncated, info = env.step(NONE)
         assert not (terminated or truncated) and not ball_in_play(env) and info["lives"] == 5
 
@@ -170,11 +175,11 @@ def test_a_game_is_truncated_when_the_consoles_clock_runs_over() -> None:
 @pytest.mark.filterwarnings("ignore:.*different from the unwrapped version")
 @pytest.mark.parametrize("wrapper", [LaunchBall, StalledGame, CompleteGame, partial(IdleFrames, noop_max=3)])
 def test_gymnasiums_own_checker_accepts_it(wrapper: type[gym.Wrapper]) -> None:
-    check_env(wrapper(make_emulator(EnvConfig())), skip_render_check=True)
+    check_env(wrapper(screen_env()), skip_render_check=True)
 
 
 def test_a_lost_life_costs_what_it_should_and_a_point_brings_what_it_did() -> None:
-    env, plain = LostLifeReward(LaunchBall(breakout()), -3.0), LaunchBall(breakout())
+    env, plain = LostLifeReward(LaunchBall(screen_env()), -3.0), LaunchBall(screen_env())
     for one in (env, plain):
         one.reset(seed=0)
     lives, lost, terminated = 5, 0, False
@@ -202,10 +207,6 @@ def test_an_environment_without_fire_is_refused() -> None:
 
 
 # What the agent sees
-
-
-def screen_env(**settings: Any) -> gym.Env:
-    return make_emulator(EnvConfig(max_pool=False, **settings))
 
 
 def configured(env: gym.Env, **observation: Any) -> gym.Env:
@@ -260,7 +261,7 @@ def test_the_order_of_wrappers_changes_nothing_where_it_need_not() -> None:
 
 
 def test_a_lost_life_ends_the_episode_and_the_next_begins_at_the_same_screen() -> None:
-    env = LifeIsEpisode(LaunchBall(screen_env(id="BreakoutNoFrameskip-v4")))
+    env = LifeIsEpisode(LaunchBall(screen_env()))
     env.reset(seed=0)
     games, ends = 0, []
     for _ in range(400):
@@ -322,7 +323,7 @@ def test_a_mistake_is_told_at_construction(message: str, mistake: Any) -> None:
 
 
 def test_a_configured_observation_keeps_the_last_one_when_the_game_is_over() -> None:
-    env = configured(screen_env(frame_skip=30), kind="coordinates", blocks=["now"])
+    env = configured(screen_env(frameskip=6), kind="coordinates", blocks=["now"])
     shown, _ = env.reset(seed=0)
     terminated = False
     while not terminated:
@@ -333,7 +334,7 @@ def test_a_configured_observation_keeps_the_last_one_when_the_game_is_over() -> 
 
 def test_coordinates_are_those_of_the_game_although_they_are_inferred_from_screens() -> None:
     blocks = ["now", "arrival"]
-    env = CoordinatesObservation(SentActions(LaunchBall(screen_env(id="BreakoutNoFrameskip-v4"))), blocks)
+    env = CoordinatesObservation(LaunchBall(SentActions(make_emulator(EnvConfig(max_pool=False)))), blocks)
     shown, _ = env.reset(seed=0)
     random, truth, compared = np.random.default_rng(0), Blocks(blocks, 1), 0
     for _ in range(150):
@@ -344,7 +345,7 @@ def test_coordinates_are_those_of_the_game_although_they_are_inferred_from_scree
             state = from_ram(env.unwrapped.ale.getRAM(), KNOB_START)  # type: ignore[attr-defined]
             compared += 1
             np.testing.assert_array_equal(shown, truth.compute(state)[0])
-    assert compared > 75
+    assert compared > 50
 
 
 def test_the_actions_that_were_sent_are_taken_once_and_those_of_other_wrappers_too() -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 import torch
 from loky import ProcessPoolExecutor, cpu_count
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -214,12 +217,24 @@ def _on_all_cores(calls: list[tuple[Any, ...]]) -> Iterator[Played]:
     if workers < 2:
         yield from (_play_share(*call) for call in calls)
         return
-    with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as processes:
+    with ProcessPoolExecutor(workers, initializer=_begin_worker, initargs=(os.getpid(),)) as processes:
         try:
             yield from processes.map(_play_share, *zip(*calls, strict=True))
         except BaseException:
             processes.shutdown(kill_workers=True)  # Ctrl-C does not wait for games
             raise
+
+
+def _begin_worker(parent: int) -> None:
+    """Leave Ctrl-C to the process that waits for the games, and end when it ends, however that is."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def end_with_parent() -> None:
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(parent).wait()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _play_share(

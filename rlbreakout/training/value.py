@@ -50,8 +50,8 @@ def train_value_agent(config: Config, folder: Path, *, resume: bool = False, pro
     Raises UserError if the memory or the network does not fit, or the loss is no longer a number; SystemExit(130) after
     Ctrl-C, with `last/` saved.
     """
-    if config.run.threads:
-        torch.set_num_threads(config.run.threads)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(config.run.threads or threads)
     env = make_vec_env(config, monitor_dir=folder, append_to_monitor=resume)
     try:
         device = get_device(config.run.device)
@@ -81,6 +81,7 @@ def train_value_agent(config: Config, folder: Path, *, resume: bool = False, pro
                     recorder.close()
     finally:
         env.close()
+        torch.set_num_threads(threads)
     return agent
 
 

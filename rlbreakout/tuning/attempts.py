@@ -22,8 +22,8 @@ ATTEMPTS = 3
 
 PROPOSAL = "proposal"
 """Attribute of a trial: the proposal that it is an attempt at. Without it a trial is the first of its own."""
-INTERRUPTED = "interrupted"
-"""Attribute of an attempt that failed because somebody stopped it, or because the disk was full."""
+STOPPED = "stopped"
+"""Attribute of an attempt that failed because of Ctrl-C or a full disk."""
 SPARE = "spare"
 """Attribute of a trial that failed because it was one too many."""
 
@@ -43,8 +43,8 @@ def current(attempts: Sequence[FrozenTrial]) -> FrozenTrial | None:
 
 
 def is_given_up(attempts: Sequence[FrozenTrial]) -> bool:
-    """Whether a proposal has failed ATTEMPTS times. An interrupted attempt does not count."""
-    failures = [trial for trial in attempts if INTERRUPTED not in trial.user_attrs]
+    """Whether a proposal has failed ATTEMPTS times. An attempt that was stopped does not count."""
+    failures = [trial for trial in attempts if STOPPED not in trial.user_attrs]
     return current(attempts) is None and len(failures) >= ATTEMPTS
 
 

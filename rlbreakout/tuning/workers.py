@@ -27,17 +27,19 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from rlbreakout.breakout.guard import check_twin
-from rlbreakout.common.errors import (
-    FAILED,
-    INTERRUPTED,
-    DiskError,
-    MachineError,
-    UserError,
-    machine_error,
-)
+from rlbreakout.common.errors import FAILED, INTERRUPTED, DiskError, MachineError, UserError, machine_error
 from rlbreakout.config import Config
-from rlbreakout.tuning import attempts
-from rlbreakout.tuning.attempts import finished, given_up, is_spare, next_proposal, queue_values, retry_failed
+from rlbreakout.tuning.attempts import (
+    ATTEMPTS,
+    SPARE,
+    STOPPED,
+    finished,
+    given_up,
+    is_spare,
+    next_proposal,
+    queue_values,
+    retry_failed,
+)
 from rlbreakout.tuning.objective import run_trial
 from rlbreakout.tuning.results import write_results
 from rlbreakout.tuning.storage import DATABASE_ERRORS, JOURNAL_NAME, describe_failure, open_storage, repair_journal
@@ -111,7 +113,7 @@ def tune(
         queue_values(study, starts, trials)
         with tqdm(total=trials, desc="trials", unit="trial", disable=not progress_bar) as bar:
 
-            def look_after_study(living: Collection[str] = ()) -> None:
+            def look_after_study(living: Collection[int] = ()) -> None:
                 """Fail what a dead worker left running, and show how far the study is."""
                 if url is None:
                     fail_lost_trials(study, living)
@@ -125,7 +127,7 @@ def tune(
         if len(finished(study)) + len(given_up(study)) < trials:
             raise MachineError("the workers ended before the study did; run the same command again: it goes on")
         for trial in given_up(study):
-            print(f"warning: trial {trial.number} failed again and again and was given up", file=sys.stderr)
+            print(f"warning: trial {trial.number} failed {ATTEMPTS} times and was given up", file=sys.stderr)
         write_results(study, config, folder)
     return study
 
@@ -143,7 +145,7 @@ def errors_explained(url: str | None) -> Iterator[None]:
                 raise MachineError(f"{failure}; when it does, the same command goes on with the study") from None
             if isinstance(cause, (OSError, DiskError)) and (message := machine_error(cause)) is not None:
                 raise DiskError(f"{message}; with room on the disk the same command goes on with the study") from None
-            cause = cause.__cause__ or cause.__context__
+            cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
         raise
 
 
@@ -156,18 +158,18 @@ def work(config: Config, study: Study, folder: Path, trials: int, between: Calla
     taken: list[int] = []
 
     def run(trial: optuna.Trial) -> float:
-        trial.set_user_attr(WORKER, worker_name(os.getpid()))
-        if is_spare(study, trial.number, trials):
-            trial.set_user_attr(attempts.SPARE, True)
-            raise Spare
         try:
+            trial.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}")
+            if is_spare(study, trial.number, trials):
+                trial.set_user_attr(SPARE, True)
+                raise Spare
             return run_trial(trial, config, folder)
         except UpdateFinishedTrialError:
             taken.append(trial.number)
             raise
         except (KeyboardInterrupt, MachineError):
             with suppress(OSError, *DATABASE_ERRORS):
-                trial.set_user_attr(attempts.INTERRUPTED, True)
+                trial.set_user_attr(STOPPED, True)
             raise
 
     while len(finished(study)) + len(given_up(study)) < trials:
@@ -195,28 +197,25 @@ def work(config: Config, study: Study, folder: Path, trials: int, between: Calla
 # Processes.
 
 
-def worker_name(pid: int) -> str:
-    """How trials name the process that runs them."""
-    return f"{socket.gethostname()}:{pid}"
-
-
-def fail_lost_trials(study: Study, living: Collection[str] = ()) -> None:
-    """Mark running trials as failed whose worker, unless it is one of `living`, no longer exists.
+def fail_lost_trials(study: Study, living: Collection[int] = ()) -> None:
+    """Mark running trials as failed whose worker no longer exists. living: process ids of workers that do.
 
     For a journal, which belongs to one machine: elsewhere a process cannot be looked up. Not to be called in the
     middle of a trial.
     """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if trial.user_attrs.get(WORKER) not in living and _is_lost(trial):
+        if _is_lost(trial, living):
             with suppress(ValueError, UpdateFinishedTrialError):  # it ended at this moment
                 study.tell(trial.number, state=TrialState.FAIL)
 
 
-def _is_lost(trial: FrozenTrial) -> bool:
+def _is_lost(trial: FrozenTrial, living: Collection[int]) -> bool:
     assert trial.datetime_start is not None
     if WORKER not in trial.user_attrs:
         return datetime.now() - trial.datetime_start > UNNAMED_FOR
     host, _, pid = trial.user_attrs[WORKER].rpartition(":")
+    if int(pid) in living:
+        return False
     if host != socket.gethostname() or int(pid) == os.getpid():
         return True
     try:
@@ -235,7 +234,7 @@ def share_cores(worker: int, workers: int) -> list[int]:
     return mine[first : first + each]
 
 
-def run_workers(workers: int, job: tuple[Any, ...], look_after_study: Callable[[Collection[str]], None]) -> None:
+def run_workers(workers: int, job: tuple[Any, ...], look_after_study: Callable[[Collection[int]], None]) -> None:
     """Run `job`, arguments of run_worker, in so many processes until all have ended. Raises DiskError if the disk was
     full for one of them."""
     context = multiprocessing.get_context("spawn")
@@ -253,7 +252,7 @@ def run_workers(workers: int, job: tuple[Any, ...], look_after_study: Callable[[
                 if process.exitcode:
                     tqdm.write(f"{process.name} {_describe_end(process.exitcode)}", file=sys.stderr)
             running = [process for process in running if process.exitcode is None]
-            look_after_study([worker_name(process.pid) for process in running if process.pid])
+            look_after_study([process.pid for process in running if process.pid])
     except KeyboardInterrupt:
         for process in processes:
             process.join()  # Ctrl-C reached it, too: it marks its trial as interrupted

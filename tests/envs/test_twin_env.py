@@ -11,24 +11,21 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from stable_baselines3 import PPO
 from stable_baselines3.common.atari_wrappers import AtariWrapper, NoopResetEnv
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecFrameStack
 
-from rlbreakout.breakout.rules import KNOB_START, LAST_FRAME
+from rlbreakout.breakout.rules import FIRE, KNOB_START, LAST_FRAME, LEFT, NONE, RIGHT
 from rlbreakout.common.errors import UserError
 from rlbreakout.envs import TWIN_ID, register
-from rlbreakout.evaluation.plots import read_monitor_file
-from rlbreakout.observation import FIRE, LEFT, NOOP, RIGHT
 from rlbreakout.wrappers import (
     AimbotObservation,
-    CompleteGame,
     CoordinatesObservation,
     IdleFrames,
     LaunchBall,
     MonoObservation,
+    SentActions,
     TrimObservation,
     ball_in_play,
 )
@@ -74,15 +71,16 @@ def count_ends_of_equal_games(emulator: gym.Env, twin: gym.Env, steps: int, seed
 def test_every_step_is_the_emulators(frameskip: int | tuple[int, int], obs_type: str) -> None:
     noop_reset = NoopResetEnv if frameskip == 1 else lambda env: IdleFrames(env, noop_max=30)
     emulator, twin = both(noop_reset, frameskip=frameskip, obs_type=obs_type)
-    assert count_ends_of_equal_games(emulator, twin, 2_500) >= 3
+    longest = frameskip if isinstance(frameskip, int) else max(frameskip)
+    assert count_ends_of_equal_games(emulator, twin, 2_500 // longest) >= 1
 
 
 def test_a_limit_of_frames_truncates_and_stops_as_in_the_emulator() -> None:
     emulator, twin = both(frameskip=7, max_num_frames_per_episode=500)
-    assert count_ends_of_equal_games(emulator, twin, 1_000) > 10
+    assert count_ends_of_equal_games(emulator, twin, 300) > 3
     for env in (emulator.unwrapped, twin.unwrapped):
         env.reset(seed=0)
-        frames = [env.step(NOOP)[4]["episode_frame_number"] for _ in range(75)]
+        frames = [env.step(NONE)[4]["episode_frame_number"] for _ in range(75)]
         assert frames[-1] == 500 and env.ale.game_truncated()
         assert env.ale.game_over() and not env.ale.game_over(with_truncation=False)
 
@@ -121,12 +119,12 @@ def test_both_checkers_accept_it(settings: dict[str, Any]) -> None:
     [
         lambda env: TrimObservation(MonoObservation(env, "mono_1dim"), "trim", half=True),
         lambda env: AimbotObservation(env, counters=True),
-        CoordinatesObservation,
+        lambda env: CoordinatesObservation(SentActions(env)),
         LaunchBall,
     ],
 )
 def test_the_wrappers_of_lesson_3_show_the_same_on_both(wrap: Callable[[gym.Env], gym.Env]) -> None:
-    assert count_ends_of_equal_games(*both(wrap), 400) >= 1
+    assert count_ends_of_equal_games(*both(wrap), 250) >= 1
 
 
 def test_the_ball_is_launched_in_every_life_and_sticky_actions_may_delay_it() -> None:
@@ -134,7 +132,7 @@ def test_the_ball_is_launched_in_every_life_and_sticky_actions_may_delay_it() ->
     env.reset(seed=0)
     lives_with_a_ball, waited, terminated = set(), 0, False
     while not terminated:
-        *_, terminated, _, info = env.step(NOOP)
+        *_, terminated, _, info = env.step(NONE)
         if ball_in_play(env):
             lives_with_a_ball.add(info["lives"])
         else:
@@ -180,30 +178,32 @@ def test_a_saved_game_goes_on_as_it_did() -> None:
     assert all(same(old[0], env.step(RIGHT)[0]) for old in first)
 
 
-def _zoo(env_id: str, folder: Path) -> None:
-    """Lesson 2.3's training for 3,072 steps, with 1 epoch instead of 4: results/twin_zoo.json is of the whole."""
-    env = make_vec_env(
-        lambda: gym.make(env_id, frameskip=1, repeat_action_probability=0.0),
-        n_envs=8,
-        seed=123,
-        monitor_dir=str(folder),
-        wrapper_class=AtariWrapper,
-        vec_env_cls=DummyVecEnv,
-    )
-    settings: dict[str, Any] = {"n_steps": 128, "n_epochs": 1, "batch_size": 256, "vf_coef": 0.5, "ent_coef": 0.01}
-    settings |= {"learning_rate": lambda left: 2.5e-4 * left, "clip_range": lambda left: 0.1 * left}
-    PPO("CnnPolicy", VecFrameStack(env, 4), seed=123, device="cpu", **settings).learn(3_072)
+def test_rl_zoo3s_environments_play_the_same_games_in_the_twin(tmp_path: Path) -> None:
+    """Under random actions; results/twin_zoo.json is of a training."""
 
+    def zoo(env_id: str) -> VecFrameStack:
+        games = make_vec_env(
+            lambda: gym.make(env_id, frameskip=1, repeat_action_probability=0.0),
+            n_envs=2,
+            seed=123,
+            monitor_dir=str(tmp_path / env_id.replace("/", " ")),
+            wrapper_class=AtariWrapper,
+            vec_env_cls=DummyVecEnv,
+        )
+        return VecFrameStack(games, 4)
 
-def test_the_zoos_training_plays_the_same_games_in_the_twin(tmp_path: Path) -> None:
-    _zoo("BreakoutNoFrameskip-v4", tmp_path / "emulator")
-    _zoo(TWIN_ID, tmp_path / "twin")
-    games = 0
-    for name in (f"{number}.monitor.csv" for number in range(8)):
-        real, ours = read_monitor_file(tmp_path / "emulator" / name), read_monitor_file(tmp_path / "twin" / name)
-        assert real.scores.tolist() == ours.scores.tolist() and real.lengths.tolist() == ours.lengths.tolist()
-        games += len(real.scores)
-    assert games >= 8
+    emulator, twin = zoo("BreakoutNoFrameskip-v4"), zoo(TWIN_ID)
+    random, games = np.random.default_rng(0), 0
+    assert same(emulator.reset(), twin.reset())
+    while games < 2:
+        actions = random.integers(4, size=2)
+        real, ours = emulator.step(actions), twin.step(actions)
+        assert all(same(*parts) for parts in zip(real[:3], ours[:3], strict=True))
+        for info, other in zip(real[3], ours[3], strict=True):
+            assert ("episode" in info) == ("episode" in other)
+            if "episode" in info:
+                games += 1
+                assert [info["episode"][key] for key in "rl"] == [other["episode"][key] for key in "rl"]
 
 
 def test_the_kept_training_of_rl_zoo3_is_what_it_says() -> None:
@@ -212,23 +212,20 @@ def test_the_kept_training_of_rl_zoo3_is_what_it_says() -> None:
     assert data["games"] == sum(len(env["twin"]["scores"]) for env in data["environments"]) > 100
 
 
-def test_both_are_truncated_when_the_consoles_clock_runs_over() -> None:
-    emulator, twin = both(CompleteGame, frameskip=3)
-    for env in (emulator, twin):
-        env.reset(seed=0)
-        play, nothing = env.unwrapped.ale.act, env.unwrapped.ale.getMinimalActionSet()[NOOP]
-        for _ in range(LAST_FRAME - 4):
-            play(nothing)
-    for end in (False, True):
-        one, other = emulator.step(NOOP), twin.step(NOOP)
-        assert one[2:4] == other[2:4] == (False, end)
-        assert end or same(one[0], other[0])
-    assert other[4]["episode_frame_number"] == LAST_FRAME and gym.make(TWIN_ID).unwrapped.ale.lives() == 5
+def test_a_game_is_truncated_when_the_consoles_clock_runs_over() -> None:
+    """As CompleteGame truncates those of the emulator."""
+    env = gym.make(TWIN_ID, frameskip=3)
+    env.reset(seed=0)
+    play, nothing = env.unwrapped.ale.act, env.unwrapped.ale.getMinimalActionSet()[NONE]
+    for _ in range(LAST_FRAME - 4):
+        play(nothing)
+    assert [env.step(NONE)[2:4] for _ in range(2)] == [(False, False), (False, True)]
+    assert env.unwrapped.ale.getEpisodeFrameNumber() == LAST_FRAME and env.unwrapped.ale.lives() == 5
 
 
 def test_it_can_be_pickled_and_played_in_other_processes() -> None:
     env = pickle.loads(pickle.dumps(gym.make(TWIN_ID, frameskip=2).unwrapped))
-    assert env.reset(seed=0)[0].shape == (210, 160, 3) and env.step(NOOP)[4]["frame_number"] == 2
+    assert env.reset(seed=0)[0].shape == (210, 160, 3) and env.step(NONE)[4]["frame_number"] == 2
     method = "spawn" if "spawn" in multiprocessing.get_all_start_methods() else None
     other = SubprocVecEnv([lambda: gym.make("rlbreakout.envs:rlbreakout/Breakout-twin-v5")], start_method=method)
     assert other.reset().shape == (1, 210, 160, 3)

@@ -6,6 +6,8 @@ import importlib
 import json
 import random
 import shutil
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from rlbreakout.config import Config, with_values
 from rlbreakout.envs import make_evaluation_env
 from rlbreakout.evaluation.evaluate import Evaluation, bootstrap_interval, evaluate, evaluate_once, play_games
 from rlbreakout.wrappers import STALLED_AFTER, CompleteGame
-from tests.conftest import rlbreakout
+from tests.conftest import ROOT, rlbreakout
 from tests.emulator import change_game
 from tests.players import WHOLE_SCREENS, BallFollower, CtrlC, Metronome, Still
 
@@ -194,6 +196,20 @@ def test_ctrl_c_ends_an_evaluation_and_its_processes(tmp_path: Path, monkeypatch
     players = {int(file.name) for file in tmp_path.iterdir()}
     started = {child for child in psutil.Process().children(recursive=True) if child.pid in players} - before
     assert players and not psutil.wait_procs(started, timeout=60)[1]
+
+
+def test_the_processes_of_an_evaluation_end_when_it_is_killed() -> None:
+    code = (
+        "import rlbreakout, sys; from rlbreakout.agents import load_agent; from rlbreakout.evaluation import evaluate; "
+        "sys.modules['rlbreakout.evaluation.evaluate'].cpu_count = lambda: 2; "
+        "evaluate(load_agent('random'), games=4_000)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as process:
+        parent = psutil.Process(process.pid)
+        while len(playing := [child for child in parent.children() if "LokyProcess" in " ".join(child.cmdline())]) < 2:
+            assert process.poll() is None
+        process.kill()
+    assert not psutil.wait_procs(playing, timeout=60)[1]
 
 
 # No evaluation hangs.

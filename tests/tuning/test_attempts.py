@@ -19,7 +19,7 @@ from rlbreakout.tuning import results, workers
 from rlbreakout.tuning.attempts import PROPOSAL, SPARE, finished, is_spare, queue_values, retry_failed
 from rlbreakout.tuning.storage import JOURNAL_NAME, open_journal
 from rlbreakout.tuning.study import best_params, distributions, open_study, settings, suggest
-from rlbreakout.tuning.workers import WORKER, tune, worker_name
+from rlbreakout.tuning.workers import WORKER, tune
 from tests.tuning.test_tuning import SPACE, study_config
 
 UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
@@ -55,6 +55,10 @@ class Stopping:
 
 def params(study: optuna.Study) -> list[dict[str, Any]]:
     return [trial.params for trial in finished(study)]
+
+
+def worker_name(pid: int) -> str:
+    return f"{socket.gethostname()}:{pid}"
 
 
 def dead_worker() -> str:
@@ -130,7 +134,7 @@ def test_a_trial_that_fails_is_tried_again_with_its_values(
     tries = fails + (done == 2)
     assert stopping.calls[:tries] == [stopping.calls[0]] * tries and len(stopping.calls) == fails + done
     assert len(finished(study)) == done and not study.get_trials(states=UNFINISHED)
-    assert ("trial 0 failed again and again and was given up" in capsys.readouterr().err) == (done == 1)
+    assert ("trial 0 failed 3 times and was given up" in capsys.readouterr().err) == (done == 1)
 
 
 @pytest.mark.parametrize(

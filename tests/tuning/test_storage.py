@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,8 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy.engine import make_url
 
+from rlbreakout.common.errors import MachineError
+from rlbreakout.tuning import workers
 from rlbreakout.tuning.attempts import PROPOSAL, finished
 from rlbreakout.tuning.storage import (
     JOURNAL_NAME,
@@ -36,7 +39,7 @@ from tests.tensorboard import assert_on_loopback_only
 from tests.tuning.test_tuning import SEARCH, STUDY, TINY_STUDY, read_rows, study_config
 
 Found = TypeVar("Found")
-WAIT = 240.0
+WAIT = 300.0
 """Seconds after which something that must happen has not happened."""
 
 
@@ -95,28 +98,54 @@ def assert_done(study: optuna.Study | None, trials: int) -> None:
     assert not study.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))
 
 
-@pytest.mark.parametrize("kind", ["journal", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def test_the_trial_of_a_killed_worker_is_tried_again(
+def kill_worker(url: str | None, folder: Path, workers: int) -> tuple[optuna.Study | Exception, int]:
+    """Tune with so many workers, kill one of them in the middle of a trial, and return how that ended, and the trial's
+    number."""
+    config = study_config("steps=1024", "tuning.trials=2")
+    with ThreadPoolExecutor(1) as pool:
+        tuning = pool.submit(tune, config, folder, url=url, name="killed", workers=workers, progress_bar=False)
+        number, pid = wait_for(lambda: find_running(url, folder, "killed"), tuning.running)[0]
+        os.kill(pid, signal.SIGKILL)
+        return tuning.exception(WAIT) or tuning.result(), number
+
+
+def assert_tried_again(study: optuna.Study | None, number: int) -> None:
+    """Trial `number` failed, and another had its values and finished."""
+    assert study is not None and study.trials[number].state == TrialState.FAIL
+    again = [trial for trial in study.trials if trial.user_attrs.get(PROPOSAL) == number]
+    assert [trial.params for trial in again] == [study.trials[number].params]
+    assert again[0] in finished(study)
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param("journal", marks=pytest.mark.long), pytest.param("postgresql", marks=pytest.mark.postgres)]
+)
+def test_the_trial_of_a_killed_worker_is_tried_again_by_another(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest, capfd
 ) -> None:
     url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
-    config = study_config("steps=1024", "tuning.trials=2")
-    with ThreadPoolExecutor(1) as pool:
-        tuning = pool.submit(tune, config, tmp_path, url=url, name="killed", workers=2, progress_bar=False)
-        number, pid = wait_for(lambda: find_running(url, tmp_path, "killed"), tuning.running)[0]
-        os.kill(pid, signal.SIGKILL)
-        study = tuning.result(WAIT)
+    study, number = kill_worker(url, tmp_path, workers=2)
+    assert isinstance(study, optuna.Study)
+    assert_done(study, 2)
+    assert_tried_again(study, number)
+    assert len(read_rows(tmp_path)) == 2
     output, errors = capfd.readouterr()
     assert "was killed by SIGKILL" in errors and "Traceback" not in errors
-    assert_done(study, 2)
-    lost = study.trials[number]
-    assert lost.state == TrialState.FAIL
-    again = [trial for trial in study.trials if trial.user_attrs.get(PROPOSAL) == number]
-    assert [trial.params for trial in again] == [lost.params]
-    assert len(read_rows(tmp_path)) == 2
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 10 and not [path for path in files if PASSWORD.encode() in path.read_bytes()]
     assert PASSWORD not in output + errors
+
+
+def test_the_trial_of_a_killed_worker_is_tried_again_when_the_study_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    monkeypatch.setattr(workers, "run_workers", partial(lambda run, _, *job: run(1, *job), workers.run_workers))
+    end, number = kill_worker(None, tmp_path, workers=2)  # of which one is started
+    assert isinstance(end, MachineError) and "the workers ended before the study did" in str(end)
+    assert "was killed by SIGKILL" in capfd.readouterr().err
+    study = tune(study_config("steps=1024", "tuning.trials=2"), tmp_path, name="killed", progress_bar=False)
+    assert_done(study, 2)
+    assert_tried_again(study, number)
 
 
 @pytest.mark.postgres
@@ -143,15 +172,15 @@ def test_a_study_whose_database_is_lost_ends_in_one_line_and_goes_on(postgres: P
 
 @pytest.mark.postgres
 def test_a_second_machine_joins_the_study(postgres: Postgres, tmp_path: Path) -> None:
-    options = ("--study", "joined", "--trials", "6")
+    options = ("--study", "joined", "--trials", "4")
     machines = [tune_in_background(tmp_path / name, *options, storage=postgres.url) for name in ("one", "two")]
     ends = [machine.communicate(timeout=WAIT) for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], ends
     study = load_study(postgres.url, tmp_path, "joined")
-    assert_done(study, 6)
+    assert_done(study, 4)
     assert study is not None and len({trial.user_attrs[WORKER] for trial in finished(study)}) == 2
     trained = [len(list((tmp_path / name / "trials").iterdir())) for name in ("one", "two")]
-    assert sum(trained) == 6
+    assert sum(trained) == 4
 
 
 @pytest.mark.postgres
