@@ -40,7 +40,7 @@ test-%:
 	if [ -z "$$found" ]; then echo "Python $* is not installed; it is needed for make $@" >&2; exit 1; fi; \
 	$(MAKE) --no-print-directory setup PYTHON="$$found" VENV=.venv-$*
 	.venv-$*/bin/rlbreakout evaluate random --games 10
-	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not postgres and not long"
+	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not postgres and not long"
 
 lint: setup  ## ruff
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
-"""Commands in processes of their own, most of them forked from one that has torch imported already.
+"""Commands in processes of their own, forked from one that has torch imported already.
 
-A hundred tests run a script or the command as a user does. What takes time there is importing torch, SB3 and
+Some tests kill a training, or look at what a whole program does. What takes time there is importing torch, SB3 and
 Matplotlib, so Python's fork server imports them once, and each command gets a fork of it: an interpreter in which
 nothing of this project has been imported or set. Where there is no fork, and for options of Python itself, the command
 is started as usual.
@@ -20,7 +20,7 @@ from pathlib import Path
 
 IMPORTED_ONCE = (
     *("torch", "torch.utils.tensorboard", "stable_baselines3", "gymnasium", "ale_py", "imageio"),
-    *("matplotlib.pyplot", "pydantic", "yaml", "scipy.stats", "tyro"),
+    *("matplotlib.pyplot", "pydantic", "yaml", "scipy.stats", "tyro", "numba", "sb3_contrib", "loky", "optuna"),
 )
 CAN_FORK = "forkserver" in multiprocessing.get_all_start_methods()
 

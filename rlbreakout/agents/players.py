@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -43,13 +43,7 @@ class RandomPlayer:
     def reseed(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
 
-    def predict(
-        self,
-        observation: np.ndarray | dict[str, np.ndarray],
-        state: tuple[np.ndarray, ...] | None = None,
-        episode_start: np.ndarray | None = None,
-        deterministic: bool = False,
-    ) -> tuple[np.ndarray, None]:
+    def predict(self, observation: np.ndarray | dict[str, np.ndarray], *_: Any, **__: Any) -> tuple[np.ndarray, None]:
         first = observation if isinstance(observation, np.ndarray) else next(iter(observation.values()))
         return self._random.integers(self.n_actions, size=len(first)), None
 

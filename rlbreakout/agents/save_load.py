@@ -17,13 +17,14 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium as gym
 import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
 from stable_baselines3.common.vec_env import VecTransposeImage
@@ -45,24 +46,14 @@ FORMAT = 2
 """Format of model folders. Those without a number come from version 0.1, whose agents saw other coordinates."""
 
 
-class Trained(Protocol):
-    """What can be saved: SB3's algorithms and ValueAgent. `policy` is a torch module with an `optimizer`, and images in
-    `observation_space` have their channels first."""
-
-    num_timesteps: int
-
-    @property
-    def policy(self) -> Any: ...
-
-    @property
-    def observation_space(self) -> gym.Space: ...
-
-
-def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[str, int] | None = None) -> Path:
+def save_model(
+    model: BaseAlgorithm | ValueAgent, folder: Path, config: Config, counters: Mapping[str, int] | None = None
+) -> Path:
     """Save `model` in `folder` and return the folder. A previous model stays until the new one is complete on disk.
 
     counters: other counts of its training. Raises OSError if it cannot be written; a previous model stays.
     """
+    policy: Any = model.policy
     about = {
         "format": FORMAT,
         "algorithm": config.algorithm,
@@ -74,8 +65,8 @@ def save_model(model: Trained, folder: Path, config: Config, counters: Mapping[s
     }
     new = new_folder(folder)
     try:
-        _write_tensors(model.policy.state_dict(), new / "policy.safetensors")
-        optimizer = model.policy.optimizer.state_dict()["state"]
+        _write_tensors(policy.state_dict(), new / "policy.safetensors")
+        optimizer = policy.optimizer.state_dict()["state"]
         flat = {f"{index}.{name}": value for index, values in optimizer.items() for name, value in values.items()}
         _write_tensors(flat, new / "optimizer.safetensors")
         write_atomically(new / "model.yaml", to_yaml(about))
@@ -155,12 +146,12 @@ def load_agent(name: str | Path, seed: int = 0, *, trust: bool = False) -> Agent
     return Agent(policy, config, str(name))
 
 
-def restore(model: Trained, folder: Path) -> None:
+def restore(model: BaseAlgorithm | ValueAgent, folder: Path) -> None:
     """Load weights, optimizer and step count of a model folder into `model`, to resume its training.
 
     Raises UserError if the model is missing or damaged, or has another network.
     """
-    policy = model.policy
+    policy: Any = model.policy
     policy.load_state_dict(_read_weights(folder / "policy.safetensors", policy.state_dict()))
     optimizer = policy.optimizer
     state: dict[int, dict[str, torch.Tensor]] = {}

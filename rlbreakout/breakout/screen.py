@@ -113,10 +113,16 @@ def find_ball(frames: np.ndarray) -> Ball:
 
 def find_paddle(frames: np.ndarray) -> Paddle:
     """Find the paddle in `(n, 210, 160)` uint8 frames, even while the ball falls past it."""
-    places = np.empty((2, len(frames)), dtype=np.int64)
-    _find_paddles(_whole_screens(frames), places)
-    column, right = places
-    return Paddle(column >= 0, column, right)
+    # Columns that are lit in all four rows, because the ball may reach into some of them.
+    rows = _whole_screens(frames)[:, PADDLE_TOP : PADDLE_TOP + PADDLE_HEIGHT, GAME_LEFT:GAME_RIGHT]
+    lit = (rows != 0).all(axis=1)
+    seen = lit.any(axis=1)
+    first, end = lit.argmax(axis=1), lit.shape[1] - lit[:, ::-1].argmax(axis=1)
+    for n in np.flatnonzero(seen & (end - first > WIDE_PADDLE)):  # the ball is in all four rows
+        runs = np.flatnonzero(np.diff(lit[n], prepend=False, append=False)).reshape(-1, 2)
+        start, stop = runs[(runs[:, 1] - runs[:, 0]).argmax()]
+        first[n], end[n] = start, min(stop, start + WIDE_PADDLE)
+    return Paddle(seen, np.where(seen, first + GAME_LEFT, -1), np.where(seen, end + GAME_LEFT, -1))
 
 
 def _whole_screens(frames: np.ndarray) -> np.ndarray:
@@ -188,24 +194,3 @@ def _is_ball(frame: np.ndarray, bricks: np.ndarray, row: int, column: int) -> bo
     if row < BRICKS_TOP or row >= BRICKS_BOTTOM or column < GAME_LEFT or column >= GAME_RIGHT:
         return True
     return not bricks[(row - BRICKS_TOP) // BRICK_HEIGHT, (column - GAME_LEFT) // BRICK_WIDTH]
-
-
-@compiled
-def _find_paddles(frames: np.ndarray, places: np.ndarray) -> None:
-    """Write the first column and the one after the last, -1 where no paddle is seen, into `places`, `(2, n)`."""
-    for n in range(len(frames)):
-        first, end, run, longest, longest_end = -1, -1, 0, 0, 0
-        for column in range(GAME_LEFT, GAME_RIGHT):
-            lit = True
-            for row in range(PADDLE_TOP, PADDLE_TOP + PADDLE_HEIGHT):  # all four: the ball may reach into some
-                lit &= frames[n, row, column] != 0
-            if not lit:
-                run = 0
-                continue
-            first, end, run = first if first >= 0 else column, column + 1, run + 1
-            if run > longest:
-                longest, longest_end = run, end
-        if end - first > WIDE_PADDLE:  # the ball is in all four rows
-            first = longest_end - longest
-            end = min(longest_end, first + WIDE_PADDLE)
-        places[0, n], places[1, n] = first, end

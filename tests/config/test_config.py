@@ -53,12 +53,24 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 ]
 # What not every environment can play, and who can.
 PLAYED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"longest_frame_skip": 5}, {}, "env.longest_frame_skip is 5 with env.vec_env dummy; allowed: None, or env.vec_env"),
+    (
+        {"longest_frame_skip": 5},
+        {},
+        "env.longest_frame_skip is 5 with env.vec_env dummy; allowed: None, or env.vec_env",
+    ),
     ({}, {"randomize": {"share": 0.5}}, "randomize.share is 0.5 with env.vec_env dummy; allowed: 0.0, or env.vec_env"),
     ({}, {"starts": {"late": 0.5}}, "starts.late is 0.5 with env.vec_env dummy; allowed: 0.0, or env.vec_env twin"),
-    ({"vec_env": "vector", "launch_ball": "never", "id": "Breakout-v4"}, {}, "env.id is 'Breakout-v4' with env.vec_env vector; allowed: ALE/"),
+    (
+        {"vec_env": "vector", "launch_ball": "never", "id": "Breakout-v4"},
+        {},
+        "env.id is 'Breakout-v4' with env.vec_env vector; allowed: ALE/",
+    ),
     ({"vec_env": "vector", "launch_ball": "every_life"}, {}, "env.launch_ball is 'every_life' with env.vec_env vector"),
-    ({"vec_env": "vector", "launch_ball": "never"}, {"observation": {"kind": "rgb"}}, "observation.kind is 'rgb' with env.vec_env vector"),
+    (
+        {"vec_env": "vector", "launch_ball": "never"},
+        {"observation": {"kind": "rgb"}},
+        "observation.kind is 'rgb' with env.vec_env vector",
+    ),
 ]
 
 

@@ -14,14 +14,14 @@ import pytest
 
 from rlbreakout.agents.save_load import load_agent, trained_steps
 from rlbreakout.common.errors import DiskError
-from rlbreakout.config import load_config
+from rlbreakout.config import dump_config, load_config
+from rlbreakout.training import train
 from rlbreakout.tuning import workers
-from tests.conftest import ROOT, SCRIPTS, TINY, rlbreakout, run_command, sets
+from tests.conftest import dqn_config, rlbreakout, run_command, sets, twin_config
+from tests.lesson_runs import SCRIPTS
 from tests.tuning.test_tuning import SEARCH, STUDY, TINY_STUDY
 
-VALUE = ("env.n_envs=2", "value.network.hidden=[400]", "value.memory_size=1000", "value.start_training=50")
-MEGABYTES = {"2.3_zoo": 65, "5.3_dqn": 45}
-"""Enough for the first checkpoint, and not for the second."""
+SMALL = {"ppo": twin_config, "value": dqn_config}
 
 
 @pytest.fixture
@@ -36,18 +36,26 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.parametrize(("name", "disk"), MEGABYTES.items(), indirect=["disk"])
-def test_a_training_on_a_full_disk_says_so_and_keeps_its_last_checkpoint(name: str, disk: Path) -> None:
-    settings = (*TINY, "checkpoint_every=64") if name == "2.3_zoo" else (*VALUE, "checkpoint_every=64")
-    options = [part for setting in (*settings, "steps=2000", "evaluation.every=0") for part in ("--set", setting)]
-    folder = disk / "run"
-    done = rlbreakout("train", ROOT / "configs" / f"{name}.yaml", *options, "--run-dir", folder)
+@pytest.mark.parametrize("disk", [20], indirect=True)
+@pytest.mark.parametrize("algorithm", SMALL)
+def test_a_training_on_a_full_disk_says_so_and_keeps_its_last_checkpoint(
+    algorithm: str, disk: Path, tmp_path: Path
+) -> None:
+    large = ("network.net_arch=[128, 128]", "value.network.hidden=[200]")
+    config = SMALL[algorithm](*large, "steps=128", "run.checkpoint_every=64", "evaluation.every=0")
+    dump_config(config, tmp_path / "small.yaml")
+    folder = train(config, disk / "run", progress_bar=False)
+    model = sum(file.stat().st_size for file in (folder / "last").iterdir())
+    assert model > 300_000
+    (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free - model // 2))
+    settings = sets("steps=2000", "run.checkpoint_every=64")
+    done = rlbreakout("train", tmp_path / "small.yaml", *settings, "--run-dir", folder, "--resume")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     line = done.stderr.strip().splitlines()[-1]
     assert "No space left on device, so training stopped after" in line
     assert f"the last good checkpoint is {folder / 'last'}" in line
-    assert load_agent(folder / "last").player is not None and trained_steps(folder / "last") >= 64
+    assert load_agent(folder / "last").player is not None and trained_steps(folder / "last") == 128
     assert load_config(folder / "config.yaml").steps == 2000
     assert not list(folder.rglob("*.new")) and not list(folder.rglob(".*.part*"))
 

@@ -12,74 +12,55 @@ import optuna
 import pytest
 
 from rlbreakout.agents.save_load import has_model, load_agent, trained_steps
-from rlbreakout.callbacks import read_evaluations
 from rlbreakout.config import load_config
 from rlbreakout.evaluation.plots import read_scalar
+from rlbreakout.training.recorder import read_evaluations
 from rlbreakout.tuning.attempts import finished
 from rlbreakout.tuning.storage import JOURNAL_NAME, open_journal, repair_journal
-from tests.conftest import ONE_THREAD, ROOT, TINY
+from tests.conftest import DQN, DQN_CONFIG, ONE_THREAD, ROOT, TWIN, TWIN_CONFIG, sets
 from tests.processes import CAN_FORK, start_python
 from tests.tuning.test_tuning import SEARCH, STUDY, TINY_STUDY
 
-CHECKPOINT_EVERY = 64
-COMMON = (
-    "steps=1e6",
-    "env.n_envs=2",
-    f"checkpoint_every={CHECKPOINT_EVERY}",
-    "evaluation.every=256",
-    "evaluation.games=1",
-)
+COMMON = ("run.checkpoint_every=64", "evaluation.every=256", "evaluation.games=1")
 TRAININGS = {
-    # A training that mostly writes: 20 MB after every 64 agent steps.
-    "2.3_zoo": (*TINY, *COMMON, "ppo.n_steps=32"),
-    "5.3_dqn": (*COMMON, "value.memory_size=1000", "value.start_training=64", "value.network.hidden=[16]"),
+    # A training that mostly writes: megabytes after every 64 agent steps.
+    TWIN_CONFIG: (*TWIN, *COMMON, "network.net_arch=[256, 256]"),
+    DQN_CONFIG: (*DQN, *COMMON, "value.start_training=64"),
 }
+TRAINING_KILLS = 3
+"""Of each. The first at any moment from its start, often before there is a model."""
 KILLS = 10
 """Of each."""
-EARLY = 3
-"""Of these: at any moment from its start, often before there is a model."""
 
 
-def arguments(name: str, folder: Path, steps: float) -> list[str]:
-    config = [part for setting in (*TRAININGS[name], f"steps={steps}") for part in ("--set", setting)]
+def training(config: Path, folder: Path, steps: float) -> list[str]:
+    """The command that trains up to so many agent steps, or goes on."""
     resume = ["--resume"] if folder.exists() else []
-    file = str(ROOT / "configs" / f"{name}.yaml")
-    return ["-m", "rlbreakout.cli", "train", file, *config, "--run-dir", str(folder), *resume]
+    settings = sets(*TRAININGS[config], f"steps={steps}")
+    return ["-m", "rlbreakout.cli", "train", str(config), *settings, "--run-dir", str(folder), *resume]
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="kill -9 is a thing of POSIX")
-@pytest.mark.parametrize("name", TRAININGS)
-def test_a_training_that_is_killed_at_random_moments_can_always_be_resumed(name: str, tmp_path: Path) -> None:
-    draw, folder, most = random.Random(name), tmp_path / "run", 0
+@pytest.mark.parametrize("config", TRAININGS, ids=lambda path: path.stem)
+def test_a_training_that_is_killed_at_random_moments_can_always_be_resumed(config: Path, tmp_path: Path) -> None:
+    draw, folder, most = random.Random(config.name), tmp_path / "run", 0
     output, errors = tmp_path / "stdout", tmp_path / "stderr"
-    for _ in range(EARLY):
-        process = start_python(arguments(name, folder, 1e6), ROOT, ONE_THREAD, output, errors)
-        end = time.monotonic() + 120
-        while not folder.exists():  # until then it imports
-            assert process.is_alive() and time.monotonic() < end, errors.read_text()
-            time.sleep(0.001)
-        time.sleep(draw.uniform(0, 0.5))
-        process.kill()
-        process.join()
-    for _ in range(KILLS - EARLY):
-        process = start_python(arguments(name, folder, 1e6), ROOT, ONE_THREAD, output, errors)
-        # Not before it trains, or it would be killed while it imports.
+    for kill in range(TRAINING_KILLS):
+        process = start_python(training(config, folder, 1e6), ROOT, ONE_THREAD, output, errors)
         until = newest(folder)
-        end = time.monotonic() + 120
-        while newest(folder) == until:
-            assert process.is_alive() and time.monotonic() < end, errors.read_text()
-            time.sleep(0.01)
-        time.sleep(draw.uniform(0, 0.6))
+        while not folder.exists() if kill == 0 else newest(folder) == until:  # before, it imports
+            process.join(0.001)
+            assert process.is_alive(), errors.read_text()
+        process.join(draw.uniform(0, 0.5))
         process.kill()
         process.join()
-        # What it leaves is a whole model, not older than the one before.
-        assert has_model(folder / "last")
-        assert load_agent(folder / "last").player is not None
-        steps = trained_steps(folder / "last")
-        assert steps >= most
-        most = steps
+        if kill > 0:
+            # What it leaves is a whole model, not older than the one before.
+            assert has_model(folder / "last") and load_agent(folder / "last").player is not None
+            assert trained_steps(folder / "last") >= most
+            most = trained_steps(folder / "last")
     wanted = most + 300
-    process = start_python(arguments(name, folder, wanted), ROOT, ONE_THREAD, output, errors)
+    process = start_python(training(config, folder, wanted), ROOT, ONE_THREAD, output, errors)
     process.join(240)
     assert process.exitcode == 0, errors.read_text()
     assert trained_steps(folder / "last") >= wanted
@@ -87,9 +68,9 @@ def test_a_training_that_is_killed_at_random_moments_can_always_be_resumed(name:
     evaluated = [int(row["steps"]) for row in read_evaluations(folder)]
     every = load_config(folder / "config.yaml").evaluation.every
     assert evaluated[:-1] == [every * number for number in range(1, len(evaluated))]  # no one twice, none missing
-    for tag in ("eval/mean", "time/fps"):
+    for tag in ("eval_twin/mean", "time/fps"):
         assert (np.diff(read_scalar(folder, tag).x) > 0).all()
-    assert read_scalar(folder, "eval/mean").x.tolist() == evaluated
+    assert read_scalar(folder, "eval_twin/mean").x.tolist() == evaluated
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="kill -9 is a thing of POSIX")

@@ -45,7 +45,12 @@ def test_metrics_say_what_tensorboard_says(run: Path) -> None:
     assert row["steps"] == "600" and int(row["updates"]) > 0 and float(row["loss"]) >= 0
     assert int(row["games"]) == len(read_games(run).scores) > 0
     assert float(row["score"]) == pytest.approx(read_games(run).scores.mean(), rel=1e-3)
-    for name, tag in (("epsilon", "train/epsilon"), ("loss", "train/loss"), ("q", "train/q"), ("games", "rollout/games")):
+    for name, tag in (
+        ("epsilon", "train/epsilon"),
+        ("loss", "train/loss"),
+        ("q", "train/q"),
+        ("games", "rollout/games"),
+    ):
         curve = read_scalar(run, tag)
         assert curve.x.tolist() == [600] and curve.y[0] == pytest.approx(float(row[name]), rel=1e-3)
 

@@ -11,7 +11,6 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +20,7 @@ from optuna.trial import TrialState
 from sqlalchemy.engine import make_url
 
 from rlbreakout.common.errors import MachineError
-from rlbreakout.tuning import workers
+from rlbreakout.tuning import results, workers
 from rlbreakout.tuning.attempts import PROPOSAL, finished
 from rlbreakout.tuning.storage import (
     JOURNAL_NAME,
@@ -70,7 +69,7 @@ def wait_for(what: Callable[[], Found], is_running: Callable[[], bool]) -> Found
     until = time.monotonic() + WAIT
     while not (found := what()):
         assert is_running() and time.monotonic() < until, "it did not happen"
-        time.sleep(0.05)
+        time.sleep(0.2)
     return found
 
 
@@ -139,8 +138,10 @@ def test_the_trial_of_a_killed_worker_is_tried_again_by_another(
 def test_the_trial_of_a_killed_worker_is_tried_again_when_the_study_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
 ) -> None:
-    monkeypatch.setattr(workers, "run_workers", partial(lambda run, _, *job: run(1, *job), workers.run_workers))
-    end, number = kill_worker(None, tmp_path, workers=2)  # of which one is started
+    run_workers = workers.run_workers
+    monkeypatch.setattr(workers, "run_workers", lambda _, *job: run_workers(1, *job))  # which nobody takes over from
+    monkeypatch.setattr(results, "draw_study", lambda *_: [])
+    end, number = kill_worker(None, tmp_path, workers=2)
     assert isinstance(end, MachineError) and "the workers ended before the study did" in str(end)
     assert "was killed by SIGKILL" in capfd.readouterr().err
     study = tune(study_config("steps=1024", "tuning.trials=2"), tmp_path, name="killed", progress_bar=False)

@@ -234,13 +234,7 @@ class GameMemory:
     """
 
     def __init__(
-        self,
-        size: int,
-        *,
-        stack: int = 1,
-        minimum_reward: float = 0.0,
-        remember_fraction: float = 1.0,
-        seed: int = 0,
+        self, size: int, *, stack: int = 1, minimum_reward: float = 0.0, remember_fraction: float = 1.0, seed: int = 0
     ) -> None:
         self.size, self.stack = size, stack
         self.minimum_reward, self.remember_fraction = minimum_reward, remember_fraction
