@@ -131,7 +131,7 @@ def draw_pictures() -> Iterator[Path]:
     )
     yield draw("5.3_dqn_curve", "Lesson 5.3: the fixed agent", training("5.3_dqn"))
     yield draw("6.4_reach", "Lesson 6.4: with and without reach", training("6.4_reach"))
-    champions = training("6.4_champion", "6.4_champion_foresight", "6.4_champion_before")
+    champions = training("6.4_champion_aim", "6.4_champion_foresight", "6.4_champion_before")
     yield draw("6.4_foresight", "Lesson 6.4: three agents, each looking further ahead", champions)
 
 

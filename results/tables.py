@@ -58,7 +58,7 @@ NAMES = {
     },
     "6.4_champion_before": {"6.4_champion_before": "one bounce ahead"},
     "6.4_champion_foresight": {"6.4_champion_foresight": "with foresight and rounds"},
-    "6.4_champion": {"6.4_champion": "also with aim: the champion"},
+    "6.4_champion_aim": {"6.4_champion": "also with aim"},
     "6.4_reach": {"with_reach": "with reach (stopped early)", "without_reach": "without reach"},
     "bench": {
         "emulator's ceiling: one core x cores / frame skip": "of the ceiling",
@@ -174,7 +174,7 @@ TABLES: dict[str, Callable[[], str]] = {
         {"minutes on one core": each("{row.minutes:.0f}"), **EACH_SEED},
     ),
     "champion": lambda: table(
-        plays("6.4_champion", "6.4_champion_second"),
+        plays("6.4_champion"),
         {"what is different": "{game}", "training seed": "{row.seed}", "games": "{evaluation.games}"},
         {
             INTERVAL: mean,
@@ -202,7 +202,7 @@ def ratio(line: list[md.Play]) -> str:
 
 def foresight() -> str:
     """Lesson 6.4: three agents, each of which looks further ahead, in the games that all of them played."""
-    each_agent = [plays(f"6.4_champion{which}") for which in ("_before", "_foresight", "")]
+    each_agent = [plays(f"6.4_champion{which}") for which in ("_before", "_foresight", "_aim")]
     shared = set.intersection(*({play.game for play in line} for line in each_agent))
     champions = [play for line in each_agent for play in line if play.game in shared]
     both, share = reached(MOST_POINTS), lambda line: f"{int(stalled(line)) / len(md.all_scores(line)):.0%}"

@@ -19,6 +19,7 @@ from stable_baselines3 import PPO
 
 from lessons.tour import all_lessons
 from rlbreakout.agents import load_agent
+from rlbreakout.evaluation import record
 from rlbreakout.evaluation.plots import read_scalar
 from rlbreakout.lesson import SMOKE
 
@@ -28,23 +29,29 @@ SCRIPTS = {script.stem: script for script in all_lessons()}
 def run_lesson(name: str, folder: Path, *options: str) -> str:
     """Run a lesson in this process with the settings of smoke.yaml, and return what it prints.
 
-    PPO goes through its data once, not several times: that is most of the work. Beside rl_zoo3 it learns as always.
+    What takes most of the time is made shorter: gifs have two seconds, PPO goes through its data once (but beside
+    rl_zoo3, which does not), and only the test of `check_twin` checks the twin.
     """
     command, output = [str(SCRIPTS[name]), "--run-dir", str(folder), *options], StringIO()
+    short = always(record, seconds=2.0)
     with (
         patch.object(sys, "argv", command),
         patch.object(sys, "excepthook", sys.excepthook),
         patch.dict(os.environ, {SMOKE: "1"}),
-        patch.object(PPO, "__init__", PPO.__init__ if "--zoo" in options else one_epoch(PPO.__init__)),
+        patch.multiple("rlbreakout.training.train", record=short, check_twin=lambda: None),
+        patch.multiple("rlbreakout.evaluation.evaluate", check_twin=lambda: None),
+        patch.multiple("rlbreakout.tuning.workers", check_twin=lambda: None),
+        patch.multiple("rlbreakout.evaluation", record=short),
+        patch.object(PPO, "__init__", PPO.__init__ if "--zoo" in options else always(PPO.__init__, n_epochs=1)),
         redirect_stdout(output),
     ):
         runpy.run_path(command[0], run_name="__main__")
     return output.getvalue()
 
 
-def one_epoch(make: Callable[..., None]) -> Callable[..., None]:
-    """What makes a PPO, with n_epochs 1 whatever it is asked for."""
-    return lambda self, *arguments, **settings: make(self, *arguments, **{**settings, "n_epochs": 1})
+def always(function: Callable[..., Any], **settings: Any) -> Callable[..., Any]:
+    """`function` with these settings, whatever it is called with."""
+    return lambda *arguments, **others: function(*arguments, **{**others, **settings})
 
 
 def facts(folder: Path) -> dict[str, Any]:

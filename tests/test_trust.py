@@ -155,8 +155,8 @@ def test_a_name_does_not_climb_out_of_the_shipped_agents(copy: Path, monkeypatch
 @pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "a/b", "..", ""])
 @pytest.mark.parametrize("key", ["name", "lesson"])
 def test_a_config_does_not_name_a_run_folder_elsewhere(key: str, name: str, tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_text(yaml.safe_dump({key: name}))
-    with pytest.raises(UserError, match=f"{key}: "):
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump({"run": {key: name}}))
+    with pytest.raises(UserError, match=f"run.{key}: "):
         load_config(tmp_path / "x.yaml")
 
 

@@ -8,7 +8,6 @@ screens = draw_rgb(states)    # (n, 210, 160, 3) uint8 (`ale.getScreenRGB()`)
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -178,15 +177,16 @@ def draw_one(game: Any, screen: np.ndarray) -> None:
 
 
 @compiled
-def ball_pixels(left: int, line: int) -> Iterator[tuple[int, int]]:
-    """Yield row and column of each pixel of a ball, whose left edge and top line are given."""
+def ball_pixels(left: int, line: int) -> np.ndarray:
+    """Row and column of each pixel, `(n, 2)`, of a ball whose left edge and top line are given."""
+    pixels, n = np.empty((BALL_HEIGHT * BALL_WIDTH + BALL_WIDTH, 2), dtype=np.int64), 0
     for drawn in range(max(line, UPPER_WALL_LINE), min(line + BALL_HEIGHT, SIDE_WALLS_END + 1)):
-        row = row_of_line(drawn)
         right = LAST_LINE_RIGHT[line % 2] if drawn == SIDE_WALLS_END else GAME_RIGHT
-        for column in range(max(left, GAME_LEFT), min(left + BALL_WIDTH, right)):
-            yield row, column
-            if drawn == TWICE_DRAWN:
-                yield row + 1, column
+        for row in range(row_of_line(drawn), row_of_line(drawn) + (2 if drawn == TWICE_DRAWN else 1)):
+            for column in range(max(left, GAME_LEFT), min(left + BALL_WIDTH, right)):
+                pixels[n, 0], pixels[n, 1] = row, column
+                n += 1
+    return pixels[:n]
 
 
 @compiled

@@ -174,11 +174,14 @@ def _actions(sent: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
     """All actions in one array, and for each game the index after its last one."""
     if len(sent) != k:
         raise UserError(f"sent has {len(sent)} entries; allowed: {k}, one for each game")
-    lists = [np.atleast_1d(np.asarray(actions)) for actions in sent]
-    together = np.concatenate([np.zeros(0, dtype=np.int64), *lists])
+    if all(isinstance(action, (int, np.integer)) for action in sent):
+        together, ends = np.asarray(sent), np.arange(1, k + 1)
+    else:
+        lists = [np.atleast_1d(np.asarray(actions)) for actions in sent]
+        together, ends = np.concatenate(lists), np.cumsum([len(actions) for actions in lists])
     if len(together) and (together.dtype.kind not in "iu" or together.min() < 0 or together.max() >= N_ACTIONS):
         raise UserError(f"sent is {together.tolist()}; allowed: 0 none, 1 fire, 2 right, 3 left")
-    return together.astype(np.int64), np.cumsum([len(actions) for actions in lists], dtype=np.int64)
+    return together.astype(np.int64), ends.astype(np.int64)
 
 
 # Compiled. `seen` is what the screen shows; `known` and `members` belong to one game.

@@ -16,11 +16,11 @@ NEVER = 1_000
 def sticky_frame(
     states: np.ndarray, game: int, action: int, executed: np.ndarray, random: np.ndarray, sticky: float
 ) -> int:
-    """Play a frame of one of n games, which executes the action of the frame before with the probability `sticky`
-    (Machado et al. 2018, https://arxiv.org/abs/1709.06009). Returns its points.
+    """Play a frame of one of n games, which repeats the previous frame's action with probability `sticky` (Machado et
+    al. 2018, https://arxiv.org/abs/1709.06009). Returns its points.
 
-    executed: `(n,)`, the action of the frame before, and then of this one. random: `(n,)`, the states of the random
-    numbers.
+    executed: `(n,)`, the action of the previous frame, and then of this one. random: `(n,)` uint64, the states of the
+    random number generators.
     """
     if next_uniform(random, game) >= sticky:
         executed[game] = action
@@ -43,11 +43,10 @@ def hold_actions(
     points: np.ndarray,
     frames: np.ndarray,
 ) -> None:
-    """Hold an action in each of `games` for its number of frames; every array but `games` is of all games.
+    """Hold an action in each of `games` for its number of frames; all other arrays have an entry for every game.
 
-    With `pool` the last two frames are kept, as SB3's MaxAndSkipEnv does.
-    A game ends in the frame in which it has `complete_at` points, or the clock has run over. With NEVER all frames
-    count, as where the emulator holds the action by itself.
+    With `pool` the last two frames are kept, as in SB3's MaxAndSkipEnv. A game ends in the frame in which it reaches
+    `complete_at` points, or the clock overflows. With NEVER all frames count, as when the emulator holds the action.
     """
     for i in games:
         game = states[i]

@@ -39,7 +39,7 @@ def test_after_a_reset_the_emulators_screen_is_drawn() -> None:
 
 
 def test_every_screen_of_random_states_is_the_emulators() -> None:
-    count = compare(10_000, seed=2, players=["random states"])
+    count = compare(5_000, seed=2, players=["random states"])
     assert count.screens == count.frames
     assert count.differences == 0, count.first_difference
 

@@ -75,24 +75,24 @@ def follow(game: Game, steps: int, *, no_ops: int = 0, seen=lambda screen: scree
 
 @pytest.mark.parametrize("sticky", [0.0, 0.25, 0.5])
 def test_the_true_state_is_always_among_the_possible_ones(sticky) -> None:
-    follower = follow(Game(sticky, seed=1), 1_000)
+    follower = follow(Game(sticky, seed=1), 400)
     assert follower.restarts[0] == 0 and follower.certain[0] == (follower.sizes[0] == 1)
 
 
 @pytest.mark.parametrize("skips", [(1,), (2,), (3,), (5,), (6,), (2, 3, 4)], ids=str)
 def test_the_frame_skip_need_not_be_known(skips) -> None:
-    assert follow(Game(skips=skips, seed=2), 600).restarts[0] == 0
+    assert follow(Game(skips=skips, seed=2), 250).restarts[0] == 0
 
 
 def test_a_game_may_begin_with_frames_that_nobody_announced() -> None:
-    follow(Game(seed=3), 1_000, no_ops=100)
+    follow(Game(seed=3), 400, no_ops=100)
 
 
 def test_most_steps_leave_one_possible_state() -> None:
     game, follower, certain = Game(seed=4), Follower(), 0
     game.reset()
     follower.begin(game.screen)
-    for _ in range(500):
+    for _ in range(300):
         action = game.step(follower)
         follower.update(game.screen, [action])
         states, probabilities = follower.possible(0)
@@ -102,15 +102,15 @@ def test_most_steps_leave_one_possible_state() -> None:
         if game.ale.game_over():
             game.reset()
             follower.begin(game.screen)
-    assert certain > 350
+    assert certain > 200
 
 
 def test_colours_do_not_matter() -> None:
     def inverted(screen: np.ndarray) -> np.ndarray:
         return np.where(screen > 0, 255 - screen, 0).astype(np.uint8)
 
-    follow(Game(seed=5), 500, seen=inverted)
-    follow(Game(seed=6), 500, seen=lambda screen: RGB[screen])
+    follow(Game(seed=5), 200, seen=inverted)
+    follow(Game(seed=6), 200, seen=lambda screen: RGB[screen])
 
 
 def test_a_screen_that_is_shown_twice_does_no_harm() -> None:
@@ -118,7 +118,7 @@ def test_a_screen_that_is_shown_twice_does_no_harm() -> None:
     game.reset()
     follower.begin(game.screen)
     shown, fresh = game.screen, 0
-    for step in range(1_000):
+    for step in range(400):
         action = game.step(follower)
         is_fresh = game.random.random() > 0.1
         shown = game.screen if is_fresh else shown
@@ -129,7 +129,7 @@ def test_a_screen_that_is_shown_twice_does_no_harm() -> None:
             game.reset()
             follower.begin(game.screen)
             shown = game.screen
-    assert fresh > 850 and follower.restarts[0] == 0
+    assert 320 < fresh < 390 and follower.restarts[0] == 0
 
 
 def test_several_actions_may_have_been_sent_since_the_last_screen() -> None:
@@ -146,10 +146,10 @@ def test_several_actions_may_have_been_sent_since_the_last_screen() -> None:
 
 
 def test_a_game_is_picked_up_in_the_middle() -> None:
-    """Of 20 moments with every speed of the ball and any wall, at most one is not known exactly after 200 steps."""
-    games, random = new_games(20), np.random.default_rng(9)
-    aims = random.integers(0, 14, (40, 20))
-    for frame in range(8_000):
+    """Of 10 moments with several speeds of the ball and walls, at most one is not known exactly after 200 steps."""
+    games, random = new_games(10), np.random.default_rng(9)
+    aims = random.integers(0, 14, (20, 10))
+    for frame in range(4_000):
         off = (games["ball_x"] >> 8) - aims[frame // 200] - games["paddle"]
         actions = np.where(games["ball_y"] < PIXEL, FIRE, np.where(off > 2, RIGHT, np.where(off < -2, LEFT, NONE)))
         play(games, actions)
@@ -173,7 +173,7 @@ def test_a_game_is_picked_up_in_the_middle() -> None:
             if game.is_among(follower.possible(0)[0]):
                 found += 1
                 break
-    assert found >= 19
+    assert found >= 9
 
 
 def test_screens_that_fit_nothing_start_it_again() -> None:

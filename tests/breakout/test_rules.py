@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import re
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 import pytest
 
@@ -25,6 +20,7 @@ from rlbreakout.breakout.rules import (
     N_ACTIONS,
     NONE,
     PIXEL,
+    PIXEL_BITS,
     READINGS,
     RIGHT,
     STATE,
@@ -64,9 +60,9 @@ def in_flight(n: int = 1, frames: int = 60) -> np.ndarray:
 
 @pytest.mark.parametrize("player", ["random", "following", "random states"])
 def test_every_frame_is_the_emulators(player: str) -> None:
-    count = compare(12_000, seed=1, players=[player])
+    count = compare(6_000, seed=1, players=[player])
     assert count.differences == 0, count.first_difference
-    assert count.frames == count.screens >= 12_000
+    assert count.frames == count.screens >= 6_000
 
 
 def test_a_whole_game_through_both_walls_is_the_emulators() -> None:
@@ -113,7 +109,7 @@ def test_a_sticky_step_is_one_of_the_five_splits_of_its_frames() -> None:
     actions, splits, seen = ale.getMinimalActionSet(), np.arange(5), set[int]()
     beginning = {(new_games(1).tobytes(), NONE)}
     known = beginning  # states that fit what was seen, and the action that was executed last
-    for _ in range(1_500):
+    for _ in range(700):
         action = int(random.integers(N_ACTIONS))
         for _ in range(4):
             ale.act(actions[action])
@@ -171,28 +167,24 @@ def test_no_wall_is_built_when_the_clock_has_run_over() -> None:
 # A comparison finds what is wrong.
 
 
-def changed_rules(folder: Path, line: str, changed: str) -> ModuleType:
-    """rules.py with one line changed."""
-    source = Path(rules.__file__).read_text(encoding="utf-8")
-    assert source.count(line) == 1
-    file = folder / "changed_rules.py"
-    file.write_text(source.replace(line, changed), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("changed_rules", file)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def test_a_rare_difference_is_found() -> None:
+    """On the lowest line of the side walls."""
+
+    def wrong(states: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        lowest = states["ball_y"] >> PIXEL_BITS == rules.SIDE_WALLS_END
+        points = play(states, actions)
+        states["ball_vx"][lowest] += 1
+        return points
+
+    count = compare(3_000, seed=1, play=wrong, screens_every=0, players=["random states"])
+    assert 0 < count.differences < 0.05 * count.frames
+    assert "ball at line 186" in count.first_difference and "ball_vx is" in count.first_difference
 
 
-def test_a_changed_rule_is_found(tmp_path: Path) -> None:
-    """A rare one: what turns a ball in the lowest line of the side walls."""
-    changed = changed_rules(tmp_path, "SIDE_WALLS_END = 0xBA", "SIDE_WALLS_END = 0xBB")
-    count = compare(12_000, seed=1, play=changed.play, screens_every=0, players=["random states"])
-    assert 0 < count.differences < 0.01 * count.frames
-    assert re.search("ball at line 18[67].*ball_x is", count.first_difference)
+FIELDS = ("lives", "shown_score", "building", "ball_x", "ball_vy", "hits", "knob", "met", "bricks")
 
 
-@pytest.mark.parametrize("field", [name for name in STATE.names or () if name != "clock"])
+@pytest.mark.parametrize("field", FIELDS)
 def test_a_wrong_field_is_found_and_named(field: str) -> None:
     def wrong(states: np.ndarray, actions: np.ndarray) -> np.ndarray:
         points = play(states, actions)

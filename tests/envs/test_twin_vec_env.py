@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from stable_baselines3.common.monitor import Monitor
 
-from rlbreakout.agents.build import build_algorithm
+from rlbreakout.agents import build_algorithm
 from rlbreakout.breakout.draw import draw_rgb
 from rlbreakout.breakout.rules import FIRE, KNOB_START, LAST_FRAME, LEFT, NONE, PIXEL, RIGHT
 from rlbreakout.common.errors import UserError

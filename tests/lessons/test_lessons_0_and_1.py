@@ -1,12 +1,12 @@
 """Lessons 0 and 1, and what all lessons have in common."""
 
 import ast
-import json
 import re
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import jupytext
 import numpy as np
@@ -233,20 +233,17 @@ def test_the_tour_stops_at_the_first_lesson_that_fails_and_names_it(tmp_path: Pa
     assert "1.3_never" not in failed.stdout
 
 
-def test_a_lesson_runs_as_a_notebook(tmp_path: Path) -> None:
+def test_a_lesson_runs_as_a_notebook(command_line, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its cells one after the other, where there is no __file__ and the command line is the kernel's."""
-    notebook = jupytext.read(SCRIPTS["1.2_wrapper"])
-    assert len(notebook.cells) >= 5
-    cells = [cell.source.replace("steps: int = 300", "steps: int = 60") for cell in notebook.cells]
-    code = [source for source, cell in zip(cells, notebook.cells, strict=True) if cell.cell_type == "code"]
-    (tmp_path / "cells.json").write_text(json.dumps(code))
-    kernel = (
-        "import json, sys, types\nsys.modules['ipykernel'] = types.ModuleType('ipykernel')\n"
-        "sys.modules['__main__'].__dict__.pop('__file__', None)\nsys.argv = ['kernel', '-f', 'connection.json']\n"
-        "for cell in json.load(open('cells.json')): exec(cell, sys.modules['__main__'].__dict__)"
-    )
-    done = run_command("-c", kernel, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    cells = [cell.source for cell in jupytext.read(SCRIPTS["1.2_wrapper"]).cells if cell.cell_type == "code"]
+    assert len(cells) >= 5
+    kernel = ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", kernel)
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    monkeypatch.chdir(tmp_path)
+    command_line("kernel", "-f", "connection.json")
+    for cell in cells:
+        exec(cell.replace("steps: int = 300", "steps: int = 60"), vars(kernel))
     assert_moves(tmp_path / "runs" / "1_gym" / "1.2_wrapper" / "launched.gif")
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from stable_baselines3.common.callbacks import BaseCallback
 from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout.agents import build_algorithm, load_agent
@@ -100,8 +99,7 @@ def test_a_run_folder_holds_what_it_should(run: Path) -> None:
     for tag in ("eval_twin/mean", "time/fps", "train/loss"):
         steps = read_scalar(run, tag).x
         assert (np.diff(steps) > 0).all() and steps[-1] <= config.steps
-    assert [path.name for path in run.glob("*.monitor.csv")] and len(read_games(run).scores) > 0
-    assert (run / "agent.gif").is_file()
+    assert list(run.glob("*.monitor.csv")) and (run / "agent.gif").is_file()
 
 
 def test_tensorboard_has_the_numbers_of_evaluations_csv(run: Path) -> None:
@@ -264,26 +262,25 @@ def test_an_interruption_of_what_nobody_resumes_stays_one(tmp_path: Path, at_ste
 def test_an_interrupted_run_goes_on_with_the_same_schedules_and_the_same_curve(
     tmp_path: Path, at_step: Callable
 ) -> None:
-    settings = ("steps=512", "evaluation.every=256", "run.checkpoint_every=0")
-    schedules = ("ppo.learning_rate=lin_1e-3", "ppo.clip_range=lin_0.2")
-    config = twin_config(*settings, *schedules)
+    settings = ("steps=768", "env.n_envs=2", "ppo.n_steps=32", "evaluation.every=256", "run.checkpoint_every=0")
+    config = twin_config(*settings, "ppo.learning_rate=lin_1e-3", "ppo.clip_range=lin_0.2")
     whole, folder = train(config, tmp_path / "whole", progress_bar=False), tmp_path / "cut"
-    at_step(192, ctrl_c)
+    at_step(448, ctrl_c)
     with pytest.raises(SystemExit) as stop:
         train(config, folder, progress_bar=False)
-    assert stop.value.code == 130 and trained_steps(folder / "last") == 192
+    assert stop.value.code == 130 and trained_steps(folder / "last") == 448
     games_before = len(read_games(folder).scores)
 
     assert train(config, folder, resume=True, progress_bar=False) == folder
-    assert trained_steps(folder / "last") == 512
+    assert trained_steps(folder / "last") == 768
     for tag in ("train/learning_rate", "train/clip_range"):
         resumed, uninterrupted = (dict(zip(*read_scalar(one, tag), strict=True)) for one in (folder, whole))
-        assert {320, 512} <= set(resumed) and set(resumed) <= set(uninterrupted)
+        assert {576, 768} <= set(resumed) and set(resumed) <= set(uninterrupted)
         assert all(value == pytest.approx(uninterrupted[step]) for step, value in resumed.items())
-    assert [row["steps"] for row in read_evaluations(folder)] == ["256", "512"]
-    assert read_scalar(folder, "eval_twin/mean").x.tolist() == [256, 512]
+    assert [row["steps"] for row in read_evaluations(folder)] == ["256", "512", "768"]
+    assert read_scalar(folder, "eval_twin/mean").x.tolist() == [256, 512, 768]
     assert (np.diff(read_scalar(folder, "time/fps").x) > 0).all()
-    assert len(read_games(folder).scores) > games_before
+    assert len(read_games(folder).scores) > games_before > 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
 
 

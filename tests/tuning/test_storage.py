@@ -119,7 +119,7 @@ def assert_tried_again(study: optuna.Study | None, number: int) -> None:
 @pytest.mark.parametrize(
     "kind", [pytest.param("journal", marks=pytest.mark.long), pytest.param("postgresql", marks=pytest.mark.postgres)]
 )
-def test_the_trial_of_a_killed_worker_is_tried_again_by_another(
+def test_the_trial_of_a_killed_worker_is_tried_again(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest, capfd
 ) -> None:
     url = request.getfixturevalue("postgres").url if kind == "postgresql" else None
@@ -135,9 +135,7 @@ def test_the_trial_of_a_killed_worker_is_tried_again_by_another(
     assert PASSWORD not in output + errors
 
 
-def test_the_trial_of_a_killed_worker_is_tried_again_when_the_study_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
-) -> None:
+def test_a_study_whose_workers_were_all_killed_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
     run_workers = workers.run_workers
     monkeypatch.setattr(workers, "run_workers", lambda _, *job: run_workers(1, *job))  # which nobody takes over from
     monkeypatch.setattr(results, "draw_study", lambda *_: [])
