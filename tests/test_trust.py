@@ -83,7 +83,7 @@ def test_a_zip_of_sb3_is_loaded_only_with_trust_and_the_message_says_why(sb3_zip
         done = rlbreakout(*command)
         assert done.returncode == 2 and not made.exists()
         (line,) = done.stderr.strip().splitlines()
-        assert "unpickles, which can run any code" in line and "--trust" in line
+        assert "which can run any code" in line and "--trust" in line
     load_agent(bad, trust=True)
     assert made.exists(), "the zip was not hostile, so this test has shown nothing"
 
@@ -185,6 +185,6 @@ def test_a_network_that_does_not_fit_is_refused_before_it_is_made(
     config = load_config(ROOT / "configs" / "5.3_dqn.yaml", [*big, "value.memory_size=1000"])
     free = SimpleNamespace(available=8_000 * 1e6)  # whatever the machine that runs this has
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
-    with pytest.raises(UserError, match=r"value\.network: .* weights take .* MB .* 8,000 MB are free on this machine"):
+    with pytest.raises(UserError, match=r"value\.network: .* weights .* MB.* 8,000 MB"):
         train(config, tmp_path / "run", progress_bar=False)
     assert not list(tmp_path.glob("run/last"))

@@ -26,8 +26,9 @@ from rlbreakout.envs import make_evaluation_env
 from rlbreakout.evaluation import evaluate_once
 from rlbreakout.evaluation.plots import draw_curves, find_scalar
 from rlbreakout.lesson import CONFIGS, finish, read_options
-from rlbreakout.observation import ACTION_NAMES
 from rlbreakout.training import train_or_continue
+
+ACTION_NAMES = ("none", "fire", "right", "left")
 
 
 @dataclass

@@ -23,8 +23,9 @@ from rlbreakout.evaluation import evaluate_once, write_video
 from rlbreakout.evaluation.plots import draw_curves, find_scalar
 from rlbreakout.evaluation.video import Recording, agent_views, pictures_per_second
 from rlbreakout.lesson import CONFIGS, finish, read_options
-from rlbreakout.observation import ACTION_NAMES
 from rlbreakout.training import train_or_continue
+
+ACTION_NAMES = ("none", "fire", "right", "left")
 
 
 @dataclass

@@ -31,7 +31,7 @@ def test_it_was_trained_as_its_config_in_configs_says(name: str) -> None:
     wanted, shipped = load_config(file), load_config(PRETRAINED / name / "config.yaml")
     apart = {"run", "seed", "evaluation"}
     assert shipped.model_dump(exclude=apart) == wanted.model_dump(exclude=apart)
-    assert trained_steps(PRETRAINED / name) >= wanted.steps
+    assert wanted.steps / 2 < trained_steps(PRETRAINED / name) <= wanted.steps + 20_000  # the best on the way
 
 
 def test_the_champion_plays_and_is_shown_right_after_installation(tmp_path: Path) -> None:

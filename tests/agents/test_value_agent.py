@@ -81,7 +81,7 @@ def test_q_values_come_close_to_a_known_answer(variant) -> None:
         if update % 20 == 0:
             agent.reset_target()
     found = agent.q_values(np.concatenate([screen(0), screen(1)]))
-    assert found == pytest.approx(ANSWER, rel=0.02)
+    assert found == pytest.approx(ANSWER, rel=0.03)
 
 
 def batch_of(rewards, ends) -> Batch:
