@@ -79,6 +79,12 @@ def test_the_true_state_is_always_among_the_possible_ones(sticky) -> None:
     assert follower.restarts[0] == 0 and follower.certain[0] == (follower.sizes[0] == 1)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("skips", [(4,), (1,), (2, 3, 4)], ids=str)
+def test_it_is_so_for_long(skips) -> None:
+    assert follow(Game(0.25, skips, seed=13), 10_000, no_ops=100).restarts[0] == 0
+
+
 @pytest.mark.parametrize("skips", [(1,), (2,), (3,), (5,), (6,), (2, 3, 4)], ids=str)
 def test_the_frame_skip_need_not_be_known(skips) -> None:
     assert follow(Game(skips=skips, seed=2), 250).restarts[0] == 0

@@ -65,6 +65,12 @@ def test_every_frame_is_the_emulators(player: str) -> None:
     assert count.frames == count.screens >= 6_000
 
 
+@pytest.mark.long
+def test_every_frame_of_many_games_is_the_emulators() -> None:
+    count = compare(500_000, seed=3)
+    assert count.differences == 0, count.first_difference
+
+
 def test_a_whole_game_through_both_walls_is_the_emulators() -> None:
     duel = Duel(screens_every=4)
     PLAYERS["good"](duel, np.random.default_rng(1), 10**9)

@@ -19,7 +19,15 @@ from rlbreakout.envs import make_vec_env
 from rlbreakout.envs.starts import LATE_BRICKS, SAVE_EVERY
 from rlbreakout.envs.twin_vec_env import TwinVecEnv
 from rlbreakout.evaluation.plots import read_games, read_monitor_file
-from tests.envs.twin_and_emulator import compare, config, in_the_emulator, make_emulator_env, same, seed_like_the_twin
+from tests.envs.twin_and_emulator import (
+    LONG,
+    compare,
+    config,
+    in_the_emulator,
+    make_emulator_env,
+    same,
+    seed_like_the_twin,
+)
 from tests.players import Player
 
 SMALL = {"kind": "image", "half": True, "frame_stack": 2}
@@ -52,6 +60,14 @@ def test_it_plays_as_the_emulator_does(observation: dict, env: dict) -> None:
     result = compare(config(observation, **env), frames // env.get("frame_skip", 4), random=random)
     assert not result.differing, result.first
     assert result.episodes > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("settings", LONG.values(), ids=LONG)
+def test_it_plays_long_games_as_the_emulator_does(settings: Config) -> None:
+    result = compare(settings, 5_000, random=0.02)
+    assert not result.differing, result.first
+    assert max(result.scores) > 100
 
 
 @pytest.mark.parametrize("pool", [True, False])

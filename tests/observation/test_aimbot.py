@@ -102,11 +102,12 @@ def test_predictions_are_accurate_at_every_speed(frame_skip: int) -> None:
     assert accuracy.within(2) >= 0.99
 
 
-def test_predictions_are_accurate_in_the_emulator() -> None:
+@pytest.mark.parametrize("steps", [2_500, pytest.param(20_000, marks=pytest.mark.long)])
+def test_predictions_are_accurate_in_the_emulator(steps: int) -> None:
     game, aimbot, random = RealGame(), Aimbot(1), np.random.default_rng(0)
     falling, predicted, off, part = 0, 0, [], 8
     lives = 5
-    for step in range(2_500):
+    for step in range(steps):
         aim = aimbot.watch(game.grey, 4 if step else 0)
         state = game.state
         ball = ball_of(state)

@@ -69,6 +69,11 @@ def test_blocks_are_the_same_wherever_only_one_state_is_possible(env: dict[str, 
     assert counts["uncertain_differ"] < 0.1 * counts["screens"]
 
 
+@pytest.mark.long
+def test_they_are_the_same_for_long() -> None:
+    assert compare(5_000, seed=4)["certain_differ"] == 0
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Blocks from the emulator's screens, beside those of the twin.")
     parser.add_argument("steps", type=int, help="agent steps of each of two games")
