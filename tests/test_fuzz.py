@@ -116,7 +116,7 @@ def started(*_: Any, **__: Any) -> None:
 
 
 HEAVY = (
-    ("evaluation.evaluate", "make_evaluation_env"),
+    ("evaluation.evaluate", "_on_all_cores"),
     ("evaluation.video", "make_evaluation_env"),
     ("training.train", "train"),
     ("tuning.workers", "tune"),
