@@ -6,7 +6,7 @@ import json
 import os
 import runpy
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -29,11 +29,12 @@ SCRIPTS = {script.stem: script for script in all_lessons()}
 def run_lesson(name: str, folder: Path, *options: str) -> str:
     """Run a lesson in this process with the settings of smoke.yaml, and return what it prints.
 
-    What takes most of the time is made shorter: gifs have two seconds, PPO goes through its data once (but beside
-    rl_zoo3, which does not), and only the test of `check_twin` checks the twin.
+    What takes most of the time is made shorter: gifs have two seconds, the twin is not checked again and again, and
+    PPO goes through its data once, of which it collects fewer by default (but not beside rl_zoo3, which does not).
     """
     command, output = [str(SCRIPTS[name]), "--run-dir", str(folder), *options], StringIO()
-    short = always(record, seconds=2.0)
+    short = with_settings(record, always={"seconds": 2.0})
+    quick = with_settings(PPO.__init__, always={"n_epochs": 1}, by_default={"n_steps": 256})
     with (
         patch.object(sys, "argv", command),
         patch.object(sys, "excepthook", sys.excepthook),
@@ -42,16 +43,18 @@ def run_lesson(name: str, folder: Path, *options: str) -> str:
         patch.multiple("rlbreakout.evaluation.evaluate", check_twin=lambda: None),
         patch.multiple("rlbreakout.tuning.workers", check_twin=lambda: None),
         patch.multiple("rlbreakout.evaluation", record=short),
-        patch.object(PPO, "__init__", PPO.__init__ if "--zoo" in options else always(PPO.__init__, n_epochs=1)),
+        patch.object(PPO, "__init__", PPO.__init__ if "--zoo" in options else quick),
         redirect_stdout(output),
     ):
         runpy.run_path(command[0], run_name="__main__")
     return output.getvalue()
 
 
-def always(function: Callable[..., Any], **settings: Any) -> Callable[..., Any]:
-    """`function` with these settings, whatever it is called with."""
-    return lambda *arguments, **others: function(*arguments, **{**others, **settings})
+def with_settings(
+    function: Callable[..., Any], *, always: Mapping[str, Any], by_default: Mapping[str, Any] | None = None
+) -> Callable[..., Any]:
+    """`function` with some settings, whatever it is called with, and others, if it is called without them."""
+    return lambda *arguments, **given: function(*arguments, **{**(by_default or {}), **given, **always})
 
 
 def facts(folder: Path) -> dict[str, Any]:

@@ -58,7 +58,7 @@ config = Config(
     steps=options.steps,
     env=EnvConfig(id="ALE/Breakout-v5", n_envs=1, max_pool=False, noop_max=0, clip_reward=False),
     observation=ObservationConfig(kind="warp", frame_stack=1),
-    evaluation=EvaluationConfig(every=10_240, games=10),
+    evaluation=EvaluationConfig(every=10_240, games=min(10, options.games)),
 )
 folder = run_folder("1_gym/1.3_train", options.run_dir)
 write_config(config, folder)

@@ -49,22 +49,22 @@ rollout = min(1024, options.steps)  # agent steps between two updates, the same 
 
 # %% A vector environment takes an array of actions and returns arrays. When a game ends, it starts the next one by
 # itself: the observation is already that of the new game, and the last one of the old game is in the info.
-vec_env = make_atari_env(ENV_ID, n_envs=8, seed=options.seed)
-observations = vec_env.reset()
-print(f"{AtariWrapper.__name__} shows {vec_env.observation_space.shape}; 8 of them: {np.asarray(observations).shape}")
-observations, rewards, dones, infos = vec_env.step(np.ones(8, dtype=int))
+vec_envs = {n_envs: make_atari_env(ENV_ID, n_envs=n_envs, seed=options.seed) for n_envs in (1, 8)}
+observations = vec_envs[8].reset()
+shape = vec_envs[8].observation_space.shape
+print(f"{AtariWrapper.__name__} shows {shape}; 8 of them: {np.asarray(observations).shape}")
+observations, rewards, dones, infos = vec_envs[8].step(np.ones(8, dtype=int))
 print("rewards", rewards, "dones", dones)
-vec_env.close()
 
 # %% How fast are the environments alone? This process steps one after the other (DummyVecEnv), so 8 of them make hardly
 # more steps a second than one.
-for n_envs in (1, 8):
-    vec_env = make_atari_env(ENV_ID, n_envs=n_envs, seed=options.seed)
+steps = min(800, options.steps)
+for n_envs, vec_env in vec_envs.items():
     vec_env.reset()
     start = time.perf_counter()
-    for _ in range(800 // n_envs):
+    for _ in range(steps // n_envs):
         vec_env.step(np.random.randint(4, size=n_envs))
-    print(f"{n_envs} alone: {800 / (time.perf_counter() - start):,.0f} agent steps/s")
+    print(f"{n_envs} alone: {steps / (time.perf_counter() - start):,.0f} agent steps/s")
     vec_env.close()
 
 

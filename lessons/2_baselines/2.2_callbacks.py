@@ -50,7 +50,7 @@ config = Config(
     steps=options.steps,
     env=EnvConfig(id="BreakoutNoFrameskip-v4", n_envs=8, launch_ball="on_reset"),
     ppo=PPOConfig(n_steps=128, batch_size=256, n_epochs=4, learning_rate=2.5e-4, clip_range=0.1, ent_coef=0.01),
-    evaluation=EvaluationConfig(every=5_120, games=10),
+    evaluation=EvaluationConfig(every=5_120, games=min(10, options.games)),
 )
 write_config(config, folder)
 

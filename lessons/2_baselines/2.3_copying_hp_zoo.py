@@ -121,7 +121,7 @@ config = Config(
         vf_coef=0.5,
         ent_coef=0.01,
     ),
-    evaluation=EvaluationConfig(every=100_000, games=20),
+    evaluation=EvaluationConfig(every=100_000, games=min(20, options.games)),
 )
 write_config(config, folder)
 learn(model, config, folder)

@@ -30,7 +30,7 @@ def played() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     of the ball `(n, 2)`, and the states `(n,)`."""
     game, random = RealGame(), np.random.default_rng(2)
     screens, balls, states, part = [], [], [], 8
-    for frame in range(9_000):
+    for frame in range(6_000):
         if frame % 60 == 0:
             part = int(random.integers(15))
         if frame % 3 == 0:

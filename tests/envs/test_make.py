@@ -114,7 +114,7 @@ def test_sticky_actions_are_those_of_the_id_unless_the_config_sets_them(env_id: 
 
 def test_the_same_seed_gives_the_same_games_and_another_seed_others() -> None:
     def shown(seed: int) -> list[bytes]:
-        env = make_evaluation_env(tiny_config("env.id=ALE/Breakout-v5"), n_envs=2, seed=seed)
+        env = make_evaluation_env(tiny_config("env.id=ALE/Breakout-v5"), n_envs=1, seed=seed)
         return [screens.tobytes() for screens in rollout(env, 40)[0]]
 
     assert shown(3) == shown(3) != shown(4)
@@ -144,7 +144,7 @@ def test_atari_wrapper_is_the_sum_of_the_parts_that_lesson_2_3_writes_out() -> N
     register()
     sb3s = sb3_make_vec_env(NOFRAMESKIP, n_envs=1, seed=5, wrapper_class=AtariWrapper)
     ours = make_vec_env(tiny_config("observation.frame_stack=1"), n_envs=1, seed=5)
-    for a, b in zip(rollout(ours, 150)[0], rollout(sb3s, 150)[0], strict=True):
+    for a, b in zip(rollout(ours, 80)[0], rollout(sb3s, 80)[0], strict=True):
         assert np.array_equal(a, b)
 
 
@@ -158,6 +158,5 @@ def test_the_number_of_a_game_decides_which_game_it_is_not_who_plays_beside_it()
         return [[screens[game].tobytes() for screens in shown] for game in range(n_envs)]
 
     for twin in (False, True):
-        together = games(3, 0, twin)
-        assert together == games(1, 0, twin) + games(2, 1, twin)
-        assert len({tuple(game) for game in together}) == 3
+        first, second = games(2, 0, twin)
+        assert [first, second] == games(1, 0, twin) + games(1, 1, twin) and first != second

@@ -47,7 +47,7 @@ def test_games_seen_at_once_look_as_each_game_does_alone(observation: dict, env:
     for number, (game, seed) in enumerate(zip(alone, spawn_seeds(7, 2), strict=True)):
         assert same(game_of(shown, number), game.reset(seed=seed)[0])
     while ends < 2:
-        actions = random.integers(4, size=2)
+        actions = random.choice([NONE, FIRE, RIGHT], size=2)  # without LEFT games end soon
         shown, rewards, dones, infos = together.step(actions)
         for number, game in enumerate(alone):
             one, reward, terminated, truncated, _ = game.step(actions[number])

@@ -16,12 +16,10 @@ from rlbreakout.config import load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation.plots import read_monitor_file, read_scalar
 from tests.conftest import ZOO_CONFIG
-from tests.lesson_runs import SCRIPTS, assert_a_trained_run, assert_moves, facts
+from tests.lesson_runs import SCRIPTS, assert_a_trained_run, assert_moves, facts, run_lesson
 from tests.tensorboard import tensorboard
 
 HAS_ZOO = importlib.util.find_spec("rl_zoo3") is not None
-# Two rollouts: the games of the second show what the first update has taught.
-ZOO = ("--steps", "2048", *(["--zoo"] if HAS_ZOO else []))
 
 
 def test_2_1_compares_one_environment_with_eight(lesson) -> None:
@@ -64,11 +62,12 @@ def test_2_4_compares_four_environments(lesson) -> None:
     assert_moves(folder / "2.4_vector_16" / "agent.gif")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not HAS_ZOO, reason="needs the extra 'zoo'")
-def test_2_3_by_hand_is_the_zoos_own_training_game_by_game(lesson) -> None:
-    folder, output = lesson("2.3_copying_hp_zoo", *ZOO)
-    assert_a_trained_run(folder)
-    assert_moves(folder / "agent.gif")
+def test_2_3_by_hand_is_the_zoos_own_training_game_by_game(tmp_path: Path) -> None:
+    # Two rollouts: the games of the second show what the first update has taught.
+    folder = tmp_path / "run"
+    output = run_lesson("2.3_copying_hp_zoo", folder, "--steps", "2048", "--zoo")
     zoo = folder / "rl_zoo3" / "ppo" / "BreakoutNoFrameskip-v4_1"
     games = 0
     for number in range(8):
@@ -81,11 +80,15 @@ def test_2_3_by_hand_is_the_zoos_own_training_game_by_game(lesson) -> None:
 
 
 def test_2_3_is_the_config_2_3_zoo(lesson) -> None:
-    folder, _ = lesson("2.3_copying_hp_zoo", *ZOO)
+    folder, output = lesson("2.3_copying_hp_zoo")
     script, config = (load_config(path).model_dump() for path in (folder / "config.yaml", ZOO_CONFIG))
-    assert script.pop("steps") == 2048 and config.pop("steps") == 1_000_000
+    assert script.pop("steps") == 1024 and config.pop("steps") == 1_000_000
+    assert script["evaluation"].pop("games") == 1 and config["evaluation"].pop("games") == 20
     assert script["run"].pop("versions") and config["run"].pop("versions") == {}
     assert script == config
+    assert_a_trained_run(folder)
+    assert_moves(folder / "agent.gif")
+    assert len(list(folder.glob("*.monitor.csv"))) == 8 and "sampled" in output and "greedy" in output
 
 
 def test_2_3_makes_the_agent_that_the_config_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
