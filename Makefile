@@ -22,7 +22,7 @@ tour: setup  ## every lesson in order, with few steps
 	$(BIN)/python lessons/tour.py
 
 test: setup  ## the tests, about 5 minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not postgres and not long"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not postgres and not long"
 
 test-postgres: setup  ## the tests of studies that need a PostgreSQL server's programs
 	$(BIN)/python -m pytest -m postgres

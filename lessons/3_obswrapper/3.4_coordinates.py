@@ -62,7 +62,9 @@ def config(variant: str, seed: int) -> Config:
     settings = {"run.name": f"{variant}_{seed}", "seed": seed, **changes}
     if options.steps is not None:
         settings["steps"] = options.steps
-    return with_values(load_config(CONFIGS / file), settings)
+    loaded = load_config(CONFIGS / file)
+    settings["evaluation.games"] = min(loaded.evaluation.games, options.games)
+    return with_values(loaded, settings)
 
 
 # %% The vector, entry by entry, a few agent steps into a game. In training it is made from the state of the game. In

@@ -16,6 +16,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack
 
+import rlbreakout
 from rlbreakout.breakout.rules import FIRE, KNOB_START, LAST_FRAME, LEFT, NONE, RIGHT
 from rlbreakout.common.errors import UserError
 from rlbreakout.envs import TWIN_ID, register
@@ -231,6 +232,7 @@ def test_it_can_be_pickled() -> None:
 def test_its_id_can_name_the_module_that_registers_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that did not import rlbreakout.envs."""
     monkeypatch.delitem(sys.modules, "rlbreakout.envs")
+    monkeypatch.delattr(rlbreakout, "envs")  # which is put back afterwards
     monkeypatch.delitem(gym.registry, TWIN_ID)
     with pytest.raises(gym.error.UnregisteredEnv):
         gym.make(TWIN_ID)

@@ -53,10 +53,10 @@ def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("one_core")
 def test_a_random_agents_score_is_what_everybody_measures() -> None:
-    result = evaluate(agent(), env_id="BreakoutNoFrameskip-v4", games=30)
+    result = evaluate(agent(), env_id="BreakoutNoFrameskip-v4", games=12)
     # 1.7 points is the random agent of the DQN paper (Mnih et al. 2015), which launches the ball by chance.
-    assert 0.5 < result.mean < 2.5
-    assert len(result.scores) == result.games == 30 and result.stalled == 0
+    assert 0.3 < result.mean < 3
+    assert len(result.scores) == result.games == 12 and result.stalled == 0
     assert all(score == int(score) for score in result.scores)
 
 
@@ -121,11 +121,11 @@ def test_bad_input_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_a_seed_means_the_same_games_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "GAMES_A_SHARE", 3)
+    monkeypatch.setattr(evaluation, "GAMES_A_SHARE", 2)
     assert evaluation.cpu_count() > 1 or monkeypatch.setattr(evaluation, "cpu_count", lambda: 2) is None
-    in_two_processes = evaluate(agent(), games=5, seed=7).scores
+    in_two_processes = evaluate(agent(), games=3, seed=7).scores
     monkeypatch.setattr(evaluation, "cpu_count", lambda: 1)
-    assert evaluate(agent(), games=5, seed=7).scores == in_two_processes != evaluate(agent(), games=5, seed=8).scores
+    assert evaluate(agent(), games=3, seed=7).scores == in_two_processes != evaluate(agent(), games=3, seed=8).scores
 
 
 @pytest.mark.usefixtures("one_core")
@@ -152,8 +152,8 @@ def test_no_game_of_one_seed_is_a_game_of_another() -> None:
 
 def test_greedy_games_of_two_seeds_differ_by_their_random_starts() -> None:
     def lengths(seed: int) -> list[int]:
-        env = make_evaluation_env(agent(env__repeat_action_probability=0.0).config, n_envs=6, seed=seed)
-        played = play_games(Metronome(), env, 6, seed=seed, greedy=True)[1]
+        env = make_evaluation_env(agent(env__repeat_action_probability=0.0).config, n_envs=3, seed=seed)
+        played = play_games(Metronome(), env, 3, seed=seed, greedy=True)[1]
         env.close()
         return played
 
@@ -198,6 +198,7 @@ def test_ctrl_c_ends_an_evaluation_and_its_processes(tmp_path: Path, monkeypatch
     assert players and not psutil.wait_procs(started, timeout=60)[1]
 
 
+@pytest.mark.long
 def test_the_processes_of_an_evaluation_end_when_it_is_killed() -> None:
     code = (
         "import rlbreakout, sys; from rlbreakout.agents import load_agent; from rlbreakout.evaluation import evaluate; "

@@ -61,7 +61,7 @@ def test_4_1_lets_everybody_play_everywhere(lesson) -> None:
     assert {name: list(row) for name, row in summary["table"].items()} == dict.fromkeys([trained, memorised], ids)
     assert summary["table"][memorised][ids[0]]["score"] == summary["table"][trained][ids[0]]["score"]
     assert all(len(row) == 4 for row in summary["differences"].values())
-    assert set(summary["different_scores"].values()) == {1}  # in two games in which nothing is random
+    assert set(summary["different_scores"].values()) == {1}  # nothing is random
     assert load_config(folder / trained / "config.yaml").env.vec_env == "twin"
     assert_moves(folder / "memorised.gif")
 

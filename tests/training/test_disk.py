@@ -60,7 +60,9 @@ def test_a_training_on_a_full_disk_says_so_and_keeps_its_last_checkpoint(
     assert not list(folder.rglob("*.new")) and not list(folder.rglob(".*.part*"))
 
 
-@pytest.mark.parametrize(("workers", "disk"), [(1, 0.1), (2, 0.3)], indirect=["disk"])
+@pytest.mark.parametrize(
+    ("workers", "disk"), [(1, 0.1), pytest.param(2, 0.3, marks=pytest.mark.long)], indirect=["disk"]
+)
 def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_room(workers: int, disk: Path, capfd) -> None:
     study = ("tune", STUDY, *sets(*TINY_STUDY, SEARCH), "--run-dir", disk / "run", "--trials", "3", "--workers")
     done = rlbreakout(*study, str(workers))

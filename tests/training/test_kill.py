@@ -27,10 +27,10 @@ TRAININGS = {
     TWIN_CONFIG: (*TWIN, *COMMON, "network.net_arch=[256, 256]"),
     DQN_CONFIG: (*DQN, *COMMON, "value.start_training=64"),
 }
-TRAINING_KILLS = 3
-"""Of each. The first at any moment from its start, often before there is a model."""
-KILLS = 10
-"""Of each."""
+FEW, MANY = 3, 10
+"""Kills of a training or a study, by default and in `make test-long`. The first comes at any moment from the start,
+often before there is a model."""
+LONG = pytest.mark.long
 
 
 def training(config: Path, folder: Path, steps: float) -> list[str]:
@@ -41,11 +41,15 @@ def training(config: Path, folder: Path, steps: float) -> list[str]:
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="kill -9 is a thing of POSIX")
-@pytest.mark.parametrize("config", TRAININGS, ids=lambda path: path.stem)
-def test_a_training_that_is_killed_at_random_moments_can_always_be_resumed(config: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("config", "kills"), [(TWIN_CONFIG, FEW), *[pytest.param(config, MANY, marks=LONG) for config in TRAININGS]]
+)
+def test_a_training_that_is_killed_at_random_moments_can_always_be_resumed(
+    config: Path, kills: int, tmp_path: Path
+) -> None:
     draw, folder, most = random.Random(config.name), tmp_path / "run", 0
     output, errors = tmp_path / "stdout", tmp_path / "stderr"
-    for kill in range(TRAINING_KILLS):
+    for kill in range(kills):
         process = start_python(training(config, folder, 1e6), ROOT, ONE_THREAD, output, errors)
         until = newest(folder)
         while not folder.exists() if kill == 0 else newest(folder) == until:  # before, it imports
@@ -74,13 +78,14 @@ def test_a_training_that_is_killed_at_random_moments_can_always_be_resumed(confi
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="kill -9 is a thing of POSIX")
-def test_a_study_that_is_killed_at_random_moments_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [FEW, pytest.param(MANY, marks=LONG)])
+def test_a_study_that_is_killed_at_random_moments_goes_on(kills: int, tmp_path: Path) -> None:
     draw, folder = random.Random(0), tmp_path / "run"
     output, errors = tmp_path / "stdout", tmp_path / "stderr"
     options = [part for setting in (*TINY_STUDY, SEARCH) for part in ("--set", setting)]
     command = ["-m", "rlbreakout.cli", "tune", str(STUDY), *options, "--run-dir", str(folder), "--trials"]
     values: dict[int, float] = {}
-    for number in range(KILLS):
+    for number in range(kills):
         process = start_python([*command, "40"], ROOT, ONE_THREAD, output, errors)
         end = time.monotonic() + 120
         wanted = begun(folder) + 1 + number % 2  # so that every second one finishes a trial before
@@ -94,7 +99,7 @@ def test_a_study_that_is_killed_at_random_moments_goes_on(tmp_path: Path) -> Non
         now = finished_trials(folder)
         assert now.items() >= values.items()  # what was finished stays, with what it was worth
         values = now
-    assert len(values) >= KILLS // 4  # or there was nothing to lose
+    assert len(values) >= max(1, kills // 4)  # or there was nothing to lose
     wanted = len(values) + 2
     process = start_python([*command, str(wanted)], ROOT, ONE_THREAD, output, errors)
     process.join(240)
