@@ -30,8 +30,8 @@ SCRIPTS = {script.stem: script for script in all_lessons()}
 def run_lesson(name: str, folder: Path, *options: str) -> str:
     """Run a lesson in this process with the settings of smoke.yaml, and return what it prints.
 
-    What takes most of the time is made shorter: gifs have two seconds, a study has one picture, the twin is not checked
-    again and again, and PPO goes once through its data, of which it collects fewer by default (but not beside rl_zoo3).
+    What takes most of the time is made shorter: gifs have two seconds, a study has one picture, and PPO goes once
+    through its data, of which it collects fewer by default (but not beside rl_zoo3).
     """
     command, output = [str(SCRIPTS[name]), "--run-dir", str(folder), *options], StringIO()
     short = with_settings(record, always={"seconds": 2.0})
@@ -40,9 +40,7 @@ def run_lesson(name: str, folder: Path, *options: str) -> str:
         patch.object(sys, "argv", command),
         patch.object(sys, "excepthook", sys.excepthook),
         patch.dict(os.environ, {SMOKE: "1"}),
-        patch.multiple("rlbreakout.training.train", record=short, check_twin=lambda: None),
-        patch.multiple("rlbreakout.evaluation.evaluate", check_twin=lambda: None),
-        patch.multiple("rlbreakout.tuning.workers", check_twin=lambda: None),
+        patch.multiple("rlbreakout.training.train", record=short),
         patch.multiple("rlbreakout.evaluation", record=short),
         patch.dict(PICTURES, {"parallel": PICTURES["parallel"]}, clear=True),
         patch.object(PPO, "__init__", PPO.__init__ if "--zoo" in options else quick),

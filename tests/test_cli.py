@@ -147,6 +147,7 @@ def run_bench(part: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> dict[st
     return figures
 
 
+@pytest.mark.long
 def test_bench_measures_speeds_and_the_aimbot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = run_bench("speed", tmp_path / "bench.json", monkeypatch)
     assert all(value > 0 for name, value in figures.items() if "predictions while" not in name)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from stable_baselines3.common.vec_env import VecEnv
 
 from rlbreakout.agents import build_algorithm, load_agent
 from rlbreakout.config import Config, EnvConfig, EvaluationConfig, PPOConfig, RunConfig
@@ -72,27 +73,24 @@ CHOICES = {
 
 
 # %% The environments alone. Their games run while Python waits, so more games keep the cores busier.
-def steps_per_second(choice: Config, steps: int = min(4_000, options.steps)) -> float:
+def steps_per_second(env: VecEnv, steps: int = min(4_000, options.steps)) -> float:
     """Agent steps a second of the environment alone, with random actions."""
-    env = make_vec_env(choice)
     env.reset()
     env.step(np.zeros(env.num_envs, dtype=int))  # compiles the twin on first use
     start = time.perf_counter()
     for _ in range(steps // env.num_envs):
         env.step(np.random.randint(4, size=env.num_envs))
-    seconds = time.perf_counter() - start
-    env.close()
-    return steps / seconds
+    return steps / (time.perf_counter() - start)
 
 
-alone = {name: steps_per_second(choice) for name, choice in CHOICES.items()}
-
-# %% As many agent steps, updates, and pictures in each update: only the environments differ. All agents are evaluated
-# in the emulator.
-runs, scores = {}, {}
+# %% And with PPO: as many agent steps, updates, and pictures in each update, so only the environments differ. All
+# agents are evaluated in the emulator.
+alone, runs, scores = {}, {}, {}
 for name, choice in CHOICES.items():
     run = start_run(choice, folder / choice.run.name)
-    learn(build_algorithm(choice, make_vec_env(choice, monitor_dir=run)), choice, run)
+    env = make_vec_env(choice, monitor_dir=run)
+    alone[name] = steps_per_second(env)
+    learn(build_algorithm(choice, env), choice, run)
     runs[name], scores[name] = run, evaluate(load_agent(run), games=options.games, seed=1000)
 
 # %% Against time. `time/fps` is all steps since the start, divided by the seconds since then. With 64 games it takes

@@ -1,6 +1,6 @@
 """Is the twin still the game that the installed emulator plays?
 
-    check_twin()    # half a second; raises UserError if the twin and the emulator differ
+    check_twin()    # half a second, once in a process; raises UserError if the twin and the emulator differ
 
 The rules and the screens were compared with the ale-py versions in CHECKED_WITH over millions of frames
 (`results/twin_exact.json`, measured by `rlbreakout.bench.exact`). Another version may play another game, or read the
@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import ale_py
@@ -240,19 +241,15 @@ def _follow_ball(game: Any, draws: np.ndarray, part: np.ndarray, actions: np.nda
         actions[frame] = action
 
 
-_warned = False
-
-
+@cache
 def check_twin() -> Comparison:
     """Compare the twin with the emulator for half a second, always in the same way: all places of the knob, and games
-    of a player that follows the ball.
+    of a player that follows the ball. A process does so once.
 
-    Warns, once in a program, if this ale-py is not in CHECKED_WITH. Raises UserError if anything differs.
+    Warns if this ale-py is not in CHECKED_WITH. Raises UserError if anything differs.
     """
-    global _warned
     version = ale_py.__version__
-    if version not in CHECKED_WITH and not _warned:
-        _warned = True
+    if version not in CHECKED_WITH:
         warnings.warn(
             f"the twin of Breakout was checked with ale-py {', '.join(CHECKED_WITH)}; this is ale-py {version}. "
             "A short check follows; `rlbreakout bench --part twin` runs a longer one",

@@ -1,6 +1,7 @@
 """Checking the twin against the ale-py that is installed."""
 
 import warnings
+from collections.abc import Iterator
 from functools import partial
 
 import ale_py
@@ -15,8 +16,10 @@ from rlbreakout.common.errors import UserError
 
 
 @pytest.fixture(autouse=True)
-def not_warned_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "_warned", False)
+def not_checked_yet() -> Iterator[None]:
+    check_twin.cache_clear()
+    yield
+    check_twin.cache_clear()
 
 
 def test_the_installed_ale_py_was_checked_and_plays_the_twins_game() -> None:
@@ -30,7 +33,10 @@ def test_the_installed_ale_py_was_checked_and_plays_the_twins_game() -> None:
 
 
 def test_it_compares_the_same_frames_every_time() -> None:
-    first, second = check_twin(), check_twin()
+    first = check_twin()
+    check_twin.cache_clear()
+    second = check_twin()
+    assert first is not second
     first.seconds = second.seconds = 0
     assert first == second
 

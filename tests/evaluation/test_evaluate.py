@@ -188,6 +188,7 @@ def test_an_environment_that_has_played_its_share_stands_still() -> None:
     env.close()
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_an_evaluation_and_its_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "cpu_count", lambda: 2)
     before = set(psutil.Process().children(recursive=True))

@@ -77,6 +77,7 @@ def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_room(workers: 
     assert len(trials) == 3 and (disk / "run" / "best.yaml").is_file()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("disk", [1], indirect=True)
 def test_a_lesson_and_a_gif_on_a_full_disk_end_in_one_line(disk: Path, tiny_run: Path) -> None:
     (disk / "ballast").write_bytes(bytes(1_000_000))

@@ -28,8 +28,8 @@ TRAININGS = {
     DQN_CONFIG: (*DQN, *COMMON, "value.start_training=64"),
 }
 FEW, MANY = 3, 10
-"""Kills of a training or a study, by default and in `make test-long`. The first comes at any moment from the start,
-often before there is a model."""
+"""Kills of a training, in `make test` and in `make test-long`. The first comes at any moment from the start, often
+before there is a model."""
 LONG = pytest.mark.long
 
 
@@ -78,14 +78,14 @@ def test_a_training_that_is_killed_at_random_moments_can_always_be_resumed(
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="kill -9 is a thing of POSIX")
-@pytest.mark.parametrize("kills", [FEW, pytest.param(MANY, marks=LONG)])
-def test_a_study_that_is_killed_at_random_moments_goes_on(kills: int, tmp_path: Path) -> None:
+@LONG
+def test_a_study_that_is_killed_at_random_moments_goes_on(tmp_path: Path) -> None:
     draw, folder = random.Random(0), tmp_path / "run"
     output, errors = tmp_path / "stdout", tmp_path / "stderr"
     options = [part for setting in (*TINY_STUDY, SEARCH) for part in ("--set", setting)]
     command = ["-m", "rlbreakout.cli", "tune", str(STUDY), *options, "--run-dir", str(folder), "--trials"]
     values: dict[int, float] = {}
-    for number in range(kills):
+    for number in range(MANY):
         process = start_python([*command, "40"], ROOT, ONE_THREAD, output, errors)
         end = time.monotonic() + 120
         wanted = begun(folder) + 1 + number % 2  # so that every second one finishes a trial before
@@ -99,7 +99,7 @@ def test_a_study_that_is_killed_at_random_moments_goes_on(kills: int, tmp_path: 
         now = finished_trials(folder)
         assert now.items() >= values.items()  # what was finished stays, with what it was worth
         values = now
-    assert len(values) >= max(1, kills // 4)  # or there was nothing to lose
+    assert len(values) >= MANY // 4  # or there was nothing to lose
     wanted = len(values) + 2
     process = start_python([*command, str(wanted)], ROOT, ONE_THREAD, output, errors)
     process.join(240)

@@ -19,6 +19,7 @@ print(faults(), keep_freed_memory(), faults())
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="it is glibc that is told")
 def test_large_arrays_get_their_pages_once() -> None:
     before, told, after = run_command("-c", COUNT).stdout.split()

@@ -34,7 +34,6 @@ def known_worth(trial: optuna.Trial, config: Config, folder: Path) -> float:
 @pytest.fixture(autouse=True)
 def quick_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "run_trial", known_worth)
-    monkeypatch.setattr(workers, "check_twin", lambda: None)
     monkeypatch.setattr(results, "draw_study", lambda *_: [])
 
 
