@@ -31,11 +31,12 @@ def run_lesson(name: str, folder: Path, *options: str) -> str:
     """Run a lesson in this process with the settings of smoke.yaml, and return what it prints.
 
     What takes most of the time is made shorter: gifs have two seconds, a study has one picture, and PPO goes once
-    through its data, of which it collects fewer by default (but not beside rl_zoo3).
+    through its data, of which it collects fewer by default (but not where a lesson compares it with another one).
     """
     command, output = [str(SCRIPTS[name]), "--run-dir", str(folder), *options], StringIO()
     short = with_settings(record, always={"seconds": 2.0})
     quick = with_settings(PPO.__init__, always={"n_epochs": 1}, by_default={"n_steps": 256})
+    compared = "--zoo" in options or name == "2.5_ppo_by_hand"
     with (
         patch.object(sys, "argv", command),
         patch.object(sys, "excepthook", sys.excepthook),
@@ -43,7 +44,7 @@ def run_lesson(name: str, folder: Path, *options: str) -> str:
         patch.multiple("rlbreakout.training.train", record=short),
         patch.multiple("rlbreakout.evaluation", record=short),
         patch.dict(PICTURES, {"parallel": PICTURES["parallel"]}, clear=True),
-        patch.object(PPO, "__init__", PPO.__init__ if "--zoo" in options else quick),
+        patch.object(PPO, "__init__", PPO.__init__ if compared else quick),
         redirect_stdout(output),
     ):
         runpy.run_path(command[0], run_name="__main__")

@@ -62,7 +62,7 @@ n_inputs, n_games = env.observation_space.shape[0], env.num_envs  # type: ignore
 # %% The policy pi(a|s): how likely each of the four actions is in a state. The baseline V(s): which return to expect.
 policy = nn.Sequential(nn.Linear(n_inputs, 64), nn.Tanh(), nn.Linear(64, 4))
 baseline = nn.Sequential(nn.Linear(n_inputs, 64), nn.Tanh(), nn.Linear(64, 1), nn.Flatten(-2))
-optimizer = torch.optim.Adam([*policy.parameters(), *baseline.parameters()], lr=3e-3)
+optimizer = torch.optim.Adam([*policy.parameters(), *baseline.parameters()], lr=1e-2)
 DISCOUNT = 0.97  # a point is worth half as much 23 steps, or 1.5 seconds, later
 LENGTH = 64  # agent steps of each game between two updates
 
@@ -129,5 +129,6 @@ finish(
     files=[picture, gif],
     **result.facts(),
     steps=curve[-1][0],
+    training_score=curve[-1][1],
     look_at="the curve and the gif, then python lessons/2_baselines/2.1_envs.py",
 )

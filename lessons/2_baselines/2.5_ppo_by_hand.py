@@ -197,5 +197,6 @@ finish(
     files=[picture, gif],
     **result.facts(),
     steps=ppo.steps,
+    training_score=curve[-1][1],
     look_at="the curve and the gif, then python lessons/3_obswrapper/3.1_observation_space.py",
 )

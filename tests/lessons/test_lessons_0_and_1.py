@@ -36,8 +36,9 @@ def options_of(name: str) -> dict[str, str]:
 
 def test_every_lesson_is_here_and_the_settings_for_a_smoke_run_are_options_of_it() -> None:
     assert list(SCRIPTS) == [
-        "0.1_check_setup", "1.1_gym", "1.2_wrapper", "1.3_train", "2.1_envs", "2.2_callbacks", "2.3_copying_hp_zoo",
-        "2.4_fast_envs", "3.1_observation_space", "3.2_observation_wrapper", "3.3_aimbot_training", "3.4_coordinates",
+        "0.1_check_setup", "1.1_gym", "1.2_wrapper", "1.3_train", "1.4_policy_gradient",
+        "2.1_envs", "2.2_callbacks", "2.3_copying_hp_zoo", "2.4_fast_envs", "2.5_ppo_by_hand",
+        "3.1_observation_space", "3.2_observation_wrapper", "3.3_aimbot_training", "3.4_coordinates",
         "4.0_study_explore", "4.0_wrapper_optuna", "4.1_env_comparison", "4.2_grid", "4.3_schedules",
         "5.1_value_agent", "5.2_what_went_wrong", "5.3_dqn", "5.4_on_policy_off_policy",
         "6.1_late_game", "6.2_noise", "6.3_other_models", "6.4_champion",
@@ -208,6 +209,13 @@ def test_1_3_trains_with_sb3s_defaults(lesson) -> None:
     # The defaults, which the config and SB3 must have in common.
     assert (ppo.n_steps, ppo.batch_size, ppo.n_epochs, ppo.learning_rate) == (2048, 64, 10, 3e-4)
     assert facts(folder)["score"] is not None
+
+
+def test_1_4_learns_to_play_within_seconds(lesson) -> None:
+    folder, _ = lesson("1.4_policy_gradient")
+    assert_moves(folder / "agent.gif")
+    summary = facts(folder)
+    assert summary["training_score"] > 10 and summary["env_id"] == "ALE/Breakout-v5" and "env" not in summary
 
 
 def test_the_tour_stops_at_the_first_lesson_that_fails_and_names_it(tmp_path: Path) -> None:

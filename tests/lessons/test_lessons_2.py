@@ -5,14 +5,17 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import jupytext
 import numpy as np
 import pytest
 from PIL import Image
+from stable_baselines3.common.vec_env import VecEnvWrapper
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from rlbreakout.agents import build_algorithm
-from rlbreakout.config import load_config
+from rlbreakout.config import load_config, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation.plots import read_monitor_file, read_scalar
 from tests.conftest import ZOO_CONFIG
@@ -60,6 +63,48 @@ def test_2_4_compares_four_environments(lesson) -> None:
     assert {config.ppo.n_steps * config.env.n_envs for config in configs} == {64}
     assert_a_trained_run(folder / "2.4_vector_16")
     assert_moves(folder / "2.4_vector_16" / "agent.gif")
+
+
+class CutOff(VecEnvWrapper):
+    """Truncates the episode of another game at every fifth step."""
+
+    steps = 0
+
+    def reset(self) -> Any:
+        return self.venv.reset()
+
+    def step_wait(self) -> VecEnvStepReturn:
+        observations, rewards, dones, infos = self.venv.step_wait()
+        self.steps += 1
+        game = self.steps // 5 % self.num_envs
+        if self.steps % 5 == 0 and not dones[game]:
+            dones[game] = True
+            infos[game] |= {"TimeLimit.truncated": True, "terminal_observation": observations[game]}
+        return observations, rewards, dones, infos
+
+
+def test_2_5_is_sb3s_ppo_also_where_episodes_end_and_are_cut_off(tmp_path: Path, monkeypatch) -> None:
+    ends = {"terminated": 0, "truncated": 0}
+
+    class Counted(CutOff):
+        def step_wait(self) -> VecEnvStepReturn:
+            observations, rewards, dones, infos = super().step_wait()
+            for game in np.flatnonzero(dones):
+                ends["truncated" if infos[game]["TimeLimit.truncated"] else "terminated"] += 1
+            return observations, rewards, dones, infos
+
+    few = {"env.n_envs": 48}  # so that the second minibatch of a rollout is a smaller one
+    monkeypatch.setattr("rlbreakout.envs.make_vec_env", lambda config: Counted(make_vec_env(with_values(config, few))))
+    output = run_lesson("2.5_ppo_by_hand", tmp_path / "run", "--updates", "10", "--steps", "1")
+    assert output.count("are equal to SB3's, bit for bit") == 10
+    assert ends["truncated"] > 100 and ends["terminated"] > 100
+
+
+def test_2_5_learns(lesson) -> None:
+    folder, output = lesson("2.5_ppo_by_hand")
+    assert "update 2: all 29,125 weights are equal" in output
+    assert_moves(folder / "agent.gif")
+    assert facts(folder)["training_score"] > 5
 
 
 @pytest.mark.long
