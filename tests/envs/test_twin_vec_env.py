@@ -65,9 +65,9 @@ def test_it_plays_as_the_emulator_does(observation: dict, env: dict) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("settings", LONG.values(), ids=LONG)
 def test_it_plays_long_games_as_the_emulator_does(settings: Config) -> None:
-    result = compare(settings, 5_000, random=0.02)
+    result = compare(settings, 5_000, random=[0.02, 0.3])
     assert not result.differing, result.first
-    assert max(result.scores) > 100
+    assert result.scores
 
 
 @pytest.mark.parametrize("pool", [True, False])
