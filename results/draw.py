@@ -115,9 +115,7 @@ def draw_pictures() -> Iterator[Path]:
         x_label="games, environment after environment",
         y_label="mean of 20 games (points)",
     )
-    stack = training("3.3_aimbot_training", where=lambda row: ", 3 " in row.agent)
-    yield draw("3.3_grid", "Lesson 3.3: what the agent sees, three frames at once", stack)
-    yield draw("3.3_aimbot", "Lesson 3.3: with and without the aimbot", training("3.3_aimbot"))
+    yield draw("3.3_pictures", "Lesson 3.3: what the agent sees (band: seeds)", training("3.3_aimbot_training"))
     image = training("3.3_aimbot", where=lambda row: row.agent == "image")
     yield draw("3.4_curves", "Lesson 3.4: pictures or numbers (band: seeds)", image | training("3.4_coordinates"))
     yield draw("3.4_four_ways", "Lesson 3.4: four observations", training("3.4_four_ways"))

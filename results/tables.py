@@ -22,8 +22,7 @@ NAMES = {
     "3.3_aimbot": {"image": "image with the aimbot", "trim": "image without the aimbot"},
     "3.3_aimbot_training": {
         "grey": "grey, whole screen",
-        "mono": "black and white",
-        "trim": "... trimmed",
+        "trim": "black and white, trimmed",
         "aimbot": "... with the aimbot",
         "counters": "... and counters",
     },
@@ -109,10 +108,7 @@ TABLES: dict[str, Callable[[], str]] = {
     ),
     "speeds": lambda: speeds(),
     "aimbot_accuracy": lambda: aimbot_accuracy(),
-    "grid": lambda: table(
-        plays("3.3_aimbot_training"), {"what it sees": "{parts[0]}"}, {"{}": Across("{parts[1]}", score)}
-    ),
-    "with_aimbot": lambda: table(plays("3.3_aimbot"), SEEN, SAMPLED_AND_GREEDY),
+    "pictures": lambda: table(plays("3.3_aimbot_training"), {"what it sees": "{agent}"}, EACH_SEED),
     "in_the_twin": lambda: table(plays("3.4_blocks"), RUN, {"mean in the emulator, sampled [95% interval]": score}),
     "four_ways": lambda: table(plays("3.4_four_ways"), SEEN, SAMPLED_AND_GREEDY),
     "what_it_sees": lambda: table(
@@ -293,7 +289,7 @@ PATH = {
     "2.4_fast_envs": "the emulator's own speed",
     "3.1_observation_space": "what the agent really sees",
     "3.2_observation_wrapper": "mono, trim, aimbot",
-    "3.3_aimbot": "which picture do agents learn from fastest? (here: {agent})",
+    "3.3_aimbot_training": "which picture do agents learn from fastest? (here: {agent})",
     "3.4_blocks": "pictures, numbers, or both? (here: {agent}, trained in the twin)",
     "4.0_study_1 4.0_study_2": "Optuna: two studies, and how far to trust them",
     "4.1_env_comparison": "which agent learned to play, and which memorised a game?",

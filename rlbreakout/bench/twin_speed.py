@@ -55,8 +55,8 @@ def blocks_config(seed: int = 0) -> Config:
 
 
 def image_config() -> Config:
-    """Lesson 3.3 with one epoch: PPO on pictures with the aimbot's mark in the twin."""
-    return shipped("3.3_aimbot", env__n_envs=64, ppo__batch_size=256, ppo__n_epochs=1)
+    """Lesson 3.3: PPO on pictures with the aimbot's mark in the twin."""
+    return shipped("3.3_aimbot")
 
 
 def measure_twin(add: Add) -> None:

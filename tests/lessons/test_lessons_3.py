@@ -34,17 +34,17 @@ def test_3_2_shows_one_view_after_the_other(lesson) -> None:
 
 def test_3_3_continues_where_it_was_and_draws_bands_over_seeds(lesson) -> None:
     folder, output = lesson("3.3_aimbot_training")
-    runs = [folder / f"counters_2_{seed}" for seed in (0, 1)]
+    runs = [folder / f"counters_{seed}" for seed in (0, 1)]
     written = {run: saved_at(run) for run in runs}
     assert_a_trained_run(runs[-1])
-    assert "counters, 2 pictures" in output and (folder / "all_curves.png").exists()
+    assert "[2/2] counters, seed 1" in output and (folder / "curves.png").exists()
     # One of them is lost, as if it had been stopped before its first checkpoint: only that one is trained again.
     shutil.rmtree(runs[0] / "last")
     run_lesson("3.3_aimbot_training", folder)
     assert [path.name for path in folder.parent.iterdir()] == ["3.3_aimbot_training"]
     assert [run for run in runs if saved_at(run) != written[run]] == runs[:1]
     results = facts(folder)["results"]
-    assert {name: len(seeds) for name, seeds in results.items()} == {"counters, 2 pictures": 2}
+    assert {name: len(seeds) for name, seeds in results.items()} == {"counters": 2}
 
 
 def test_3_4_trains_on_numbers_and_on_both(lesson) -> None:
