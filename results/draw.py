@@ -20,6 +20,7 @@ import tyro
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as a script it knows its own folder only
 
+from results.figures import clipped_objective, discounting
 from results.markdown import called
 from results.schema import RESULTS, Points, Row, load
 from results.tables import NAMES, TABLES
@@ -98,6 +99,8 @@ def draw_pictures() -> Iterator[Path]:
     """All pictures of the READMEs that show kept curves."""
     callbacks = load("2.2_callbacks").curves["."]
     seen_twice = {"training games (last 100)": MEAN, "evaluation (10 games)": "eval/mean"}
+    yield discounting()
+    yield clipped_objective()
     yield draw("1.3_curve", "Lesson 1.3: PPO with SB3's defaults", training("1.3_train"))
     yield draw("2.1_minutes", "Lesson 2.1: by the clock", training("2.1_envs", minutes=True), x_label="minutes")
     yield draw(

@@ -42,7 +42,7 @@ from rlbreakout.training.train import learn
 
 ROOT = RESULTS.parent
 SCRIPTS = {path.stem: path.relative_to(ROOT) for path in sorted(ROOT.glob("lessons/*/*.py"))}
-QUICK = tuple(name for name in SCRIPTS if name.startswith(("1.", "2.1", "2.2", "2.4", "3.1", "3.2", "7.")))
+QUICK = tuple(name for name in SCRIPTS if name.startswith(("1.", "2.1", "2.2", "2.4", "2.5", "3.1", "3.2", "7.")))
 TENTHS = 10
 
 

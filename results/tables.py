@@ -17,6 +17,8 @@ STICKY = {"": "without sticky actions", "sticky": "with sticky actions"}
 NAMES = {
     "1.1_gym": {"1.1_gym": "random"},
     "1.3_train": {"1.3_train": "PPO, SB3's defaults, 20,480 agent steps"},
+    "1.4_policy_gradient": {"1.4_policy_gradient": "policy gradient, seven numbers"},
+    "2.5_ppo_by_hand": {"2.5_ppo_by_hand": "PPO by hand"},
     "2.1_envs": {"1": "1 environment", "8": "8 environments"},
     "2.3_zoo": {"2.3_zoo": "the zoo's PPO"},
     "3.3_aimbot": {"image": "image with the aimbot", "trim": "image without the aimbot"},
@@ -72,21 +74,18 @@ NAMES = {
 plays = partial(md.plays, names=NAMES)
 INTERVAL = "mean [95% interval]"
 RUN = {"seed": "{row.seed}", "agent steps": "{row.steps:,}", "minutes": "{row.minutes:.0f}"}
+PLAYED = {
+    "agent": "{agent}",
+    "games": "{evaluation.games}, seed {evaluation.seed}",
+    "environment": "{evaluation.env_id}",
+}
 SEEN = {"what it sees": "{agent}", **RUN}
 SAMPLED_AND_GREEDY: dict[str, md.Cell | Across] = {"{} [95% interval]": Across("{actions}", score)}
 EACH_SEED: dict[str, md.Cell | Across] = {"seed {}": Across("{row.seed}", score), "all games": bold}
 
 TABLES: dict[str, Callable[[], str]] = {
     "path_of_lessons": lambda: path_of_lessons(),
-    "first_ppo": lambda: table(
-        plays("1.1_gym", "1.3_train"),
-        {
-            "agent": "{agent}",
-            "games": "{evaluation.games}, seed {evaluation.seed}",
-            "environment": "{evaluation.env_id}",
-        },
-        {INTERVAL: score},
-    ),
+    "first_ppo": lambda: table(plays("1.1_gym", "1.3_train"), PLAYED, {INTERVAL: score}),
     "two_speeds": lambda: table(
         plays("2.1_envs"),
         {"": "{agent}"},
@@ -96,6 +95,8 @@ TABLES: dict[str, Callable[[], str]] = {
         ["number", "after 20,480 agent steps"],
         [[name, f"{value:.2f}"] for name, value in load("2.2_callbacks").facts["three_rewards"].items()],
     ),
+    "policy_gradient": lambda: table(plays("1.1_gym", "1.3_train", "1.4_policy_gradient"), PLAYED, {INTERVAL: score}),
+    "ppo_by_hand": lambda: table(plays("2.5_ppo_by_hand"), PLAYED, {INTERVAL: score}),
     "three_ids": lambda: table(
         plays("2.3_zoo"),
         {"environment": "{evaluation.env_id}", "actions": "{actions}"},
@@ -283,10 +284,12 @@ PATH = {
     "1.1_gym": "observation, action, reward, life, game, score: a random agent",
     "1.2_wrapper": "what a wrapper is; a life as an episode; launching the ball",
     "1.3_train": "the first PPO, with SB3's defaults",
+    "1.4_policy_gradient": "how an agent learns: the policy gradient, from scratch",
     "2.1_envs": "8 games side by side",
     "2.2_callbacks": "measuring while training, and how not to be fooled",
     "2.3_zoo": "the zoo's PPO rebuilt by hand, the same games one for one",
     "2.4_fast_envs": "the emulator's own speed",
+    "2.5_ppo_by_hand": "PPO from scratch, equal to SB3's to the last bit",
     "3.1_observation_space": "what the agent really sees",
     "3.2_observation_wrapper": "mono, trim, aimbot",
     "3.3_aimbot_training": "which picture do agents learn from fastest? (here: {agent})",

@@ -53,7 +53,7 @@ def find_config(name: str | Path) -> Path:
     Raises UserError that lists the shipped configs if there is none.
     """
     path = Path(name)
-    if path.exists() or path.name != str(name):
+    if path.is_file() or path.name != str(name):  # a folder may well have the name of a config: its run
         return path
     shipped = CONFIGS / (path.name if path.suffix == ".yaml" else f"{path.name}.yaml")
     if not shipped.is_file():

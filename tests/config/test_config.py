@@ -153,6 +153,9 @@ def test_a_file_that_is_no_config_is_refused_in_one_line(tmp_path: Path, text: s
 def test_a_shipped_config_is_found_by_its_name_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_config("2.3_zoo") == load_config("2.3_zoo.yaml") == load_config(ZOO_CONFIG)
+    (tmp_path / "2.3_zoo").mkdir()  # such as the folder of its run
+    assert load_config("2.3_zoo") == load_config(ZOO_CONFIG)
+    (tmp_path / "2.3_zoo").rmdir()
     (tmp_path / "2.3_zoo").write_text("steps: 5\n")
     assert load_config("2.3_zoo").steps == 5  # one's own comes first
     with pytest.raises(UserError, match=r"config zoo does not exist; shipped with rlbreakout: 2\.3_zoo, 3\.3"):
