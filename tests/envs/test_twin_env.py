@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.atari_wrappers import AtariWrapper, NoopResetEnv
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from stable_baselines3.common.env_util import make_vec_env
@@ -271,3 +272,19 @@ def test_wrong_actions_are_refused_in_one_line() -> None:
             env.step(action)
     with pytest.raises(UserError, match=r"allowed: NOOP, FIRE, RIGHT, LEFT, of strength 1"):
         env.ale.act(7)
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+def test_gymnasium_plays_many_of_it_at_once(mode: AutoresetMode) -> None:
+    envs = gym.make_vec(TWIN_ID, num_envs=2, repeat_action_probability=0.0, vector_kwargs={"autoreset_mode": mode})
+    screens, _ = envs.reset(seed=0)
+    assert screens.shape == (2, 210, 160, 3) and screens.dtype == np.uint8
+    ended = np.zeros(2, dtype=bool)
+    while not ended.any():
+        screens, _, ended, _, info = envs.step(np.array([FIRE, NONE]))
+    lives = info["lives"].tolist()
+    if mode == AutoresetMode.SAME_STEP:
+        assert lives == [5, 5] and info["final_info"]["lives"][0] == 0
+    else:
+        assert lives == [0, 5] and envs.step(np.array([NONE, NONE]))[4]["lives"].tolist() == [5, 5]
+    envs.close()
