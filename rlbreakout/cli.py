@@ -59,8 +59,9 @@ def _evaluate(args: argparse.Namespace) -> None:
 def _gif(args: argparse.Namespace) -> None:
     from rlbreakout.agents.save_load import load_agent
     from rlbreakout.evaluation.video import check_video_path, parse_grid, record, write_video
+    from rlbreakout.training.runs import unused_file
 
-    check_video_path(args.out)
+    out = check_video_path(args.out or unused_file(Path.cwd() / f"{Path(args.model).absolute().name}.gif"))
     rows, columns = parse_grid(args.grid)
     recording = record(
         load_agent(args.model, seed=args.seed, trust=args.trust),
@@ -71,11 +72,13 @@ def _gif(args: argparse.Namespace) -> None:
         seed=args.seed,
         greedy=args.greedy,
         view=args.view,
+        from_points=args.from_points,
+        speed=args.speed,
     )
-    write_video(recording, args.out)
+    write_video(recording, out)
     scores = ", ".join(f"{score:.0f}" for score in recording.scores)
-    size = args.out.stat().st_size / 1e6
-    print(f"{args.out}: {recording.seconds:.1f} s, {size:.2f} MB, points: {scores}")
+    size = out.stat().st_size / 1e6
+    print(f"{out}: {recording.seconds:.1f} s, {size:.2f} MB, points: {scores}")
 
 
 def _tune(args: argparse.Namespace) -> None:
@@ -154,10 +157,17 @@ def parser() -> argparse.ArgumentParser:
     gif = command("gif", _gif, "record games to a gif or mp4")
     gif.add_argument("model", metavar="MODEL", help=model)
     gif.add_argument("--trust", action="store_true", help=trust)
-    gif.add_argument("--out", metavar="FILE", type=Path, required=True, help="a file that ends in .gif or .mp4")
+    gif.add_argument(
+        "--out",
+        metavar="FILE",
+        type=Path,
+        help="a .gif or .mp4 file (default: a new gif, named after MODEL)",
+    )
     gif.add_argument("--grid", metavar="RxC", default="1x1", help="games side by side (default: 1x1)")
     gif.add_argument("--env-id", metavar="ID", help=env_id)
-    gif.add_argument("--seconds", metavar="N", type=float, default=20.0, help="at most, of game time (default: 20)")
+    gif.add_argument("--seconds", metavar="N", type=float, default=20.0, help="length, at most (default: 20)")
+    gif.add_argument("--from-points", metavar="N", type=int, default=0, help="begin when a game has so many points")
+    gif.add_argument("--speed", metavar="X", type=int, default=1, help="time lapse: so many times faster (default: 1)")
     gif.add_argument("--view", default="screen", help="screen, agent or both (default: screen)")
     gif.add_argument("--seed", metavar="S", type=int, default=0, help="decides the games (default: 0)")
     gif.add_argument("--greedy", action="store_true", help="the likeliest action instead of a drawn one")

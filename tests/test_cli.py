@@ -51,8 +51,9 @@ def test_train_evaluate_and_gif_from_an_empty_folder(tmp_path: Path) -> None:
     evaluated = rlbreakout("evaluate", run, "--games", "2", "--env-id", "BreakoutNoFrameskip-v4", cwd=tmp_path)
     assert evaluated.returncode == 0, evaluated.stderr
     assert "on BreakoutNoFrameskip-v4, 2 games from seed 0, sampled" in evaluated.stdout
-    gif = rlbreakout("gif", run, "--out", "a.gif", "--seconds", "1", "--view", "both", cwd=tmp_path)
-    assert gif.returncode == 0 and (tmp_path / "a.gif").stat().st_size > 1000, gif.stderr
+    for name in ("3.4_coordinates.gif", "3.4_coordinates-2.gif"):  # never over what is there already
+        gif = rlbreakout("gif", run, "--seconds", "1", "--view", "both", cwd=tmp_path)
+        assert gif.returncode == 0 and (tmp_path / name).stat().st_size > 1000, gif.stderr
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,7 @@ def test_train_evaluate_and_gif_from_an_empty_folder(tmp_path: Path) -> None:
         (["gif", "random", "--out", "x.avi"], ["'.avi'", "allowed: .gif, .mp4"]),
         (["gif", "random", "--out", "x.gif", "--grid", "3by3"], ["'3by3'", "ROWSxCOLUMNS"]),
         (["gif", "random", "--out", "x.gif", "--seconds", "0"], ["seconds is 0"]),
+        (["gif", "random", "--out", "x.gif", "--speed", "0"], ["speed is 0; allowed: 1 to 64"]),
         (["gif", "random", "--out", "x.gif", "--view", "radar"], ["'radar'", "allowed: screen, agent, both"]),
         (["gif", "random", "--out", "bad.yaml/x.gif", "--seconds", "1"], ["bad.yaml/x.gif cannot be written"]),
         (["bench", "--json", "none/x.json"], ["the folder none does not exist"]),

@@ -19,6 +19,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs
 
 from rlbreakout.agents.players import Agent
+from rlbreakout.breakout.rules import LIVES
 from rlbreakout.breakout.screen import HEIGHT
 from rlbreakout.common.errors import UserError
 from rlbreakout.common.files import replaced_atomically
@@ -32,6 +33,7 @@ VIEWS = ("screen", "agent", "both")
 MAX_CELLS = 36
 MOST_SECONDS = 3_600.0
 """The longest recording: twice the longest game of the emulator."""
+MOST_SPEED = 64
 CAPTION_HEIGHT = 14
 """Pixels above each game, for its score."""
 GAP = 4
@@ -50,7 +52,7 @@ class Recording:
 
     @property
     def seconds(self) -> float:
-        """Length in seconds of game time."""
+        """Length in seconds, as it is played."""
         return len(self.pictures) / self.pictures_per_second
 
 
@@ -88,39 +90,58 @@ def record(
     seed: int = 0,
     greedy: bool = False,
     view: str = "screen",
+    from_points: int = 0,
+    speed: int = 1,
 ) -> Recording:
-    """Play rows x columns games side by side, one whole game each, for at most `seconds` of game time.
+    """Play rows x columns games side by side, one whole game each, and record at most `seconds`.
 
     A finished game keeps its last picture; the recording ends when all games are finished. view: "screen", "agent" (the
-    newest observation in its frame stack), or "both" side by side.
+    newest observation in its frame stack), or "both" side by side. from_points: the recording begins when one of the
+    games has so many points. speed: time lapse; 4 shows four seconds of game time in a second.
 
-    Raises UserError for an unknown view, an id that is not Breakout, or a time that is not allowed.
+    Raises UserError for an unknown view, an id that is not Breakout, a time or a speed that is not allowed, and if no
+    game gets to `from_points`.
     """
     if view not in VIEWS:
         raise UserError(f"view {view!r} is not known; allowed: {', '.join(VIEWS)}")
     if not 0 < seconds <= MOST_SECONDS:
         raise UserError(f"seconds is {seconds:g}; allowed: above 0, at most {MOST_SECONDS:g}")
+    if not 1 <= speed <= MOST_SPEED:
+        raise UserError(f"speed is {speed}; allowed: 1 to {MOST_SPEED}")
     check_seed(seed)
     env_id = check_env_id(env_id or agent.config.env.id)
-    speed, games = pictures_per_second(agent.config, env_id), rows * columns
-    scores, finished = np.zeros(games), np.zeros(games, dtype=bool)
+    steps_per_second, games = pictures_per_second(agent.config, env_id), rows * columns
+    steps, scores, finished = 0, np.zeros(games), np.zeros(games, dtype=bool)
+    captions, pictures = [_caption(0, LIVES, 0, False)] * games, list[np.ndarray]()
     state, starts = None, np.ones(games, dtype=bool)
     env = make_evaluation_env(agent.config, env_id=env_id, n_envs=games, seed=seed)
     with closing(env), separate_randomness(seed):
         observations: Any = env.reset()
         views = _views(env, observations, agent.config, view)
-        pictures = [_grid(views, scores, finished, rows, columns)]
-        while len(pictures) < round(seconds * speed) and not finished.all():
+        while len(pictures) < round(seconds * steps_per_second):
+            if scores.max() >= from_points and (steps % speed == 0 or finished.all()):
+                pictures.append(_grid(views, captions, rows, columns))
+            if finished.all():
+                break
             actions, state = agent.player.predict(observations, state=state, episode_start=starts, deterministic=greedy)
-            observations, rewards, starts, _ = env.step(actions)
+            observations, rewards, starts, infos = env.step(actions)
+            steps += 1
             scores[~finished] += rewards[~finished]
+            now = _views(env, observations, agent.config, view) if scores.max() >= from_points else views
+            for game in np.flatnonzero(~finished):
+                if not starts[game]:  # after its last step an environment already shows the next game
+                    views[game] = now[game]
+                lives = 0 if starts[game] else infos[game]["lives"]
+                captions[game] = _caption(scores[game], lives, steps / steps_per_second, bool(starts[game]))
             finished |= starts
-            # After its last step an environment already shows the next game.
-            for game, picture in enumerate(_views(env, observations, agent.config, view)):
-                if not finished[game]:
-                    views[game] = picture
-            pictures.append(_grid(views, scores, finished, rows, columns))
-    return Recording(pictures, speed, scores.tolist())
+    if not pictures:
+        raise UserError(f"no game got to {from_points} points; the most was {scores.max():.0f}")
+    return Recording(pictures, steps_per_second, scores.tolist())
+
+
+def _caption(score: float, lives: int, seconds: float, over: bool) -> str:
+    end = "game over" if over else f"{lives} {'life' if lives == 1 else 'lives'}"
+    return f"{score:.0f} {'point' if score == 1 else 'points'}, {end}, {int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def _views(env: VecEnv, observations: VecEnvObs, config: Config, view: str) -> list[np.ndarray]:
@@ -162,7 +183,7 @@ def _picture_view(observation: np.ndarray, config: Config) -> np.ndarray:
     return np.asarray(image.resize((width, HEIGHT), Image.Resampling.NEAREST))
 
 
-def _grid(views: list[np.ndarray], scores: np.ndarray, finished: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def _grid(views: list[np.ndarray], captions: list[str], rows: int, columns: int) -> np.ndarray:
     if len(views) == 1:
         views = [views[0].repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)]
     height, width = views[0].shape[:2]
@@ -172,9 +193,7 @@ def _grid(views: list[np.ndarray], scores: np.ndarray, finished: np.ndarray, row
     draw.fontmode = "1"  # without shades of grey: few colours make small gifs
     for game, picture in enumerate(views):
         x, y = game % columns * step_x, game // columns * step_y
-        unit = "point" if scores[game] == 1 else "points"
-        caption = f"{scores[game]:.0f} {unit}" + (", game over" if finished[game] else "")
-        draw.text((x + 2, y), caption, font=font, fill=(255, 255, 255))
+        draw.text((x + 2, y), captions[game], font=font, fill=(255, 255, 255))
         canvas.paste(Image.fromarray(picture), (x, y + CAPTION_HEIGHT))
     return np.asarray(canvas)
 

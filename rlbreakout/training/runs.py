@@ -39,6 +39,15 @@ def check_writable(folder: Path) -> None:
         raise UserError(f"run folder {folder} cannot be written: {error.strerror}") from None
 
 
+def unused_file(wanted: Path) -> Path:
+    """`wanted`, or `NAME-2`, `NAME-3`, ... with the same ending if that is there already."""
+    file, number = wanted, 1
+    while file.exists():
+        number += 1
+        file = wanted.with_stem(f"{wanted.stem}-{number}")
+    return file
+
+
 def check_output_file(path: Path) -> Path:
     """Return `path`, or raise UserError if a file cannot be written there: better before hours of work than after."""
     if path.is_dir():

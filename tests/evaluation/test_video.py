@@ -52,6 +52,19 @@ def test_a_gif_shows_the_recorded_pictures_in_their_colours(tmp_path: Path) -> N
     assert all(np.array_equal(shown, recorded) for shown, recorded in zip(pictures, distinct, strict=True))
 
 
+def test_a_recording_can_begin_at_a_score_and_be_a_time_lapse() -> None:
+    whole = record(random_agent(), seconds=60, seed=1).pictures
+    later = record(random_agent(), seconds=0.5, seed=1, from_points=1)
+    (begin,) = [number for number, picture in enumerate(whole) if np.array_equal(picture, later.pictures[0])]
+    assert begin > 10 and max(later.scores) >= 1 and len(later.pictures) == 8
+    assert all(np.array_equal(*pair) for pair in zip(later.pictures, whole[begin:], strict=False))
+    lapse = record(random_agent(), seconds=60, seed=1, speed=4)
+    assert all(np.array_equal(*pair) for pair in zip(lapse.pictures[:-1], whole[::4], strict=False))
+    assert len(lapse.pictures) < len(whole) / 3 and np.array_equal(lapse.pictures[-1], whole[-1])
+    with pytest.raises(UserError, match=f"no game got to 800 points; the most was {max(lapse.scores):.0f}"):
+        record(random_agent(), seconds=60, seed=1, from_points=800)
+
+
 def test_a_grid_plays_at_the_games_speed_in_a_small_file(tmp_path: Path) -> None:
     recording = record(random_agent(), rows=3, columns=3, seconds=5, seed=2)
     path = write_video(recording, tmp_path / "grid.gif")
