@@ -69,7 +69,7 @@ def run_lesson(name: str, folder: Path, *options: str) -> None:
 
 def keep_pictures(run: Path, wanted: tuple[str, ...] = ()) -> None:
     """Copy pictures: those that are wanted, and those that results/ has an older copy of."""
-    for picture in run.glob("*.png"):
+    for picture in (*run.glob("*.png"), *run.glob("plots/*.png")):
         copy = RESULTS / f"{run.name}_{picture.name}"
         if picture.name in wanted or copy.exists():
             shutil.copy(picture, copy)

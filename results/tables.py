@@ -12,6 +12,7 @@ from results import markdown as md
 from results.markdown import Across, bold, each, markdown, mean, median, reached, score, span, stalled, table
 from results.schema import RESULTS, Lesson, load
 from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
+from rlbreakout.config import load_config
 
 STICKY = {"": "without sticky actions", "sticky": "with sticky actions"}
 NAMES = {
@@ -117,16 +118,7 @@ TABLES: dict[str, Callable[[], str]] = {
     ),
     "best_of_two_studies": lambda: best_of_two_studies(),
     "importance": lambda: importance(),
-    "luck": lambda: markdown(
-        ["training of 100,000 agent steps", "mean of 20 games"],
-        [
-            ["the best trial of study 1, seed 0", f"{load('4.0_study_explore').facts['value_in_the_study']:.1f}"],
-            *(
-                [f"the same settings, seed {seed}", f"{found:.1f}"]
-                for seed, found in enumerate(load("4.0_study_explore").facts["scores_of_seeds"], 1)
-            ),
-        ],
-    ),
+    "luck": lambda: luck(),
     "everybody_everywhere": lambda: table(
         plays("4.1_env_comparison", where=lambda play: play.evaluation.game == play.evaluation.env_id),
         {"trained in": "{agent}"},
@@ -245,14 +237,14 @@ def best_of_two_studies() -> str:
     first, second = (load(f"4.0_study_{number}").facts["trials"] for number in (1, 2))
     best = sorted((trial for trial in first if trial["state"] == "complete"), key=lambda trial: -trial["value"])[:5]
     again = [next((f"{t['value']:.1f}" for t in second if t["params"] == trial["params"]), "") for trial in best]
-    before = next(play for play in plays("3.4_four_ways") if play.row.agent == "coordinates")
+    before = load_config("3.4_coordinates").model_dump()
     rows = [
-        ["points in study 1", *(f"{trial['value']:.1f}" for trial in best), f"{before.evaluation.score:.1f}"],
+        ["points in study 1", *(f"{trial['value']:.1f}" for trial in best), ""],
         ["points in study 2", *again, ""],
     ]
     for name in (name for name in best[0]["params"] if not name.endswith(".schedule")):
         part, _, key = name.partition(".")
-        setting = before.row.config[part][key] or {"activation": "tanh"}[key]  # SB3's
+        setting = before[part][key]
         rows.append([f"`{key}`", *(searched(name, trial["params"]) for trial in best), short(setting)])
     return markdown(["", *(f"trial {trial['number']}" for trial in best), "lesson 3.4"], rows)
 
@@ -263,6 +255,16 @@ def searched(name: str, params: dict[str, Any]) -> str:
 
 def short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def luck() -> str:
+    """Lesson 4.0: the best trial again with other seeds, beside the settings of lesson 3.4."""
+    found = load("4.0_study_explore").facts
+    rows = [["the best trial of study 1", f"{found['value_in_the_study']:.1f}", *[""] * len(found["scores_of_seeds"])]]
+    for name, key in (("the same settings", "scores_of_seeds"), ("lesson 3.4's settings", "scores_of_lesson_3_4")):
+        rows.append([name, "", *(f"{score:.1f}" for score in found[key])])
+    seeds = (f"seed {seed}" for seed in range(1 + len(found["scores_of_seeds"])))
+    return markdown(["settings", *seeds], rows)
 
 
 def importance() -> str:

@@ -37,7 +37,7 @@ class Options:
     """The study.json that a study leaves in its run folder (default: the study of this lesson's README)."""
     config: Path = CONFIGS / "4.0_study_1.yaml"
     """The config that the study was made with."""
-    steps: int = 300_000
+    steps: int = 150_000
     """Agent steps of each training."""
     seed: int = 1
     """The first seed with which the best trial is trained again. The study itself had seed 0."""
@@ -106,32 +106,39 @@ importance_picture = folder / "importance.png"
 figure.savefig(importance_picture, dpi=110)
 plt.close(figure)
 
-# %% Noise: the best trial once more, with other seeds. Nothing else is different, and the games are those of the study.
+# %% Noise: the best trial once more, with other seeds, and the settings of lesson 3.4 with the same ones. The games are
+# those of the study.
 best = max(complete, key=lambda row: row["value"])
-values = config_values(best["params"], tuning)
-runs, scores = [], []
-for seed in range(options.seed, options.seed + options.seeds):
-    of_run = {"run.name": f"best_seed_{seed}", "seed": seed, "steps": options.steps, "evaluation.every": 0}
-    config = with_values(base, {**of_run, **values})
-    runs.append(train_or_continue(config, folder / config.run.name))
-    agent = load_agent(runs[-1] / "last")
-    result = evaluate(agent, env=base.evaluation.env, games=options.games, seed=base.evaluation_seed)
-    scores.append(result.mean)
+settings_of = {"best": with_values(base, config_values(best["params"], tuning))}
+settings_of["lesson_3.4"] = load_config(CONFIGS / "3.4_coordinates.yaml")
+runs: dict[str, list[Path]] = {}
+scores: dict[str, list[float]] = {}
+for who, chosen in settings_of.items():
+    for seed in range(options.seed, options.seed + options.seeds):
+        of_run = {"run.name": f"{who}_seed_{seed}", "seed": seed, "steps": options.steps, "evaluation.every": 0}
+        config = with_values(chosen, {"tuning": None, **of_run})
+        run = train_or_continue(config, folder / config.run.name)
+        agent = load_agent(run / "last")
+        result = evaluate(agent, env=base.evaluation.env, games=options.games, seed=base.evaluation_seed)
+        runs.setdefault(who, []).append(run)
+        scores.setdefault(who, []).append(result.mean)
 
 print(f"\nthe best trial in the study: {best['value']:.1f} points")
-print("the same settings with other seeds:", ", ".join(f"{score:.1f}" for score in scores))
-better = sum(row["value"] > np.mean(scores) for row in complete)
-print(f"their mean, {np.mean(scores):.1f}, would be place {better + 1} of {len(complete)} in the study")
+print("the same settings with other seeds:", ", ".join(f"{score:.1f}" for score in scores["best"]))
+better = sum(row["value"] > np.mean(scores["best"]) for row in complete)
+print(f"their mean, {np.mean(scores['best']):.1f}, would be place {better + 1} of {len(complete)} in the study")
+print("the settings of lesson 3.4:", ", ".join(f"{score:.1f}" for score in scores["lesson_3.4"]))
 
 # %% The first of them in the emulator.
-in_emulator = evaluate_once(runs[0], games=options.games)
+in_emulator = evaluate_once(runs["best"][0], games=options.games)
 print(f"\nseed {options.seed}: {in_emulator}")
 finish(
     folder,
-    files=[importance_picture, runs[0] / "agent.gif"],
+    files=[importance_picture, runs["best"][0] / "agent.gif"],
     **in_emulator.facts(),
     importance={"pruned_left_out": left_out, "pruned_counted_as_bad": counted},
     value_in_the_study=best["value"],
-    scores_of_seeds=scores,
+    scores_of_seeds=scores["best"],
+    scores_of_lesson_3_4=scores["lesson_3.4"],
     look_at="importance.png; then python lessons/4_tuning/4.1_env_comparison.py",
 )

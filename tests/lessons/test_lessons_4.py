@@ -3,7 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
+from optuna.trial import create_trial
+
 from rlbreakout.config import load_config
+from rlbreakout.tuning.study import distributions, settings
 from tests.conftest import ROOT
 from tests.lesson_runs import assert_a_trained_run, assert_moves, facts, run_lesson
 
@@ -28,8 +32,16 @@ def test_4_0_explores_a_study_with_pruned_trials_and_without(tmp_path: Path, les
     assert abs(sum(importance["pruned_left_out"].values()) - 1) < 1e-6
     assert "30 trials: 20 complete, 10 pruned" in output and len(summary["scores_of_seeds"]) == 1
     assert_a_trained_run(folder / "best_seed_1")
-    kept = json.loads((ROOT / "results" / "4.0_study_1.json").read_text())  # the study that it explores by default
-    assert kept["facts"]["trials"]
+
+
+@pytest.mark.parametrize("study", ["4.0_study_1", "4.0_study_2"])
+def test_the_kept_studies_are_of_the_search_space_that_their_config_has(study: str) -> None:
+    trials = json.loads((ROOT / "results" / f"{study}.json").read_text())["facts"]["trials"]
+    space = distributions(settings(load_config(study)))
+    assert trials and any(trial["params"] for trial in trials)
+    for trial in trials:
+        used = {name: space[name] for name in trial["params"]}
+        create_trial(value=0.0, params=trial["params"], distributions=used)  # raises ValueError outside of a range
 
 
 def study_json(folder: Path) -> Path:
