@@ -1,7 +1,7 @@
-"""Run every lesson in order, with a few steps each: does everything work on this machine?
+"""Run every lesson, with a few steps each: does everything work on this machine?
 
-Prints a line for each lesson, and at the end a table and the TensorBoard command. Stops at the first lesson that fails,
-names it, shows the end of its output, and exits with its status.
+Runs two lessons at a time on two cores. Prints a line for each, in order, and at the end a table and what to do next.
+Stops at the first lesson that fails, names it, shows the end of its output, and exits with its status.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
+from loky import cpu_count
 from rich.console import Console
 from rich.table import Table
 
@@ -36,41 +38,47 @@ def all_lessons() -> list[Path]:
     return sorted(LESSONS.glob("[0-9]_*/[0-9]*.py"), key=lambda path: path.stem)
 
 
-def run(script: Path, folder: Path) -> tuple[float, dict]:
-    """Run a lesson with the settings of smoke.yaml; return its seconds and its lesson.json. Exits if it fails."""
-    command = [sys.executable, str(script), "--run-dir", str(folder)]
+def run(script: Path, folder: Path) -> tuple[float, subprocess.CompletedProcess[str]]:
+    """Run a lesson with the settings of smoke.yaml; return its seconds and what became of it."""
     start = time.perf_counter()
     done = subprocess.run(
-        command,
-        env={**os.environ, SMOKE: "1"},
+        [sys.executable, str(script), "--run-dir", str(folder)],
+        env={**os.environ, SMOKE: "1", "OMP_NUM_THREADS": "1"},  # the other cores run other lessons
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    if done.returncode:
-        print("failed\n\n" + "\n".join(done.stdout.splitlines()[-LINES_SHOWN_OF_A_FAILURE:]))
-        print(f"\nThe tour stops: {script.relative_to(LESSONS.parent)} failed with status {done.returncode}.")
-        sys.exit(done.returncode if done.returncode > 0 else 1)
-    summary = folder / "lesson.json"
-    return time.perf_counter() - start, json.loads(summary.read_text()) if summary.exists() else {}
+    return time.perf_counter() - start, done
 
 
 def main() -> None:
     folder = new_run_folder(tyro.cli(Options, description=__doc__).run_dir)
-    table = Table("lesson", "seconds", "score", title="The tour (so few steps that the scores are those of beginners)")
-    table.add_column("files", overflow="fold")
+    start = time.perf_counter()
     scripts = all_lessons()
-    for number, script in enumerate(scripts, 1):
-        print(f"[{number}/{len(scripts)}] {script.parent.name}/{script.stem} ... ", end="", flush=True)
-        run_dir = folder / script.parent.name / script.stem
-        seconds, summary = run(script, run_dir)
-        print(f"{seconds:.0f} s", flush=True)
-        score = summary.get("score")
-        files = "\n".join(str(run_dir / file) for file in summary.get("files", [])) or "-"
-        table.add_row(script.stem, f"{seconds:.0f}", "-" if score is None else f"{score:.1f}", files)
+    folders = [folder / script.parent.name / script.stem for script in scripts]
+    table = Table("lesson", "seconds", "score", title="The tour (so few steps that most scores are those of beginners)")
+    table.add_column("what it leaves", overflow="fold")
+    with ThreadPoolExecutor(min(2, cpu_count())) as lessons:
+        runs = lessons.map(run, scripts, folders)
+        for number, (script, run_dir, (seconds, done)) in enumerate(zip(scripts, folders, runs, strict=True), 1):
+            print(f"[{number}/{len(scripts)}] {script.parent.name}/{script.stem} ... ", end="", flush=True)
+            if done.returncode:
+                lessons.shutdown(wait=False, cancel_futures=True)
+                print("failed\n\n" + "\n".join(done.stdout.splitlines()[-LINES_SHOWN_OF_A_FAILURE:]))
+                print(f"\nThe tour stops: {script.relative_to(LESSONS.parent)} failed with status {done.returncode}.")
+                sys.exit(done.returncode if done.returncode > 0 else 1)
+            print(f"{seconds:.0f} s", flush=True)
+            file = run_dir / "lesson.json"
+            summary = json.loads(file.read_text()) if file.exists() else {}
+            score = summary.get("score")
+            files = ", ".join(summary.get("files", [])) or "-"
+            table.add_row(script.stem, f"{seconds:.0f}", "-" if score is None else f"{score:.1f}", files)
     Console().print(table)
-    print(f"The curves of all lessons:\n  tensorboard --logdir {folder}")
+    print(f"{time.perf_counter() - start:.0f} seconds in all. The files are in {folder}. What to do next:")
+    print(f"  tensorboard --logdir {folder}     look at the curves of all lessons")
+    print("  rlbreakout gif champion --speed 4     record a game of the agent that lesson 6.4 trains")
+    print("  python lessons/1_gym/1.1_gym.py       begin; read lessons/1_gym/README.md beside it")
 
 
 if __name__ == "__main__":
