@@ -61,7 +61,7 @@ def _gif(args: argparse.Namespace) -> None:
     from rlbreakout.evaluation.video import check_video_path, parse_grid, record, write_video
     from rlbreakout.training.runs import unused_file
 
-    out = check_video_path(args.out or unused_file(Path.cwd() / f"{Path(args.model).absolute().name}.gif"))
+    out = check_video_path(args.out or unused_file(Path(f"{Path(args.model).absolute().name}.gif")))
     rows, columns = parse_grid(args.grid)
     recording = record(
         load_agent(args.model, seed=args.seed, trust=args.trust),

@@ -78,7 +78,7 @@ print(f"\n{options.games} games: scores {scores}, mean {np.mean(scores):.2f}; re
 env.close()
 
 # %% Terminated or truncated? Terminated: the game itself is over. Truncated: it was cut off from outside. Here the
-# emulator is told to stop after 400 frames. Its own limit is 108,000, half an hour of play.
+# emulator is set to stop after 400 frames. Its own limit is 108,000, half an hour of play.
 env = gym.make("ALE/Breakout-v5", max_num_frames_per_episode=400)
 env.reset(seed=options.seed)
 terminated = truncated = False

@@ -69,7 +69,7 @@ def objective(trial: optuna.Trial, steps: int) -> float:
     settings |= {f"evaluation.{key}": value for key, value in evaluation.items()}
     config = with_values(base, {**settings, **values})
 
-    # The pruner is told the result of every evaluation, and decides whether the trial is worth continuing.
+    # The pruner sees the result of every evaluation, and decides whether the trial is worth continuing.
     def go_on(steps_done: int, result: Evaluation) -> bool:
         trial.report(result.mean, steps_done)
         return steps_done >= steps or not trial.should_prune()

@@ -307,7 +307,7 @@ class TwinVecEnv(GamesTogether):
         return skips
 
     def _end(self, game: int, stalled: bool) -> dict[str, Any]:
-        """What is told of a game that is over."""
+        """The info of a game that is over."""
         report = self._report(self._states["score"][game] - self._first_score[game], self._lengths[game])
         if self._saves_starts and (kind := self.starts.kind(game)) != FRESH:
             return {"start": kind, "part_of_a_game": report}

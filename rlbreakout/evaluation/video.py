@@ -127,7 +127,7 @@ def record(
             observations, rewards, starts, infos = env.step(actions)
             steps += 1
             scores[~finished] += rewards[~finished]
-            now = _views(env, observations, agent.config, view) if scores.max() >= from_points else views
+            now = _views(env, observations, agent.config, view)
             for game in np.flatnonzero(~finished):
                 if not starts[game]:  # after its last step an environment already shows the next game
                     views[game] = now[game]

@@ -10,7 +10,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep the memory that it frees, for what it needs next. Returns whether that can be told here.
+    """Let this process keep the memory that it frees, for what it needs next. Returns whether this system supports it.
 
     PPO makes the same large arrays for every minibatch of pictures. glibc gives large ones back to the system at once,
     which then hands out page after page of zeros for the next one: `rlbreakout bench` shows what that costs. Elsewhere

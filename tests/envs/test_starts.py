@@ -72,7 +72,7 @@ def test_without_saved_states_nothing_changes() -> None:
 
 
 def save(number: int, score: float) -> Save:
-    """One that can be told from others."""
+    """One that differs from all others."""
     state = new_games(1)
     state["clock"] = number
     return Save(state, score)

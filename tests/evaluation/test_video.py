@@ -65,6 +65,12 @@ def test_a_recording_can_begin_at_a_score_and_be_a_time_lapse() -> None:
         record(random_agent(), seconds=60, seed=1, from_points=800)
 
 
+def test_a_game_that_ends_before_the_recording_begins_keeps_its_last_picture() -> None:
+    whole = record(random_agent(), columns=2, seconds=60, seed=2)
+    later = record(random_agent(), columns=2, seconds=0.5, seed=2, from_points=int(max(whole.scores)))
+    assert any(np.array_equal(later.pictures[0], picture) for picture in whole.pictures)
+
+
 def test_a_grid_plays_at_the_games_speed_in_a_small_file(tmp_path: Path) -> None:
     recording = record(random_agent(), rows=3, columns=3, seconds=5, seed=2)
     path = write_video(recording, tmp_path / "grid.gif")

@@ -20,7 +20,7 @@ print(faults(), keep_freed_memory(), faults())
 
 
 @pytest.mark.long
-@pytest.mark.skipif(sys.platform != "linux", reason="it is glibc that is told")
+@pytest.mark.skipif(sys.platform != "linux", reason="it is a setting of glibc")
 def test_large_arrays_get_their_pages_once() -> None:
     before, told, after = run_command("-c", COUNT).stdout.split()
     assert told == "True" and int(after) * 10 < int(before)  # how many depends on the size of a page
