@@ -12,6 +12,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from results.schema import RESULTS
+from rlbreakout.breakout.draw import draw_grey
+from rlbreakout.breakout.rules import PIXEL, PIXEL_BITS, fly, new_games, row_of_line
+from rlbreakout.breakout.screen import BALL_WIDTH, HEIGHT, PADDLE_TOP, WIDTH
+from rlbreakout.observation.aimbot import TURNS_AT_RIGHT, Aimbot
+from rlbreakout.observation.pictures import MARK_BOTTOM, MARK_TOP, MARK_WIDTH
 
 
 def discounting() -> Path:
@@ -46,6 +51,40 @@ def clipped_objective(clip: float = 0.2) -> Path:
         axis.set(title=title, xlabel="ratio: new probability / old probability")
         axis.legend()
     return _save(figure, "2.5_clipped_objective")
+
+
+def aimbot_geometry() -> Path:
+    """Lesson 3.2: a flight of the ball by the rules of the game, and the two screens from which the aimbot knows it."""
+    games = new_games(1)
+    game = games[0]
+    game["building"] = 0
+    game["ball_x"], game["ball_y"] = 117 * PIXEL, 110 * PIXEL
+    game["ball_vx"], game["ball_vy"] = 384, 512  # 1.5 columns and 2 rows a frame
+    aimbot, flight, seen = Aimbot(1), [], []
+    while not flight or flight[-1][1] < PADDLE_TOP:
+        flight.append((game["ball_x"] / PIXEL + BALL_WIDTH / 2, row_of_line(int(game["ball_y"]) >> PIXEL_BITS)))
+        if len(flight) in (5, 9):  # 4 frames apart
+            aim = aimbot.watch(draw_grey(games), 4 if seen else 0)
+            seen.append(flight[-1])
+            screen = draw_grey(games)[0]
+        fly(game)
+    columns, rows = np.array(flight).T
+    turn = int(columns.argmax())
+    figure, axis = plt.subplots(figsize=(7.5, 4.6), layout="constrained")
+    axis.imshow(screen, cmap="gray_r", vmax=400, extent=(0, WIDTH, HEIGHT, 0), aspect="equal")
+    axis.plot(columns, rows, ".", color="C0", markersize=5, label="the ball, frame by frame")
+    axis.plot(*np.array(seen).T, "o", color="C3", markersize=9, fillstyle="none", label="two screens, 4 frames apart")
+    axis.axhline(PADDLE_TOP, color="C2", linestyle="--", label=f"the paddle's line, row {PADDLE_TOP}")
+    left = int(aim.column[0]) + BALL_WIDTH // 2 - MARK_WIDTH // 2
+    mark = plt.Rectangle((left, MARK_TOP), MARK_WIDTH, MARK_BOTTOM - MARK_TOP, color="C3", label="the aimbot's mark")
+    axis.add_patch(mark)
+    where, arrow = (columns[turn], rows[turn]), {"arrowstyle": "->"}
+    axis.annotate(
+        f"turns at column {TURNS_AT_RIGHT}", where, (98, rows[turn]), va="center", ha="right", arrowprops=arrow
+    )
+    axis.set(xlim=(0, WIDTH), ylim=(HEIGHT, 75), xlabel="column", ylabel="row", title="Where will it come down?")
+    axis.legend(loc="center left", bbox_to_anchor=(0.06, 0.62), fontsize="small", framealpha=1)
+    return _save(figure, "3.2_aimbot")
 
 
 def _save(figure: plt.Figure, name: str) -> Path:
