@@ -20,7 +20,7 @@ import tyro
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as a script it knows its own folder only
 
-from results.figures import aimbot_geometry, clipped_objective, discounting
+from results.figures import aimbot_geometry, clipped_objective, discounting, four_pictures, look_ahead
 from results.markdown import called
 from results.schema import RESULTS, Points, Row, load
 from results.tables import NAMES, TABLES
@@ -102,6 +102,8 @@ def draw_pictures() -> Iterator[Path]:
     yield discounting()
     yield clipped_objective()
     yield aimbot_geometry()
+    yield four_pictures()
+    yield look_ahead()
     yield draw("1.3_curve", "Lesson 1.3: PPO with SB3's defaults", training("1.3_train"))
     yield draw("2.1_minutes", "Lesson 2.1: by the clock", training("2.1_envs", minutes=True), x_label="minutes")
     yield draw(

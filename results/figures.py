@@ -16,7 +16,19 @@ from rlbreakout.breakout.draw import draw_grey
 from rlbreakout.breakout.rules import PIXEL, PIXEL_BITS, fly, new_games, row_of_line
 from rlbreakout.breakout.screen import BALL_WIDTH, HEIGHT, PADDLE_TOP, WIDTH
 from rlbreakout.observation.aimbot import TURNS_AT_RIGHT, Aimbot
-from rlbreakout.observation.pictures import MARK_BOTTOM, MARK_TOP, MARK_WIDTH
+from rlbreakout.observation.blocks import Blocks, entries_of
+from rlbreakout.observation.blocks.entry import FRAMES
+from rlbreakout.observation.pictures import (
+    MARK_BOTTOM,
+    MARK_TOP,
+    MARK_WIDTH,
+    WHITE,
+    halve,
+    mono,
+    paint_counters,
+    paint_mark,
+    trim,
+)
 
 
 def discounting() -> Path:
@@ -55,12 +67,8 @@ def clipped_objective(clip: float = 0.2) -> Path:
 
 def aimbot_geometry() -> Path:
     """Lesson 3.2: a flight of the ball by the rules of the game, and the two screens from which the aimbot knows it."""
-    games = new_games(1)
-    game = games[0]
-    game["building"] = 0
-    game["ball_x"], game["ball_y"] = 117 * PIXEL, 110 * PIXEL
-    game["ball_vx"], game["ball_vy"] = 384, 512  # 1.5 columns and 2 rows a frame
-    aimbot, flight, seen = Aimbot(1), [], []
+    games, aimbot = _falling_ball(), Aimbot(1)
+    game, flight, seen = games[0], list[tuple[float, int]](), list[tuple[float, int]]()
     while not flight or flight[-1][1] < PADDLE_TOP:
         flight.append((game["ball_x"] / PIXEL + BALL_WIDTH / 2, row_of_line(int(game["ball_y"]) >> PIXEL_BITS)))
         if len(flight) in (5, 9):  # 4 frames apart
@@ -85,6 +93,76 @@ def aimbot_geometry() -> Path:
     axis.set(xlim=(0, WIDTH), ylim=(HEIGHT, 75), xlabel="column", ylabel="row", title="Where will it come down?")
     axis.legend(loc="center left", bbox_to_anchor=(0.06, 0.62), fontsize="small", framealpha=1)
     return _save(figure, "3.2_aimbot")
+
+
+def four_pictures() -> Path:
+    """Lesson 3.3: one moment of a game, as each of the four agents sees it."""
+    games, aimbot = _falling_ball(), Aimbot(1)
+    aimbot.watch(draw_grey(games), 0)
+    for _ in range(4):
+        fly(games[0])
+    screen = draw_grey(games)
+    aim = aimbot.watch(screen, 4)
+    marked = mono(screen, "mono_1dim")
+    paint_mark(marked, aim)
+    counted = marked.copy()
+    paint_counters(counted, aim)
+    views = {
+        "grey": mono(screen, "grey_1dim"),
+        "trim: black and white, trimmed": trim(mono(screen, "mono_1dim"), "trim"),
+        "aimbot: with the mark": trim(marked, "trim"),
+        "counters: five pixels more": trim(counted, "trim"),
+    }
+    figure, axes = plt.subplots(1, 4, figsize=(11, 3.6), layout="constrained")
+    for axis, (name, view) in zip(axes, views.items(), strict=True):
+        picture = halve(view)[0, :, :, 0]
+        axis.imshow(picture, cmap="gray", vmin=0, vmax=WHITE)
+        axis.set_title(name, fontsize="medium")
+        axis.set_xlabel(f"{picture.shape[0]}x{picture.shape[1]} pixels")
+        axis.set(xticks=[], yticks=[])
+    return _save(figure, "3.3_four_pictures")
+
+
+def look_ahead() -> Path:
+    """Lesson 3.4: a flight through a brick and a wall, and what the block `arrival` says about it from the start."""
+    games = new_games(1)
+    game = games[0]
+    game["building"] = 0
+    game["ball_x"], game["ball_y"] = 60 * PIXEL, 170 * PIXEL
+    game["ball_vx"], game["ball_vy"], game["met"], game["hits"] = 384, -512, True, 5
+    game["bricks"][3:, 5:9] = 0
+    entries = entries_of(["arrival"])
+    known = {entry.name: value for entry, value in zip(entries, Blocks(["arrival"], 1).compute(games)[0], strict=True)}
+    screen, flight = draw_grey(games)[0], list[tuple[float, int]]()
+    while not flight or game["ball_vy"] < 0 or flight[-1][1] < PADDLE_TOP:
+        flight.append((game["ball_x"] / PIXEL + BALL_WIDTH / 2, row_of_line(int(game["ball_y"]) >> PIXEL_BITS)))
+        fly(game)
+    figure, axis = plt.subplots(figsize=(7.5, 5.2), layout="constrained")
+    axis.imshow(screen, cmap="gray_r", vmax=400, extent=(0, WIDTH, HEIGHT, 0), aspect="equal")
+    axis.plot(*np.array(flight).T, ".", color="C0", markersize=4)
+    axis.plot(*flight[0], "o", color="C3", markersize=9, fillstyle="none")
+    notes = {
+        "the ball now": (flight[0], (18, 160)),
+        "a brick breaks": (min(flight, key=lambda place: place[1]), (20, 112)),
+        "here the block `arrival` expects it:\n"
+        f"in {known['arrival_frames'] * FRAMES:.0f} frames, at column {known['arrival_column'] * WIDTH:.0f}": (
+            (known["arrival_column"] * WIDTH, PADDLE_TOP),
+            (12, 202),
+        ),
+    }
+    for note, (place, at) in notes.items():
+        axis.annotate(note, place, at, arrowprops={"arrowstyle": "->"}, fontsize="small", va="center")
+    axis.set(xlim=(0, WIDTH), ylim=(HEIGHT, 30), xlabel="column", ylabel="row", title="Looking ahead by the rules")
+    return _save(figure, "3.4_look_ahead")
+
+
+def _falling_ball() -> np.ndarray:
+    """One game whose ball falls to the right wall, at 1.5 columns and 2 rows a frame."""
+    games = new_games(1)
+    games["building"] = 0
+    games["ball_x"], games["ball_y"] = 117 * PIXEL, 110 * PIXEL
+    games["ball_vx"], games["ball_vy"] = 384, 512
+    return games
 
 
 def _save(figure: plt.Figure, name: str) -> Path:
