@@ -6,16 +6,14 @@ import json
 import os
 import random
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import psutil
 import torch
 from loky import ProcessPoolExecutor, cpu_count
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -28,6 +26,7 @@ from rlbreakout.agents.save_load import load_agent, trained_steps
 from rlbreakout.breakout.guard import check_twin
 from rlbreakout.common.errors import UserError
 from rlbreakout.common.files import write_atomically
+from rlbreakout.common.processes import end_with
 from rlbreakout.common.random import spawn_seeds
 from rlbreakout.config import Config, check_env_id, check_seed, with_values
 from rlbreakout.envs import make_evaluation_env
@@ -226,15 +225,9 @@ def _on_all_cores(calls: list[tuple[Any, ...]]) -> Iterator[Played]:
 
 
 def _begin_worker(parent: int) -> None:
-    """Leave Ctrl-C to the process that waits for the games, and end when it ends, however that is."""
+    """Leave Ctrl-C to the process that waits for the games, and end when it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def end_with_parent() -> None:
-        with suppress(psutil.NoSuchProcess):
-            psutil.Process(parent).wait()
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with(parent)
 
 
 def _play_share(
