@@ -314,6 +314,7 @@ def evaluate_once(
     run: Path,
     *,
     games: int,
+    env: str = "ale",
     seed: int = 0,
     greedy: bool = False,
     env_id: str | None = None,
@@ -322,13 +323,13 @@ def evaluate_once(
 ) -> Evaluation:
     """Evaluate the last model of a run folder, and keep the result there; the next call with the same values reads it.
 
-    env_id: where it plays (default: where it was trained); settings: what else is different there, by dotted keys of
-    the config, such as `env.noop_max`; player: who plays instead of the model, and a name for it. Raises UserError as
-    `evaluate` and `load_agent` do.
+    env: `ale` or `twin`; env_id: where it plays (default: where it was trained); settings: what is different there,
+    by dotted keys of the config, such as `env.noop_max`; player: who plays instead of the model, and a name for it.
+    Raises UserError as `evaluate` and `load_agent` do.
     """
     where = [] if env_id is None else [env_id.replace("/", "_")]
     different = [f"{key}={value}" for key, value in (settings or {}).items()]
-    who = [] if player is None else [player[0]]
+    who = [*([] if player is None else [player[0]]), *([] if env == "ale" else [env])]
     parts = [*who, f"{games}_games_seed_{seed}", *(["greedy"] if greedy else []), *where, *different]
     file = run / f"evaluation_{trained_steps(run / 'last')}_steps_{'_'.join(parts)}.json"
     if not file.exists():
@@ -336,5 +337,5 @@ def evaluate_once(
         there = replace(agent, config=with_values(agent.config, settings or {}))
         if player is not None:
             there = replace(there, player=player[1])
-        evaluate(there, env_id=env_id, games=games, seed=seed, greedy=greedy).write_json(file)
+        evaluate(there, env=env, env_id=env_id, games=games, seed=seed, greedy=greedy).write_json(file)
     return Evaluation(**json.loads(file.read_text(encoding="utf-8")))
