@@ -3,7 +3,6 @@
     python results/measure.py lessons           run the quick lessons with their defaults, and keep each
     python results/measure.py keep RUN          keep what a lesson or a study left in its run folder
     python results/measure.py runs NAME RUN ... let trained agents play whole games, and keep them in NAME.json
-    python results/measure.py reproduction      lesson 2.3 beside rl_zoo3 -> 2.3_reproduction.json
     python results/measure.py long-run          memory and speed of a long training -> long_run.json
 
 `python results/draw.py` then draws the tables and pictures of the READMEs.
@@ -19,7 +18,7 @@ import time
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import psutil
@@ -32,17 +31,15 @@ from results.keep import curves_of, kept, row_of
 from results.schema import RESULTS, Evaluation, Lesson, load, machine, save, write
 from rlbreakout.agents.build import build_algorithm
 from rlbreakout.agents.save_load import load_agent
-from rlbreakout.bench.measure import megabytes_of_children
 from rlbreakout.config import load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation.evaluate import evaluate
-from rlbreakout.evaluation.plots import read_monitor_file
 from rlbreakout.training.runs import start_run
 from rlbreakout.training.train import learn
 
 ROOT = RESULTS.parent
 SCRIPTS = {path.stem: path.relative_to(ROOT) for path in sorted(ROOT.glob("lessons/*/*.py"))}
-QUICK = tuple(name for name in SCRIPTS if name.startswith(("1.", "2.1", "2.2", "2.4", "2.5", "3.1", "3.2", "7.")))
+QUICK = tuple(name for name in SCRIPTS if name.startswith(("1.", "2.", "3.1", "3.2", "7.")))
 TENTHS = 10
 
 
@@ -56,15 +53,11 @@ def lessons(run_dir: Path | None = None, only: tuple[str, ...] = QUICK) -> None:
     for name in only:
         folder = (run_dir or Path(tempfile.mkdtemp())) / name
         start = time.perf_counter()
-        run_lesson(name, folder)
+        subprocess.run([sys.executable, str(ROOT / SCRIPTS[name]), "--run-dir", str(folder)], check=True)
         seconds = round(time.perf_counter() - start, 1)
         command = f"python results/measure.py lessons --only {name}"
         save(kept(folder, name, command=command, seconds=seconds, **machine()))
         keep_pictures(folder)
-
-
-def run_lesson(name: str, folder: Path, *options: str) -> None:
-    subprocess.run([sys.executable, str(ROOT / SCRIPTS[name]), "--run-dir", str(folder), *options], check=True)
 
 
 def keep_pictures(run: Path, wanted: tuple[str, ...] = ()) -> None:
@@ -156,33 +149,6 @@ def runs(
     save(lesson)
 
 
-def reproduction(steps: int = 20_000) -> None:
-    """Train with lesson 2.3 and with rl_zoo3, and keep both lists of games.
-
-    Args:
-        steps: Agent steps.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
-        run_lesson("2.3_copying_hp_zoo", run, "--steps", str(steps), "--games", "1", "--zoo")
-        seed = load_config(run / "config.yaml").seed
-        zoo = next((run / "rl_zoo3" / "ppo").glob("*_1"))
-        environments: list[dict[str, Any]] = []
-        for file in sorted(run.glob("*.monitor.csv")):
-            played = {"by_hand": read_monitor_file(file), "rl_zoo3": read_monitor_file(zoo / file.name)}
-            games = {who: {"scores": of.scores.tolist(), "frames": of.lengths.tolist()} for who, of in played.items()}
-            environments.append({"file": file.name, **games})
-    data = {
-        "what": f"lesson 2.3 and rl_zoo3's own training, {steps} agent steps, seed {seed}",
-        "command": f"python results/measure.py reproduction --steps {steps}",
-        **machine(),
-        "same": all(games["by_hand"] == games["rl_zoo3"] for games in environments),
-        "games": sum(len(games["by_hand"]["scores"]) for games in environments),
-        "environments": environments,
-    }
-    write(RESULTS / "2.3_reproduction.json", data)
-
-
 class Watch(BaseCallback):
     """Agent steps, seconds, and the memory of this process and those that play its games in MB, before every rollout
     and at the end."""
@@ -195,7 +161,8 @@ class Watch(BaseCallback):
         return True
 
     def _on_rollout_start(self) -> None:
-        megabytes = psutil.Process().memory_info().rss / 1e6 + megabytes_of_children()
+        process = psutil.Process()
+        megabytes = sum(one.memory_info().rss for one in (process, *process.children(recursive=True))) / 1e6
         self.seen.append((self.num_timesteps, time.perf_counter(), megabytes))
 
     _on_training_end = _on_rollout_start
@@ -235,6 +202,6 @@ def long_run(
 
 if __name__ == "__main__":
     tyro.extras.subcommand_cli_from_dict(
-        {"lessons": lessons, "keep": keep, "runs": runs, "reproduction": reproduction, "long-run": long_run},
+        {"lessons": lessons, "keep": keep, "runs": runs, "long-run": long_run},
         description=__doc__,
     )

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import psutil
 import torch
 from loky import ProcessPoolExecutor, cpu_count
 from rich.console import Console
@@ -136,69 +135,36 @@ def in_a_process(function: Callable[..., T], *arguments: Any) -> T:
         return process.submit(function, *arguments).result()
 
 
-def megabytes_of_children() -> float:
-    """Memory that all descendants of this process use now, in MB."""
-    return sum(child.memory_info().rss for child in psutil.Process().children(recursive=True)) / 1e6
+def train_apart(config: Config) -> float:
+    """Agent steps/s of PPO, learning included, in a new process, as `rlbreakout train` runs it."""
+    return in_a_process(_train, config)
 
 
-class Measured(NamedTuple):
-    """A training of PPO: agent steps/s, learning included, and the peak memory of its processes in MB."""
-
-    speed: float
-    memory: float
-
-
-def train_apart(config: Config, *, keep: bool = True) -> Measured:
-    """Train PPO in a new process, with `keep_freed_memory`, as `rlbreakout train` does, unless `keep` is False."""
-    return in_a_process(_train, config, keep)
-
-
-def _train(config: Config, keep: bool) -> Measured:
+def _train(config: Config) -> float:
     register()
-    if keep:
-        keep_freed_memory()
+    keep_freed_memory()
     if config.policy == "MlpPolicy":
         torch.set_num_threads(1)  # as rlbreakout.training.learn does
     model = build_algorithm(config, make_vec_env(config))
-    clock = Clock(PPO_SECONDS)
+    clock = _Clock()
     model.learn(config.steps, callback=clock)
     assert model.env is not None
-    children = megabytes_of_children()
     model.env.close()
-    return Measured(clock.speed, _peak_memory() + children)
+    return clock.steps / clock.seconds
 
 
-def _peak_memory() -> float:
-    """The most memory that this process has used, in MB; NaN on Windows."""
-    try:
-        import resource
-    except ImportError:
-        return float("nan")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)
-
-
-class Clock(BaseCallback):
-    """Measures whole rounds of rollout and update after `warm_up` agent steps; ends the training after `at_least` s."""
+class _Clock(BaseCallback):
+    """Measures whole rounds of rollout and update after the first; ends the training after PPO_SECONDS of them."""
 
     steps, seconds, _first_step = 0, 0.0, 0
     _start: float | None = None
-
-    def __init__(self, at_least: float, warm_up: int = 1) -> None:
-        super().__init__()
-        self._at_least, self._warm_up = at_least, warm_up
-
-    @property
-    def speed(self) -> float:
-        """Agent steps/s."""
-        return self.steps / self.seconds
 
     def _on_rollout_start(self) -> None:
         if self._start is not None:
             self.seconds = time.perf_counter() - self._start
             self.steps = self.num_timesteps - self._first_step
-        elif self.num_timesteps >= self._warm_up:
+        elif self.num_timesteps > 0:
             self._start, self._first_step = time.perf_counter(), self.num_timesteps
 
     def _on_step(self) -> bool:
-        return self.seconds < self._at_least
+        return self.seconds < PPO_SECONDS

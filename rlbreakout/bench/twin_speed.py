@@ -21,7 +21,6 @@ from rlbreakout.bench.measure import (
     PPO_ROUNDS,
     STEPS,
     Add,
-    Measured,
     env_speed,
     in_a_process,
     median_speeds,
@@ -92,10 +91,10 @@ def measure_twin(add: Add) -> None:
 
     zoo, alone = "PPO with the zoo's settings", "PPO, twin, coordinates"
     trainings = {
-        zoo: lambda: train_apart(shipped("2.3_zoo"), keep=False).speed,
-        alone: lambda: train_apart(blocks_config()).speed,
-        "PPO, twin, pictures with the aimbot": lambda: train_apart(image_config()).speed,
-        "PPO, twin, coordinates, beside a busy process": lambda: beside_a_busy_process(blocks_config()).speed,
+        zoo: lambda: train_apart(shipped("2.3_zoo")),
+        alone: lambda: train_apart(blocks_config()),
+        "PPO, twin, pictures with the aimbot": lambda: train_apart(image_config()),
+        "PPO, twin, coordinates, beside a busy process": lambda: beside_a_busy_process(blocks_config()),
     }
     for name, speed in median_speeds(trainings, PPO_ROUNDS).items():
         add(name, speed, STEPS, of=alone if "busy" in name else zoo if name != zoo else "")
@@ -134,7 +133,7 @@ def rules_speed(games: int = GAMES_A_CALL, *, drawn: bool = False) -> float:
     return per_second(act)
 
 
-def beside_a_busy_process(config: Config) -> Measured:
+def beside_a_busy_process(config: Config) -> float:
     """`train_apart`, while another process keeps one core busy."""
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
