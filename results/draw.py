@@ -8,7 +8,6 @@ A table stands in a README between `<!-- NAME -->` and `<!-- end of NAME -->`.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -20,11 +19,11 @@ import tyro
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as a script it knows its own folder only
 
-from results.figures import aimbot_geometry, clipped_objective, discounting, four_pictures, look_ahead
+from results.figures import aimbot_geometry, clipped_objective, discounting, four_pictures, look_ahead, search_tree
 from results.markdown import called
 from results.schema import RESULTS, Points, Row, load
 from results.tables import NAMES, TABLES
-from rlbreakout.evaluation.plots import Curve, draw_bands, draw_curves, running_mean
+from rlbreakout.evaluation.plots import Curve, draw_bands, draw_curves
 
 ROOT = RESULTS.parent
 READMES = (ROOT / "README.md", *sorted((ROOT / "lessons").glob("*/README.md")))
@@ -51,20 +50,14 @@ def curve(points: Points) -> Curve:
     return Curve(np.array(points.steps), np.array(points.values))
 
 
-def training(
-    *lessons: str, where: Callable[[Row], bool] = lambda row: True, minutes: bool = False
-) -> dict[str, list[Curve]]:
-    """The training games of each agent of these lessons, a curve for each seed, against agent steps or minutes."""
+def training(*lessons: str, where: Callable[[Row], bool] = lambda row: True) -> dict[str, list[Curve]]:
+    """The training games of each agent of these lessons, a curve for each seed."""
     curves: dict[str, list[Curve]] = {}
     for lesson in map(load, lessons):
         for row in lesson.rows:
             tags = lesson.curves.get(row.run or "", {})
             if MEAN in tags and where(row):  # a run in which no game has ended has no score
-                found = curve(tags[MEAN])
-                if minutes:
-                    speed = curve(tags["time/fps"])  # steps a second since the start
-                    found = Curve(np.interp(found.x, speed.x, speed.x / speed.y / 60), found.y)
-                curves.setdefault(called(lesson, row, NAMES)[0], []).append(found)
+                curves.setdefault(called(lesson, row, NAMES)[0], []).append(curve(tags[MEAN]))
     return curves
 
 
@@ -74,16 +67,6 @@ def by_frames(lesson: str) -> dict[str, list[Curve]]:
     return {
         agent: [Curve(one.x * frames / one.x[-1], one.y) for one in seeds] for agent, seeds in training(lesson).items()
     }
-
-
-def reproduced() -> dict[str, list[Curve]]:
-    """The games of lesson 2.3 and of rl_zoo3, environment after environment."""
-    environments = json.loads((RESULTS / "2.3_reproduction.json").read_text(encoding="utf-8"))["environments"]
-    curves = {}
-    for name, key in {"rl_zoo3": "rl_zoo3", "by hand": "by_hand"}.items():
-        scores = np.concatenate([environment[key]["scores"] for environment in environments])
-        curves[name] = [Curve(np.arange(1, len(scores) + 1), running_mean(scores, 20))]
-    return curves
 
 
 def draw(file: str, title: str, curves: dict[str, list[Curve]], dashed: tuple[str, ...] = (), **labels: str) -> Path:
@@ -97,30 +80,13 @@ def draw(file: str, title: str, curves: dict[str, list[Curve]], dashed: tuple[st
 
 def draw_pictures() -> Iterator[Path]:
     """All pictures of the READMEs that show kept curves."""
-    callbacks = load("2.2_callbacks").curves["."]
-    seen_twice = {"training games (last 100)": MEAN, "evaluation (10 games)": "eval/mean"}
     yield discounting()
     yield clipped_objective()
     yield aimbot_geometry()
     yield four_pictures()
     yield look_ahead()
     yield draw("1.3_curve", "Lesson 1.3: PPO with SB3's defaults", training("1.3_train"))
-    yield draw("2.1_minutes", "Lesson 2.1: by the clock", training("2.1_envs", minutes=True), x_label="minutes")
-    yield draw(
-        "2.2_curve",
-        "Lesson 2.2: the same agent, seen twice",
-        {name: [curve(callbacks[tag])] for name, tag in seen_twice.items()},
-        y_label="score (points a game)",
-    )
     yield draw("2.3_curve", "Lesson 2.3: the zoo's PPO on BreakoutNoFrameskip-v4", training("2.3_zoo"))
-    yield draw(
-        "2.3_reproduction",
-        "Lesson 2.3: the same games, by hand and with rl_zoo3",
-        reproduced(),
-        dashed=("by hand",),
-        x_label="games, environment after environment",
-        y_label="mean of 20 games (points)",
-    )
     yield draw("3.3_pictures", "Lesson 3.3: what the agent sees (band: seeds)", training("3.3_aimbot_training"))
     image = training("3.3_aimbot", where=lambda row: row.agent == "image")
     yield draw("3.4_curves", "Lesson 3.4: pictures or numbers (band: seeds)", image | training("3.4_coordinates"))
@@ -134,9 +100,7 @@ def draw_pictures() -> Iterator[Path]:
         x_label="frames",
     )
     yield draw("5.3_dqn_curve", "Lesson 5.3: the fixed agent", training("5.3_dqn"))
-    yield draw("6.4_reach", "Lesson 6.4: with and without reach", training("6.4_reach"))
-    champions = training("6.4_champion_aim", "6.4_champion_foresight", "6.4_champion_before")
-    yield draw("6.4_foresight", "Lesson 6.4: three agents, each looking further ahead", champions)
+    yield search_tree()
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib
 
@@ -12,8 +13,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from results.schema import RESULTS
+from rlbreakout.breakout.ahead import DISCOUNT, come_down
 from rlbreakout.breakout.draw import draw_grey
-from rlbreakout.breakout.rules import PIXEL, PIXEL_BITS, fly, new_games, row_of_line
+from rlbreakout.breakout.rules import PIXEL, PIXEL_BITS, bounce, fly, new_games, row_of_line
 from rlbreakout.breakout.screen import BALL_WIDTH, HEIGHT, PADDLE_TOP, WIDTH
 from rlbreakout.observation.aimbot import TURNS_AT_RIGHT, Aimbot
 from rlbreakout.observation.blocks import Blocks, entries_of
@@ -29,6 +31,9 @@ from rlbreakout.observation.pictures import (
     paint_mark,
     trim,
 )
+
+WAY_COLUMNS = {"left end": 6, "left of the middle": 2, "right of the middle": -2, "right end": -6}
+"""How many columns left of the paddle's middle each of the ways of rlbreakout.breakout.ahead meets the ball."""
 
 
 def discounting() -> Path:
@@ -154,6 +159,98 @@ def look_ahead() -> Path:
         axis.annotate(note, place, at, arrowprops={"arrowstyle": "->"}, fontsize="small", va="center")
     axis.set(xlim=(0, WIDTH), ylim=(HEIGHT, 30), xlabel="column", ylabel="row", title="Looking ahead by the rules")
     return _save(figure, "3.4_look_ahead")
+
+
+def search_tree() -> Path:
+    """Lesson 7.3: what each of four ways to meet the ball leads to, and what each way then leads to."""
+    games = new_games(1)
+    now = games[0]
+    now["building"], now["bricks"] = 0, 0
+    for row, brick in ((5, 1), (4, 1), (3, 7), (2, 14), (1, 14), (5, 16)):
+        now["bricks"][row, brick] = 1
+    now["ball_x"], now["ball_y"] = 76 * PIXEL, 176 * PIXEL
+    now["ball_vx"], now["ball_vy"], now["hits"] = 384, 512, 5
+    root = now.copy()
+    come_down(root, np.zeros(3, dtype=np.int64))
+    screen = draw_grey(games)[0]
+
+    figure, (board, tree) = plt.subplots(1, 2, figsize=(10.5, 4.8), layout="constrained", width_ratios=(1, 1.15))
+    board.imshow(screen, cmap="gray_r", vmax=400, extent=(0, WIDTH, HEIGHT, 0), aspect="auto")
+    board.set(xlim=(0, WIDTH), ylim=(HEIGHT + 20, 30), xticks=[], yticks=[], title="Four ways to meet the ball ...")
+    tree.set(
+        xlim=(-0.25, 3.0),
+        ylim=(15.6, -0.6),
+        xticks=[],
+        yticks=[],
+        title="... and then four ways again: bricks that break",
+    )
+
+    branches = [_branch(root, way) for way in WAY_COLUMNS]
+    worths = []
+    for number, (way, branch) in enumerate(zip(WAY_COLUMNS, branches, strict=True)):
+        board.plot(*np.array(branch.flight).T, color=f"C{number}", label=way)
+        board.plot(*branch.flight[-1], "o", color=f"C{number}", markersize=5)
+        later = [_branch(branch.after, other) for other in WAY_COLUMNS] if branch.back else []
+        best = max((leaf.worth for leaf in later), default=0.0)
+        worths.append(branch.worth + DISCOUNT**branch.back * best)
+        middle = 4 * number + 1.5
+        for place, leaf in enumerate(later):
+            heavy = 1.8 if leaf.worth == best > 0 else 0.6
+            tree.plot((1.15, 2.1), (middle, 4 * number + place), color=f"C{number}", linewidth=heavy)
+            text = f"{leaf.bricks} after {leaf.first} frames" if leaf.bricks else "none"
+            tree.text(2.16, 4 * number + place, text, fontsize="x-small", va="center")
+    for number, (way, branch) in enumerate(zip(WAY_COLUMNS, branches, strict=True)):
+        middle, chosen = 4 * number + 1.5, worths[number] == max(worths)
+        tree.plot((0, 1.15), (7.5, middle), color=f"C{number}", linewidth=2.5 if chosen else 0.8, zorder=0)
+        bricks = f"{branch.bricks} after {branch.first} frames" if branch.bricks else "no brick"
+        box = {
+            "boxstyle": "round",
+            "facecolor": "white",
+            "edgecolor": f"C{number}",
+            "linewidth": 2.5 if chosen else 0.8,
+        }
+        tree.text(
+            1.15,
+            middle,
+            f"{way}: {bricks}\nworth {worths[number]:.2f}",
+            fontsize="x-small",
+            va="center",
+            ha="center",
+            bbox=box,
+        )
+    box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "black"}
+    tree.text(
+        0, 7.5, f"ball comes\ndown\nworth {max(worths):.2f}", fontsize="x-small", va="center", ha="center", bbox=box
+    )
+    board.legend(fontsize="x-small", loc="lower center", ncols=2)
+    return _save(figure, "7.3_search_tree")
+
+
+class _Branch(NamedTuple):
+    """What meeting the ball in one way leads to."""
+
+    flight: list[tuple[float, int]]
+    bricks: int
+    first: int
+    back: int
+    after: np.ndarray
+
+    @property
+    def worth(self) -> float:
+        """In bricks, without what comes after it."""
+        return float(DISCOUNT**self.first * self.bricks)
+
+
+def _branch(game: np.ndarray, way: str) -> _Branch:
+    """Let a ball that has come down meet the paddle in this way, and play on until it is down again."""
+    game, counts, flight = game.copy(), np.zeros(3, dtype=np.int64), list[tuple[float, int]]()
+    bounce(game, WAY_COLUMNS[way])
+    shown = game.copy()
+    back = come_down(game, counts)
+    for _ in range(max(back, 0)):
+        flight.append((shown["ball_x"] / PIXEL + BALL_WIDTH / 2, row_of_line(int(shown["ball_y"]) >> PIXEL_BITS)))
+        fly(shown)
+    return _Branch(flight, int(counts[0]), max(int(counts[1]), 0), max(back, 0), game)
 
 
 def _falling_ball() -> np.ndarray:

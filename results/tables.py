@@ -58,10 +58,6 @@ NAMES = {
         "dqn": "DQN",
         "qrdqn": "QR-DQN",
     },
-    "6.4_champion_before": {"6.4_champion_before": "one bounce ahead"},
-    "6.4_champion_foresight": {"6.4_champion_foresight": "with foresight and rounds"},
-    "6.4_champion_aim": {"6.4_champion": "also with aim"},
-    "6.4_reach": {"with_reach": "with reach (stopped early)", "without_reach": "without reach"},
     "bench": {
         "emulator's ceiling: one core x cores / frame skip": "of the ceiling",
         "emulator's ceiling: one core x cores": "of the ceiling",
@@ -173,7 +169,6 @@ TABLES: dict[str, Callable[[], str]] = {
             "stalled": stalled,
         },
     ),
-    "foresight": lambda: foresight(),
 }
 """What draws each table, by the name in the comments around it."""
 
@@ -187,16 +182,6 @@ def ratio(line: list[md.Play]) -> str:
     """Steps a second, compared with the first agent's."""
     lesson, row = line[0].lesson, line[0].row
     return f"{lesson.facts['steps_per_second'][row.agent] / lesson.facts['steps_per_second'][lesson.rows[0].agent]:.2f}"
-
-
-def foresight() -> str:
-    """Lesson 6.4: three agents, each of which looks further ahead, in the games that all of them played."""
-    each_agent = [plays(f"6.4_champion{which}") for which in ("_before", "_foresight", "_aim")]
-    shared = set.intersection(*({play.game for play in line} for line in each_agent))
-    champions = [play for line in each_agent for play in line if play.game in shared]
-    both, share = reached(MOST_POINTS), lambda line: f"{int(stalled(line)) / len(md.all_scores(line)):.0%}"
-    cell = Across("{agent}", lambda line: f"{mean(line)}, {both(line)}, {share(line)}")
-    return table(champions, {"what is different": "{game}"}, {"{}": cell})
 
 
 def bench() -> dict[str, Any]:
