@@ -18,6 +18,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from rlbreakout.common.errors import UserError
 from rlbreakout.common.files import replaced_atomically
 
+RANDOM, HUMAN = 2.0, 31.8
+"""Points a game, for comparison: of random play on ALE/Breakout-v5, and of a human tester (Mnih et al. 2015; in another
+protocol: at most five minutes, without sticky actions)."""
+
 
 class Curve(NamedTuple):
     """Points of a curve: `x` and `y` of the same length."""
@@ -104,7 +108,10 @@ def draw_bands(
     x_label: str = "agent steps",
     y_label: str = "score (points a game)",
 ) -> Path:
-    """Draw a line for each name, the mean of its curves (one a seed), with a band from the lowest to the highest."""
+    """Draw a line for each name, the mean of its curves (one a seed), with a band from the lowest to the highest.
+
+    A grey line shows what random play scores, and another one a human, if a curve comes near it.
+    """
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for name, seeds in curves.items():
         # Every seed has points between the latest start and the earliest end.
@@ -129,7 +136,10 @@ def draw_curves(
     y_label: str = "score (points a game)",
     dashed: tuple[str, ...] = (),
 ) -> Path:
-    """Draw named curves into one picture. Those in `dashed` are dashed lines on top of the others."""
+    """Draw named curves into one picture, with the grey lines of `draw_bands`.
+
+    Those in `dashed` are dashed lines on top of the others.
+    """
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for name, curve in curves.items():
         style = {"linestyle": (0, (4, 4)), "linewidth": 2.5, "zorder": 3} if name in dashed else {"linewidth": 1.5}
@@ -141,6 +151,18 @@ def draw_curves(
 
 def _save(figure: Figure, path: Path, *, bottom: float | None, legend: str | None) -> Path:
     (axes,) = figure.axes
+    for name, points in {"random play": RANDOM, "human": HUMAN}.items():
+        if axes.get_ylim()[1] > points / 2:  # where all curves stay far below, a line would only squeeze them
+            axes.axhline(points, color="grey", linestyle=":", linewidth=1)
+            axes.annotate(
+                f"{name}: {points}",
+                (0.99, points),
+                xycoords=("axes fraction", "data"),
+                ha="right",
+                va="bottom",
+                color="grey",
+                fontsize="x-small",
+            )
     axes.set_ylim(bottom=bottom)
     axes.grid(alpha=0.3)
     if legend is not None:
