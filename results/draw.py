@@ -100,6 +100,9 @@ def draw_pictures() -> Iterator[Path]:
         x_label="frames",
     )
     yield draw("5.3_dqn_curve", "Lesson 5.3: the fixed agent", training("5.3_dqn"))
+    yield draw(
+        "6.4_champion_training", "Lesson 6.4: the champion's training (twin)", training("6.4_champion_everywhere")
+    )
     yield search_tree()
 
 

@@ -58,6 +58,7 @@ NAMES = {
         "dqn": "DQN",
         "qrdqn": "QR-DQN",
     },
+    "6.4_champion_everywhere": {"6.4_champion": "24,000,000 agent steps, two seeds"},
     "bench": {
         "emulator's ceiling: one core x cores / frame skip": "of the ceiling",
         "emulator's ceiling: one core x cores": "of the ceiling",
@@ -159,7 +160,7 @@ TABLES: dict[str, Callable[[], str]] = {
         {"minutes on one core": each("{row.minutes:.0f}"), **EACH_SEED},
     ),
     "champion": lambda: table(
-        plays("6.4_champion"),
+        plays("6.4_champion_everywhere"),
         {"what is different": "{game}", "training seed": "{row.seed}", "games": "{evaluation.games}"},
         {
             INTERVAL: mean,
@@ -292,7 +293,7 @@ PATH = {
     "6.1_late_game": "games that begin late, or before a mistake (here: {agent})",
     "6.2_noise": "which noise in training helps against which in play? (here: {agent}, and {game} in play)",
     "6.3_other_models": "the same observation, other algorithms (here: {agent})",
-    "6.4_champion": "the champion: the last bricks, under sticky actions",
+    "6.4_champion_everywhere": "the champion: the last bricks, under sticky actions",
     "7.1_rules": "a rule of the game, found by experiment",
     "7.2_exact": "testing a model of the game: emulator and twin side by side",
     "7.3_train_in_the_twin": "train in the twin, play the real game",
