@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from results.schema import Evaluation, Lesson, Row, load
 from rlbreakout.evaluation.evaluate import bootstrap_interval
+from rlbreakout.evaluation.seeds import across_seeds
 
 Names = Mapping[str, Mapping[str, str]]
 """For each lesson, what its tables call an agent, a part of its label, or a kind of game."""
@@ -119,6 +120,11 @@ def score(line: list[Play]) -> str:
 
 def bold(line: list[Play]) -> str:
     return f"**{score(line)}**"
+
+
+def middle(line: list[Play]) -> str:
+    """The interquartile mean of the scores of these agents, one a seed, with its 95% interval."""
+    return across_seeds([play.evaluation.score for play in line])
 
 
 def stalled(line: list[Play]) -> str:

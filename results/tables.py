@@ -15,6 +15,18 @@ from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
 from rlbreakout.config import load_config
 
 STICKY = {"": "without sticky actions", "sticky": "with sticky actions"}
+STARTS = {
+    "fresh": "all at the start",
+    "late": "a third where few bricks are left",
+    "failure": "a third before a lost life",
+}
+ALGORITHMS = {
+    "ppo": "PPO",
+    "a2c": "A2C",
+    "recurrent_ppo": "recurrent PPO",
+    "dqn": "DQN",
+    "qrdqn": "QR-DQN",
+}
 NAMES = {
     "1.1_gym": {"1.1_gym": "random"},
     "1.3_train": {"1.3_train": "PPO, SB3's defaults, 20,480 agent steps"},
@@ -46,18 +58,10 @@ NAMES = {
     },
     "5.3_dqn": {"5.3_dqn": "5.3, fixed", **STICKY},
     "5.4_on_policy_off_policy": {"ours": "lesson 5.3's agent", "dqn": "SB3's DQN", "qrdqn": "QR-DQN", "ppo": "PPO"},
-    "6.1_late_game": {
-        "fresh": "all at the start",
-        "late": "a third where few bricks are left",
-        "failure": "a third before a lost life",
-    },
-    "6.3_other_models": {
-        "ppo": "PPO",
-        "a2c": "A2C",
-        "recurrent_ppo": "recurrent PPO",
-        "dqn": "DQN",
-        "qrdqn": "QR-DQN",
-    },
+    "6.1_late_game": STARTS,
+    "6.1_many_seeds": STARTS,
+    "6.3_other_models": ALGORITHMS,
+    "6.3_many_seeds": ALGORITHMS,
     "6.4_champion_everywhere": {"6.4_champion": "24,000,000 agent steps, two seeds"},
     "bench": {
         "emulator's ceiling: one core x cores / frame skip": "of the ceiling",
