@@ -4,6 +4,6 @@ The curves are in rlbreakout.evaluation.plots, which needs matplotlib.
 """
 
 from rlbreakout.evaluation.evaluate import Evaluation, evaluate, evaluate_once
-from rlbreakout.evaluation.video import record, write_video
+from rlbreakout.evaluation.video import record, side_by_side, write_video
 
-__all__ = ["Evaluation", "evaluate", "evaluate_once", "record", "write_video"]
+__all__ = ["Evaluation", "evaluate", "evaluate_once", "record", "side_by_side", "write_video"]
