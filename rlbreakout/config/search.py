@@ -9,7 +9,8 @@ A search space has hyperparameters, by their dotted keys, and the values to try 
 | `categorical` | `choices`                                 | one of the choices, each written as in the config    |
 
 `log` searches on a logarithmic scale. With `schedules: [constant, linear]` a study also searches how a float changes
-during training, and tries 3e-4 and lin_3e-4; `exponential` needs a `half_life` in agent steps.
+during training, and tries 3e-4 and lin_3e-4; `exponential` needs a `half_life` in agent steps, or a list of them to
+search.
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class _Range(Part):
         return self
 
 
+def _as_list(value: Any) -> Any:
+    """Accept one value instead of a list of one."""
+    return value if value is None or isinstance(value, list) else [value]
+
+
 class FloatRange(_Range):
     """A number between `low` and `high`."""
 
@@ -59,8 +65,8 @@ class FloatRange(_Range):
     step: Annotated[float, Field(gt=0)] | None = None
     schedules: Annotated[list[ScheduleKind], Field(min_length=1, default_factory=lambda: ["constant"])]
     """How the number may change during training; several are searched, too."""
-    half_life: Count | None = None
-    """Half-life of an exponential schedule, in agent steps."""
+    half_life: Annotated[list[Count], Field(min_length=1), BeforeValidator(_as_list)] | None = None
+    """Half-lives of an exponential schedule, in agent steps; several are searched, too."""
 
     @model_validator(mode="after")
     def _check_schedules(self) -> FloatRange:
@@ -68,17 +74,25 @@ class FloatRange(_Range):
             raise UserError(f"schedules is {self.schedules}; allowed: each of them once")
         if ("exponential" in self.schedules) != (self.half_life is not None):
             raise UserError(f"half_life is {self.half_life}; allowed: a number with an exponential schedule, else none")
+        if len(set(self.half_lives)) < len(self.half_lives):
+            raise UserError(f"half_life is {self.half_life}; allowed: each of them once")
         return self
 
-    def notation(self, value: float, schedule: str) -> float | str:
+    @property
+    def half_lives(self) -> list[int]:
+        """The half-lives to try; none without an exponential schedule."""
+        return self.half_life or []
+
+    def notation(self, value: float, schedule: str, half_life: int | None) -> float | str:
         """`value` with a schedule, in a config's notation."""
         if schedule == "constant":
             return float(value)
-        return f"lin_{float(value)!r}" if schedule == "linear" else f"exp_{float(value)!r}_{self.half_life}"
+        return f"lin_{float(value)!r}" if schedule == "linear" else f"exp_{float(value)!r}_{half_life}"
 
     def corners(self) -> list[Any]:
         """The values to check instead of all values."""
-        return [self.notation(value, kind) for value in (self.low, self.high) for kind in self.schedules]
+        longest = max(self.half_lives, default=None)
+        return [self.notation(value, kind, longest) for value in (self.low, self.high) for kind in self.schedules]
 
 
 class IntRange(_Range):
@@ -132,7 +146,9 @@ class TuningConfig(Part):
     """Statistic of the scores of whole games at the end of the training, in points, that the study maximises."""
     seeds: Count = 1
     """Trainings of a trial, one per seed, counted up from the config's seed; its score covers the games of all."""
-    sampler: Literal["tpe", "random", "grid", "cmaes", "gp"] = "tpe"
+    sampler: Literal["tpe", "random", "grid", "slice", "cmaes", "gp"] = "tpe"
+    """What proposes values. grid: all combinations; slice: a base point, and every point that differs from it in one
+    hyperparameter."""
     startup_trials: Count = 10
     """Random trials before tpe, cmaes or gp learn from previous trials."""
     pruner: Literal["none", "median", "halving", "hyperband", "wilcoxon"] = "median"

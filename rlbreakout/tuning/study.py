@@ -11,20 +11,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner, WilcoxonPruner
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage
 from optuna.study import Study
+from optuna.trial import create_trial
 
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import Choices, Config, FloatRange, IntRange, TuningConfig, flatten
 
 FACTS = "rlbreakout"
 """Attribute of a study: what its trials have in common."""
-SCHEDULE = ".schedule"
-"""Ending of the name under which Optuna knows the schedule of a hyperparameter."""
+SCHEDULE, HALF_LIFE = ".schedule", ".half_life"
+"""Endings of the names under which Optuna knows the schedule of a hyperparameter, and the half-life of that."""
+SLICE_POINTS = 5
+"""Numbers between low and high, both included, that a slice tries."""
 
 
 def settings(config: Config) -> TuningConfig:
@@ -88,6 +92,8 @@ def distributions(tuning: TuningConfig) -> dict[str, BaseDistribution]:
             space[key] = FloatDistribution(range_.low, range_.high, log=range_.log, step=range_.step)
             if len(range_.schedules) > 1:
                 space[key + SCHEDULE] = CategoricalDistribution(range_.schedules)
+            if len(range_.half_lives) > 1:
+                space[key + HALF_LIFE] = CategoricalDistribution(range_.half_lives)
         elif isinstance(range_, IntRange):
             space[key] = IntDistribution(range_.low, range_.high, log=range_.log, step=range_.step or 1)
         else:
@@ -115,12 +121,63 @@ def config_values(params: Mapping[str, Any], tuning: TuningConfig) -> dict[str, 
         if key not in params:
             continue
         if isinstance(range_, FloatRange):
-            values[key] = range_.notation(params[key], params.get(key + SCHEDULE, range_.schedules[0]))
+            schedule = params.get(key + SCHEDULE, range_.schedules[0])
+            half_life = params.get(key + HALF_LIFE, next(iter(range_.half_lives), None))
+            values[key] = range_.notation(params[key], schedule, half_life)
         elif isinstance(range_, Choices):
             values[key] = range_.choices[range_.labels.index(params[key])]
         else:
             values[key] = params[key]
     return values
+
+
+def own_params(config: Config) -> dict[str, Any]:
+    """What `config` itself has for everything that is searched, by Optuna's names: the inverse of config_values.
+
+    Raises UserError if one of these values lies outside of the search space.
+    """
+    tuning, own = settings(config), flatten(config.model_dump(exclude={"tuning"}))
+    space, params = distributions(tuning), dict[str, Any]()
+    for key, range_ in tuning.search.items():
+        found = {key: own[key]}
+        if isinstance(range_, Choices) and own[key] in range_.choices:
+            found = {key: range_.labels[range_.choices.index(own[key])]}
+        try:
+            if isinstance(range_, FloatRange):
+                found = _schedule_params(key, range_, str(own[key]))
+            found = {name: value for name, value in found.items() if name in space}
+            create_trial(value=0.0, params=found, distributions={name: space[name] for name in found})
+        except (ValueError, TypeError):
+            raise UserError(f"{key} is {own[key]}, which is outside of the search space") from None
+        params |= found
+    return params
+
+
+def _schedule_params(key: str, range_: FloatRange, notation: str) -> dict[str, Any]:
+    """Optuna's names and values for 1e-3, lin_1e-3 or exp_1e-3_500000. Raises ValueError if these are not searched."""
+    kind, *numbers = notation.split("_")
+    schedule = {"lin": "linear", "exp": "exponential"}.get(kind, "constant")
+    half_lives = [int(float(numbers[1]))] if kind == "exp" else range_.half_lives[:1]  # any, if it does not matter
+    if schedule not in range_.schedules or not set(half_lives) <= set(range_.half_lives):
+        raise ValueError(notation)
+    params = {key: float(numbers[0] if numbers else kind), key + SCHEDULE: schedule}
+    return params | ({key + HALF_LIFE: half_lives[0]} if half_lives else {})
+
+
+def slices(tuning: TuningConfig, base: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """`base`, values by Optuna's names, and every point that differs from it in one hyperparameter: the other choices,
+    or SLICE_POINTS numbers from low to high."""
+    points = [dict(base)]
+    for name, distribution in distributions(tuning).items():
+        if isinstance(distribution, CategoricalDistribution):
+            values = list(distribution.choices)
+        else:
+            assert isinstance(distribution, (FloatDistribution, IntDistribution))
+            low, high, step = distribution.low, distribution.high, distribution.step
+            spaced = (np.geomspace if distribution.log else np.linspace)(low, high, SLICE_POINTS).tolist()
+            values = [low + round((value - low) / step) * step for value in spaced] if step else spaced
+        points += [{**base, name: value} for value in dict.fromkeys(values) if value != base[name]]
+    return points
 
 
 def grid(tuning: TuningConfig, seed: int) -> list[dict[str, Any]]:

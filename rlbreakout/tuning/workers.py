@@ -43,7 +43,7 @@ from rlbreakout.tuning.attempts import (
 from rlbreakout.tuning.objective import run_trial
 from rlbreakout.tuning.results import write_results
 from rlbreakout.tuning.storage import DATABASE_ERRORS, JOURNAL_NAME, describe_failure, open_storage, repair_journal
-from rlbreakout.tuning.study import grid, make_sampler, open_study, settings
+from rlbreakout.tuning.study import grid, make_sampler, open_study, own_params, settings, slices
 
 WORKER = "worker"
 """Attribute of a trial: the process that runs it, as host:pid."""
@@ -82,14 +82,17 @@ def tune(
     name: str | None = None,
     workers: int = 1,
     starts: Sequence[Mapping[str, Any]] = (),
+    timeout: float | None = None,
     progress_bar: bool = True,
 ) -> Study:
     """Run the study of `config`, or go on with it, until it has `config.tuning.trials` finished trials.
 
+    The first trial has the values that `config` itself has, if they lie in the search space: what is known to be good.
+
     folder: gets the run folders of the trials that this machine makes, and at the end the study's pictures, trials as
     study.json and trials.csv, and best.yaml, the config with the best values found.
     url: the storage (default: a journal file in `folder`); name: the study (default: the config's run.name); starts:
-    values, by dotted keys, that the first trials have.
+    values, by Optuna's names, that the first trials have instead; timeout: seconds after which no trial begins.
     Raises UserError if storage, study or number of workers cannot be used, MachineError if the database is lost or the
     workers end, DiskError if the disk is full, and KeyboardInterrupt after Ctrl-C. After each of them the same call
     goes on with the study, and tries the values of unfinished trials again.
@@ -102,10 +105,9 @@ def tune(
     tuning = settings(config)
     if "twin" in (config.env.vec_env, config.evaluation.env):
         check_twin()  # once, not in every worker, and what it compiles is there for all of them
-    trials = tuning.trials
-    if tuning.sampler == "grid":
-        starts = grid(tuning, config.seed)
-        trials = min(trials, len(starts))
+    starts = first_values(config, starts)
+    trials = min(tuning.trials, len(starts)) if tuning.sampler in ("grid", "slice") else tuning.trials
+    deadline = None if timeout is None else time.time() + timeout
     with errors_explained(url):
         if url is None:
             repair_journal(folder / JOURNAL_NAME)
@@ -121,15 +123,38 @@ def tune(
 
             look_after_study()
             if workers == 1:
-                work(config, study, folder, trials, look_after_study, alone=True)
+                work(config, study, folder, trials, deadline, look_after_study, alone=True)
             else:
-                run_workers(workers, (config, url, study.study_name, folder, trials), look_after_study)
+                run_workers(workers, (config, url, study.study_name, folder, trials, deadline), look_after_study)
         if len(finished(study)) + len(given_up(study)) < trials:
-            raise MachineError("the workers ended before the study did; run the same command again: it goes on")
+            if not _is_over(deadline):
+                raise MachineError("the workers ended before the study did; run the same command again: it goes on")
+            done = len(finished(study))
+            print(f"stopped after {timeout:g} s with {done} of {trials} trials; the same command goes on")
         for trial in given_up(study):
             print(f"warning: trial {trial.number} failed {ATTEMPTS} times and was given up", file=sys.stderr)
         write_results(study, config, folder)
     return study
+
+
+def first_values(config: Config, starts: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """What the first trials have, by Optuna's names: `starts`, or the config's own values; all points of a grid, or of
+    a slice around the first of these."""
+    tuning = settings(config)
+    if tuning.sampler == "grid":
+        return grid(tuning, config.seed)
+    if not starts:
+        try:
+            starts = [own_params(config)]
+        except UserError as error:
+            if tuning.sampler == "slice":
+                raise
+            print(f"trial 0 does not have the config's own values: {error}")
+    return slices(tuning, starts[0]) if tuning.sampler == "slice" else starts
+
+
+def _is_over(deadline: float | None) -> bool:
+    return deadline is not None and time.time() >= deadline
 
 
 @contextmanager
@@ -149,8 +174,18 @@ def errors_explained(url: str | None) -> Iterator[None]:
         raise
 
 
-def work(config: Config, study: Study, folder: Path, trials: int, between: Callable[[], None], *, alone: bool) -> None:
-    """Run trials of `study` until `trials` of them are finished, whoever finishes them.
+def work(
+    config: Config,
+    study: Study,
+    folder: Path,
+    trials: int,
+    deadline: float | None,
+    between: Callable[[], None],
+    *,
+    alone: bool,
+) -> None:
+    """Run trials of `study` until `trials` of them are finished, whoever finishes them, or until `deadline`, in seconds
+    of time.time(), when no other trial begins.
 
     A worker without a trial of its own waits for the others: if one of them dies, it runs that trial again. `between`
     is called before each trial, and every second while it waits. alone: whether this machine has no other worker.
@@ -172,7 +207,7 @@ def work(config: Config, study: Study, folder: Path, trials: int, between: Calla
                 trial.set_user_attr(STOPPED, True)
             raise
 
-    while len(finished(study)) + len(given_up(study)) < trials:
+    while len(finished(study)) + len(given_up(study)) < trials and not _is_over(deadline):
         between()
         optuna.storages.fail_stale_trials(study)  # those without a heartbeat, in a database
         retry_failed(study)
@@ -269,7 +304,14 @@ def _describe_end(code: int) -> str:
 
 
 def run_worker(
-    worker: int, workers: int, config: Config, url: str | None, name: str, folder: Path, trials: int
+    worker: int,
+    workers: int,
+    config: Config,
+    url: str | None,
+    name: str,
+    folder: Path,
+    trials: int,
+    deadline: float | None,
 ) -> None:
     """Work on a study as a process of its own, on its share of the cores."""
     quiet()
@@ -286,7 +328,7 @@ def run_worker(
     try:
         with errors_explained(url):
             study = open_study(config, open_storage(url, folder, settings(config).heartbeat), name)
-            work(config, study, folder, trials, end_with_parent, alone=False)
+            work(config, study, folder, trials, deadline, end_with_parent, alone=False)
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
     except (UserError, MachineError) as error:

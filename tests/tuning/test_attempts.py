@@ -67,6 +67,22 @@ def dead_worker() -> str:
     return worker_name(process.pid)
 
 
+# As many as there is time for.
+
+
+@pytest.mark.parametrize("workers_at_once", [1, 2])
+def test_no_trial_begins_after_the_timeout(workers_at_once: int, tmp_path: Path, capsys) -> None:
+    config = study_config(SPACE, "tuning.trials=100000")
+    if workers_at_once > 1:  # processes, which train: one trial at most begins in the first of these moments
+        study = tune(config, tmp_path, workers=workers_at_once, timeout=0.01, progress_bar=False)
+        assert not study.get_trials(states=(TrialState.COMPLETE,))
+    else:
+        study = tune(config, tmp_path, timeout=1.0, progress_bar=False)
+        assert 1 <= len(finished(study)) < 100_000 and not study.get_trials(states=(TrialState.RUNNING,))
+    assert "of 100000 trials; the same command goes on" in capsys.readouterr().out
+    assert (tmp_path / "study.json").exists()
+
+
 # The same study again.
 
 

@@ -15,13 +15,23 @@ from optuna.trial import FixedTrial, TrialState
 
 from rlbreakout.agents.save_load import load_agent, trained_steps
 from rlbreakout.common.errors import MachineError, UserError
-from rlbreakout.config import Config, load_config
+from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.tuning import objective, results, workers
 from rlbreakout.tuning.objective import TRIALS, run_trial, summarize
 from rlbreakout.tuning.storage import JOURNAL_NAME, open_journal
-from rlbreakout.tuning.study import FACTS, best_params, config_values, distributions, make_sampler, open_study, settings
+from rlbreakout.tuning.study import (
+    FACTS,
+    best_params,
+    config_values,
+    distributions,
+    make_sampler,
+    open_study,
+    own_params,
+    settings,
+    slices,
+)
 from rlbreakout.tuning.study_plots import draw_study
-from rlbreakout.tuning.workers import tune
+from rlbreakout.tuning.workers import first_values, tune
 from tests.conftest import ROOT, rlbreakout
 from tests.tensorboard import tensorboard
 
@@ -116,7 +126,7 @@ def test_optunas_style_stays_in_its_own_pictures(tmp_path: Path) -> None:
 def test_a_study_leaves_pictures_a_table_and_the_best_config(finished_study) -> None:
     folder, _ = finished_study
     pictures = {path.stem for path in (folder / "plots").glob("*.png") if path.stat().st_size > 5_000}
-    assert {"history", "slice", "parallel", "intermediate"} <= pictures
+    assert {"history", "slice", "parallel", "intermediate", "contour", "duration_importance"} <= pictures
     rows = read_rows(folder)
     best = max(rows, key=lambda row: row["value"])
     found = load_config(folder / "best.yaml")
@@ -252,6 +262,73 @@ def test_values_go_into_the_config_as_they_were_written() -> None:
         assert config_values(params, tuning) == {"ppo.learning_rate": notation, "network.net_arch": [32, 32]}
 
 
+CLIP_AND_HALF_LIFE = (
+    "tuning.search={ppo.clip_range: {type: float, low: 0.1, high: 0.4, schedules: [constant, linear]}, "
+    "ppo.learning_rate: {type: float, low: 1e-4, high: 1e-3, log: true, schedules: [constant, exponential], "
+    "half_life: [5e4, 2e5]}}"
+)
+
+
+def test_half_lives_and_a_schedule_of_the_clip_range_are_searched() -> None:
+    tuning = settings(study_config(CLIP_AND_HALF_LIFE))
+    params = {"ppo.clip_range": 0.3, "ppo.clip_range.schedule": "linear", "ppo.learning_rate": 5e-4}
+    assert set(distributions(tuning)) == {*params, "ppo.learning_rate.schedule", "ppo.learning_rate.half_life"}
+    params |= {"ppo.learning_rate.schedule": "exponential", "ppo.learning_rate.half_life": 200_000}
+    values = config_values(params, tuning)
+    assert values == {"ppo.clip_range": "lin_0.3", "ppo.learning_rate": "exp_0.0005_200000"}
+    config = study_config(CLIP_AND_HALF_LIFE, *(f"{key}={value}" for key, value in values.items()))
+    assert own_params(config) == params
+
+
+def test_environment_and_observation_can_be_searched(tmp_path: Path) -> None:
+    space = (
+        "tuning.search={env.n_envs: {type: categorical, choices: [2, 4]}, "
+        "observation.blocks: {type: categorical, choices: [[now], [now, arrival]]}}"
+    )
+    tune(study_config(space, "tuning.sampler=grid", "tuning.pruner=none", "ppo.batch_size=64"), tmp_path)
+    configs = [load_config(run / "config.yaml") for run in (tmp_path / TRIALS).iterdir()]
+    tried = {(config.env.n_envs, tuple(config.observation.blocks)) for config in configs}
+    assert tried == {(2, ("now",)), (4, ("now",)), (2, ("now", "arrival")), (4, ("now", "arrival"))}
+    assert (tmp_path / "plots" / "slice_around_best.png").stat().st_size > 5_000
+
+
+# Known good values.
+
+
+def test_a_slice_changes_one_thing_at_a_time() -> None:
+    tuning = settings(study_config(SPACE.replace("low: 1, high: 3", "low: 1, high: 3, step: 2")))
+    base = {"ppo.gamma": 0.96, "ppo.n_epochs": 3}
+    first, *others = slices(tuning, base)
+    assert first == base and len(others) == 4
+    assert all(sum(point[name] != base[name] for name in base) == 1 for point in others)
+    assert [point["ppo.gamma"] for point in others[:3]] == pytest.approx([0.9, 0.93, 0.99])
+
+
+@pytest.mark.parametrize(
+    ("own", "first"),
+    [
+        (("ppo.n_epochs=2", "ppo.gamma=0.93"), [{"ppo.gamma": 0.93, "ppo.n_epochs": 2}]),
+        (("ppo.n_epochs=2", "ppo.gamma=0.95"), []),
+        (("ppo.n_epochs=9", "ppo.gamma=0.93"), []),
+    ],
+)
+def test_the_configs_own_values_come_first_if_the_search_space_has_them(
+    own: tuple[str, ...], first: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = study_config(SPACE, *own)
+    assert list(first_values(config, [])) == first
+    assert ("outside of the search space" in capsys.readouterr().out) == (not first)
+    assert first_values(config, [{"ppo.gamma": 0.9}]) == [{"ppo.gamma": 0.9}]
+
+
+def test_lesson_3_4_is_the_first_trial_of_lesson_4_0() -> None:
+    own = own_params(load_config("4.0_study_1"))
+    before, tuning = load_config("3.4_coordinates"), settings(load_config("4.0_study_1"))
+    first = with_values(before, config_values(own, tuning))
+    assert (before.ppo.learning_rate, first.ppo.learning_rate) == ("lin_1e-3", "lin_0.001")
+    assert with_values(first, {"ppo.learning_rate": "lin_1e-3"}) == before
+
+
 # Workers.
 
 
@@ -284,6 +361,8 @@ BAD_STUDIES = {
     "tuning.search={ppo.gamma: {low: 0.9, high: 0.99}}": "type",
     "tuning.search={ppo.learning_rate: {type: categorical, choices: [3e-4, lim_3e-4]}}": "lim_3e-4",
     "tuning.search={ppo.learning_rate: {type: float, low: 1e-4, high: 1e-3, schedules: [exponential]}}": "half_life",
+    "tuning.search={ppo.learning_rate: {type: float, low: 1e-4, high: 1e-3, schedules: [exponential], "
+    "half_life: [5, 5]}}": "each of them once",
     "tuning.search={seed: {type: int, low: 0, high: 9}}": "cannot be searched",
     "tuning.search={env.id: {type: categorical, choices: [Breakout-v4, Breakout-v0]}}": "cannot be searched",
     "tuning.sampler=grid": "allowed with sampler grid",
@@ -357,6 +436,7 @@ def test_only_ppo_is_tuned() -> None:
     ("options", "message"),
     [
         (("--workers", "0"), "workers is 0"),
+        (("--timeout", "0"), "timeout is 0"),
         (("--trials", "0"), "tuning.trials"),
         (("--storage", "nonsense"), "storage is no URL"),
         (("--storage", "oracle://me:hush@127.0.0.1/x"), "no driver"),
