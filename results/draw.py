@@ -19,7 +19,15 @@ import tyro
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as a script it knows its own folder only
 
-from results.figures import aimbot_geometry, clipped_objective, discounting, four_pictures, look_ahead, search_tree
+from results.figures import (
+    aimbot_geometry,
+    clipped_objective,
+    discounting,
+    four_pictures,
+    look_ahead,
+    rollouts,
+    search_tree,
+)
 from results.markdown import called
 from results.schema import RESULTS, Points, Row, load
 from results.tables import NAMES, TABLES
@@ -81,6 +89,7 @@ def draw(file: str, title: str, curves: dict[str, list[Curve]], dashed: tuple[st
 def draw_pictures() -> Iterator[Path]:
     """All pictures of the READMEs that show kept curves."""
     yield discounting()
+    yield rollouts()
     yield clipped_objective()
     yield aimbot_geometry()
     yield four_pictures()

@@ -57,6 +57,24 @@ def discounting() -> Path:
     return _save(figure, "1.4_discounting")
 
 
+def rollouts() -> Path:
+    """Lesson 2.1: four rollouts of one game, and of eight games. Each box is one, and has equally many steps."""
+    figure, axes = plt.subplots(2, 1, figsize=(9, 3.4), layout="constrained", height_ratios=(1, 3))
+    for axis, games in zip(axes, (1, 8), strict=True):
+        for update in range(4):
+            begin = update * 1_024 + 8
+            for game in range(games):
+                axis.barh(game, 1_008, left=begin, height=0.8, color=f"C{game}", alpha=0.4 + 0.15 * update)
+            steps = f"{1_024 // games:,} steps of {'each game' if games > 1 else 'the game'}"
+            axis.text(begin + 504, (games - 1) / 2, steps, ha="center", va="center", fontsize="small")
+            axis.text(begin + 1_016, games - 0.3, "update", ha="center", va="top", fontsize="x-small")
+        axis.set(xlim=(0, 4_120), ylim=(games + 0.1, -0.6), xticks=[], yticks=range(games))
+        axis.set_yticklabels([f"game {game + 1}" for game in range(games)], fontsize="x-small")
+        axis.set_frame_on(False)
+    axes[0].set_title("One game or eight: equally many steps between two updates", fontsize="medium")
+    return _save(figure, "2.1_rollouts")
+
+
 def clipped_objective(clip: float = 0.2) -> Path:
     """Lesson 2.5: once an action is likelier by epsilon, making it likelier still earns nothing."""
     ratio = np.linspace(0.4, 1.6, 200)
