@@ -11,8 +11,10 @@ import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ale_py
+import cv2
 import gymnasium as gym
 import numpy as np
 from PIL import Image
@@ -40,9 +42,26 @@ options = read_options(Options, __doc__)
 folder = run_folder("3_obswrapper/3.1_observation_space", options.run_dir)
 gym.register_envs(ale_py)
 
+
 # %% AtariWrapper: no-op start, 4 frames a step and the brighter of the last two, a life as an episode, FIRE, 84x84 grey
-# pixels, clipped rewards. The emulator inside still has the whole screen.
-game = gym.make("BreakoutNoFrameskip-v4")
+# pixels, clipped rewards. A wrapper inside of it keeps the last two screens as they are.
+class LastTwo(gym.Wrapper):
+    """Keeps the last two screens."""
+
+    screens: tuple[np.ndarray, np.ndarray]
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        screen, info = super().reset(**kwargs)
+        self.screens = screen, screen
+        return screen, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        screen, *rest = super().step(action)
+        self.screens = self.screens[1], screen
+        return screen, *rest
+
+
+game = LastTwo(gym.make("BreakoutNoFrameskip-v4"))
 env = AtariWrapper(game)
 after, _ = env.reset(seed=options.seed)
 ale = game.unwrapped.ale  # type: ignore[attr-defined]
@@ -57,6 +76,12 @@ for step in range(options.steps + 200):
 before, small = ale.getScreenRGB(), after[:, :, 0]
 row, column = int(ball.row[0]), int(ball.column[0])
 print(f"before: {before.shape} {before.dtype}, {before.size:,} numbers; after: {after.shape}, {after.size:,} numbers")
+
+# %% The same picture by hand: of the last two screens the brighter pixels, in grey. Then each of the 84x84 pixels is
+# the mean of the 2.5 x 1.9 pixels that it covers.
+brighter = np.maximum(*game.screens)
+by_hand = cv2.resize(cv2.cvtColor(brighter, cv2.COLOR_RGB2GRAY), (84, 84), interpolation=cv2.INTER_AREA)
+print(f"the picture by hand is AtariWrapper's, number for number: {np.array_equal(by_hand, small)}")
 
 # %% As pictures and as numbers. A spreadsheet shows the csv files cell by cell. 0 is black.
 files = []
@@ -86,6 +111,7 @@ gif = write_video(record(load_agent("random"), seconds=8, view="both", seed=opti
 finish(
     folder,
     files=[*files, gif],
+    by_hand_is_the_same=bool(np.array_equal(by_hand, small)),
     ball_before=here.ravel().tolist(),
     ball_after=sorted(smeared.tolist(), reverse=True),
     look_at="ball.png: as it is and as the agent sees it; then python lessons/3_obswrapper/3.2_observation_wrapper.py",

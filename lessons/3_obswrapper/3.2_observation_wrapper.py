@@ -1,9 +1,10 @@
 """Lesson 3.2: mono, trim and aimbot, one after the other.
 
 You learn: how to write an observation wrapper; three that keep what matters and drop the rest; how two observations of
-the ball tell its path.
-Expect: the same game five times, each as a jpeg, a csv, and a gif of the screen beside what the agent would see.
-Time: 20 seconds.
+the ball tell where it will come down.
+Expect: the same game five times, each as a jpeg, a csv, and a gif of the screen beside what the agent would see; and
+how accurate the aimbot is.
+Time: TIME.
 """
 
 # %%
@@ -11,6 +12,7 @@ import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import ale_py
@@ -18,10 +20,12 @@ import gymnasium as gym
 import numpy as np
 from PIL import Image
 
-from rlbreakout.breakout.screen import HEIGHT, find_ball, find_paddle
+from rlbreakout.bench.aimbot_accuracy import measure_accuracy
+from rlbreakout.breakout.screen import HEIGHT, PADDLE_TOP, find_ball, find_paddle
 from rlbreakout.evaluation import write_video
 from rlbreakout.evaluation.video import Recording
 from rlbreakout.lesson import finish, read_options, run_folder
+from rlbreakout.observation.aimbot import SPEEDS, TURNS_AT_LEFT, TURNS_AT_RIGHT
 from rlbreakout.wrappers import AimbotObservation, LaunchBall, MonoObservation, TrimObservation
 
 RIGHT, LEFT = 2, 3
@@ -32,6 +36,8 @@ PICTURES_PER_SECOND = 15  # 60 frames a second, 4 frames a step
 class Options:
     steps: int = 150
     """Agent steps to play, 15 a second of game time."""
+    descents: int = 200
+    """How often the ball falls to the paddle while the aimbot is compared with the truth."""
     seed: int = 0
     """Decides the game."""
     run_dir: Path | None = None
@@ -54,6 +60,30 @@ class BlackAndWhite(gym.ObservationWrapper):
 
     def observation(self, observation: np.ndarray) -> np.ndarray:
         return np.where(observation.any(axis=2, keepdims=True), 255, 0).astype(np.uint8)
+
+
+# %% How the aimbot knows. The ball has one of eight speeds, in pixels a frame, and the side walls turn it at fixed
+# columns. So a flight can be followed frame by frame, and two observations tell which flight it is.
+def flight(column: float, across: float, direction: int, frames: int) -> tuple[float, int]:
+    """Where the ball is after so many frames, and which way it then flies: 1 to the right, -1 to the left."""
+    for _ in range(frames):
+        column += direction * across
+        direction = 1 if column <= TURNS_AT_LEFT else -1 if column >= TURNS_AT_RIGHT else direction
+    return column, direction
+
+
+def landing_column(before: tuple[int, int], now: tuple[int, int], elapsed: int = 4) -> float | None:
+    """Where a falling ball will cross the paddle's line, from its row and column now and `elapsed` frames before."""
+    for across, down in SPEEDS:
+        for direction in (1, -1):
+            column, heading = flight(before[1], across, direction, elapsed)
+            if abs(now[0] - before[0] - elapsed * down) < 1 and int(column) == now[1]:
+                return flight(now[1], across, heading, ceil((PADDLE_TOP - now[0]) / down))[0]
+    return None
+
+
+earlier, later = (127, 123), (135, 129)  # row and column
+print(f"a ball at {earlier}, and 4 frames later at {later}, lands at column {landing_column(earlier, later)}\n")
 
 
 # %% Each view goes one step further. The emulator itself holds an action for 4 frames here, so that the agent sees
@@ -109,10 +139,20 @@ for name, make in VIEWS.items():
     print(f"{name:9} {observation.shape!s:15} {observation.size:6,} numbers, values {numbers[name]['values']}")
     env.close()
 
+# %% How accurate is it? The twin, an exact model of the game (lesson 7), can play on without a paddle and see.
+accuracy = measure_accuracy(options.descents, seed=options.seed)
+aimbot_facts = {
+    "agent steps with a falling ball": accuracy.steps,
+    "with a prediction": accuracy.coverage,
+    **{f"predictions within {columns} pixels": accuracy.within(columns) for columns in (0, 1, 2, 3)},
+}
+print("\nthe aimbot:", ", ".join(f"{name} {value:.4g}" for name, value in aimbot_facts.items()))
+
 # %%
 finish(
     folder,
     files=files,
     observations=numbers,
+    aimbot=aimbot_facts,
     look_at="aimbot.gif: the mark under the paddle; then python lessons/3_obswrapper/3.3_aimbot_training.py",
 )

@@ -9,15 +9,15 @@ Time: about 4 minutes on one core for each of the 9 agents. You can stop it at a
 # %%
 import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
 
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.evaluation import Evaluation, evaluate_once
 from rlbreakout.evaluation.plots import Curve, draw_bands, find_scalar
+from rlbreakout.evaluation.seeds import across_seeds, interquartile_mean
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
-from rlbreakout.training import train_or_continue
+from rlbreakout.training import train_several
 
 # %% One change at a time, from the grey screen to the aimbot with counters. All at half resolution, the newest picture
 # and the two before it in a stack.
@@ -40,7 +40,9 @@ class Options:
     variants: tuple[str, ...] = ("trim", "aimbot", "counters")
     """Which of the pictures: grey, trim, aimbot, counters."""
     games: int = 20
-    """Whole games that each trained agent plays to get its score."""
+    """Whole games in the emulator that each trained agent plays to get its score."""
+    workers: int | None = None
+    """Trainings at a time (default: one a core)."""
     run_dir: Path | None = None
     """Run folder (default: runs/3_obswrapper/3.3_aimbot_training); what is already in it is continued."""
 
@@ -58,24 +60,31 @@ def config(variant: str, seed: int) -> Config:
     return with_values(load_config(CONFIGS / "3.3_aimbot.yaml"), {**settings, **seen})
 
 
-# %% Train them one after the other, and let each play whole games, sampled. Finished ones are skipped.
+# %% Train them, one a core at a time. Finished ones are skipped.
+seeds = range(options.seed, options.seed + options.seeds)
+runs = {variant: [folder / f"{variant}_{seed}" for seed in seeds] for variant in options.variants}
+configs = {folder / f"{variant}_{seed}": config(variant, seed) for seed in seeds for variant in options.variants}
+for number, run in enumerate(train_several(configs, workers=options.workers), 1):
+    print(f"[{number}/{len(configs)}] {run.name} is trained", flush=True)
+
+# %% Each plays whole games in the emulator, sampled.
 results: dict[str, list[Evaluation]] = {}
 curves: dict[str, list[Curve]] = {}
-jobs = list(itertools.product(options.variants, range(options.seed, options.seed + options.seeds)))
-for number, (variant, seed) in enumerate(jobs, 1):
-    run = folder / f"{variant}_{seed}"
-    print(f"[{number}/{len(jobs)}] {variant}, seed {seed}", flush=True)
-    train_or_continue(config(variant, seed), run)
-    results.setdefault(variant, []).append(evaluate_once(run, games=options.games, seed=1000))
-    if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # there is none before the first game ends
-        curves.setdefault(variant, []).append(curve)
+for variant in options.variants:
+    for run in runs[variant]:
+        results.setdefault(variant, []).append(evaluate_once(run, games=options.games, seed=1000))
+        print(f"{run.name:12} {results[variant][-1]}", flush=True)
+        if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # there is none before the first game ends
+            curves.setdefault(variant, []).append(curve)
 
-# %% A band reaches from the worst seed to the best.
-best = max(results, key=lambda variant: sum(result.mean for result in results[variant]))
+# %% How good is a picture? The games of one agent cannot tell; only other seeds can. So compare the interquartile mean
+# of the agents' scores, and its interval. In the picture, a band reaches from the worst seed to the best.
+means = {variant: [result.mean for result in of_seeds] for variant, of_seeds in results.items()}
+best = max(means, key=lambda variant: interquartile_mean(means[variant])[0])
 picture = draw_bands(curves, folder / "curves.png", title="Lesson 3.3: what the agent sees")
-print(f"\n{'what it sees':13} mean score of whole games, one figure a seed [95% interval]")
-for variant, of_seeds in results.items():
-    print(f"{variant:13}", "  ".join(f"{r.mean:.1f} [{r.ci95[0]:.1f}, {r.ci95[1]:.1f}]" for r in of_seeds))
+print(f"\n{'what it sees':14}{'each seed':24}interquartile mean [95% interval]")
+for variant, scores in means.items():
+    print(f"{variant:14}{'  '.join(f'{score:.1f}' for score in scores):24}{across_seeds(scores)}")
 
 # %%
 finish(
@@ -83,6 +92,6 @@ finish(
     files=[picture, folder / f"{best}_{options.seed}" / "agent.gif"],
     **results[best][0].facts(),
     best=best,
-    results={variant: [r.facts() for r in of_seeds] for variant, of_seeds in results.items()},
+    results={variant: [result.facts() for result in of_seeds] for variant, of_seeds in results.items()},
     look_at="curves.png, then python lessons/3_obswrapper/3.4_coordinates.py",
 )
