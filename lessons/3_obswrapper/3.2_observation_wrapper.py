@@ -146,7 +146,9 @@ aimbot_facts = {
     "with a prediction": accuracy.coverage,
     **{f"predictions within {columns} pixels": accuracy.within(columns) for columns in (0, 1, 2, 3)},
 }
-print("\nthe aimbot:", ", ".join(f"{name} {value:.4g}" for name, value in aimbot_facts.items()))
+print("\nthe aimbot, measured in the twin:")
+for name, value in aimbot_facts.items():
+    print(f"{name:34}{value:7.4g}")
 
 # %%
 finish(
