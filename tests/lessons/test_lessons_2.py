@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from rlbreakout.agents import build_algorithm
 from rlbreakout.config import load_config, with_values
 from rlbreakout.envs import make_vec_env
-from rlbreakout.evaluation.plots import read_monitor_file, read_scalar
+from rlbreakout.evaluation.plots import read_games, read_monitor_file, read_scalar
 from tests.conftest import ZOO_CONFIG
 from tests.lesson_runs import SCRIPTS, assert_a_trained_run, assert_moves, facts, run_lesson
 from tests.tensorboard import tensorboard
@@ -25,15 +25,18 @@ from tests.tensorboard import tensorboard
 HAS_ZOO = importlib.util.find_spec("rl_zoo3") is not None
 
 
-def test_2_1_compares_one_environment_with_eight(lesson) -> None:
+def test_2_1_compares_one_game_with_eight(lesson) -> None:
     folder, output = lesson("2.1_envs")
-    for run in ("1_envs", "8_envs"):
-        assert_a_trained_run(folder / run)
-    for picture in ("score_by_steps.png", "score_by_minutes.png"):
-        with Image.open(folder / picture) as image:
-            assert image.width > 500
-    speeds = facts(folder)["steps_per_second"]
-    assert f"8 are {speeds['8'] / speeds['1']:.2f} times as fast as 1" in output
+    runs = [folder / f"{n_envs}_envs_0" for n_envs in (1, 8)]
+    for run in runs:
+        assert_a_trained_run(run)
+    one, eight = (load_config(run / "config.yaml") for run in runs)
+    assert one.env.vec_env == "twin" and one.ppo.n_steps == 8 * eight.ppo.n_steps
+    assert with_values(one, {"env.n_envs": 8, "ppo.n_steps": eight.ppo.n_steps, "run": eight.run}) == eight
+    results = facts(folder)["results"]
+    assert all(f"{of_seeds[0]['score']:.1f} [" in output for of_seeds in (results["1"], results["8"]))
+    with Image.open(folder / "curves.png") as image:
+        assert image.width > 500
 
 
 def test_2_2_tells_lives_from_games(lesson) -> None:
@@ -46,23 +49,29 @@ def test_2_2_tells_lives_from_games(lesson) -> None:
         assert len(read_scalar(folder, tag).x) >= 1
     assert 0 < read_scalar(folder, "custom/fire_share").y[-1] < 1
     three = facts(folder)["three_rewards"]
-    assert three["clipped reward a life"] < three["score of a game in evaluation"]
-    assert re.search(r"always \w+: (not )?over after", output) and "greedy" in output
+    assert three["clipped reward a life"] < three["score of a training game (sampled, last 100)"]
+    assert re.search(r"nobody launches the ball: (not )?over after", output) and "greedy" in output
     assert (folder / "three_rewards.png").exists()
 
 
-def test_2_4_compares_four_environments(lesson) -> None:
+def test_2_2_shows_the_spread_the_lower_bound_and_the_length_of_the_last_100_games(lesson) -> None:
+    folder, _ = lesson("2.2_callbacks")
+    games = read_games(folder)
+    played = {"score_std": games.scores, "score_low": games.scores, "agent_steps": games.lengths}
+    assert 0 < len(games.scores) <= 100  # so all of them count at the end
+    mean, std = games.scores.mean(), games.scores.std()
+    expected = (std, mean - 1.96 * std / len(games.scores) ** 0.5, games.lengths.mean() / 4)
+    for name, value in zip(played, expected, strict=True):
+        assert read_scalar(folder, f"games/{name}").y[-1] == pytest.approx(value, rel=1e-4)
+
+
+def test_2_4_measures_five_environments_alone_and_with_ppo(lesson) -> None:
     folder, output = lesson("2.4_fast_envs")
-    summary = facts(folder)
-    names = ["8, dummy", "8, vector", "16, vector", "16, twin"]
-    assert list(summary["alone"]) == list(summary["steps_per_second"]) == list(summary["scores"]) == names
-    assert all(f"{name:24}{summary['alone'][name]:10.0f}" in output for name in names)
-    configs = [load_config(path) for path in sorted(folder.glob("2.4_*/config.yaml"))]
-    assert len(configs) == 4
-    assert len({config.model_dump_json(include={"seed", "steps", "observation", "network"}) for config in configs}) == 1
-    assert {config.ppo.n_steps * config.env.n_envs for config in configs} == {64}
-    assert_a_trained_run(folder / "2.4_vector_16")
-    assert_moves(folder / "2.4_vector_16" / "agent.gif")
+    alone, with_ppo = facts(folder)["alone"], facts(folder)["with_ppo"]
+    names = ["dummy", "subproc", "vector", "twin", "twin, numbers"]
+    assert list(alone) == list(with_ppo) == names
+    assert all(f"{name:16}{alone[name]:10,.0f}{with_ppo[name]:10,.0f}" in output for name in names)
+    assert all(0 < with_ppo[name] < alone[name] for name in names)
 
 
 class CutOff(VecEnvWrapper):
@@ -119,8 +128,8 @@ def test_2_3_by_hand_is_the_zoos_own_training_game_by_game(tmp_path: Path) -> No
         ours, theirs = (read_monitor_file(run / f"{number}.monitor.csv") for run in (folder, zoo))
         assert ours.scores.tolist() == theirs.scores.tolist() and ours.lengths.tolist() == theirs.lengths.tolist()
         games += len(ours.scores)
-    assert games >= 8 and "the same scores and lengths, one for one" in output
-    assert facts(folder)["same_as_rl_zoo3"] is True
+    assert games >= 8 and f"{games} games: the same scores and lengths, one for one" in output
+    assert facts(folder)["same_as_rl_zoo3"] is True and facts(folder)["games_compared"] == games
     assert (folder / "zoo.png").exists()
 
 
@@ -133,7 +142,7 @@ def test_2_3_is_the_config_2_3_zoo(lesson) -> None:
     assert script == config
     assert_a_trained_run(folder)
     assert_moves(folder / "agent.gif")
-    assert len(list(folder.glob("*.monitor.csv"))) == 8 and "sampled" in output and "greedy" in output
+    assert len(list(folder.glob("*.monitor.csv"))) == 8 and "learning_rate: lin_2.5e-4" in output
 
 
 def test_2_3_makes_the_agent_that_the_config_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
