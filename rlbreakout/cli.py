@@ -25,7 +25,7 @@ def _train(args: argparse.Namespace) -> None:
     from rlbreakout.config import load_config
     from rlbreakout.training.train import train
 
-    folder = train(load_config(args.config, args.set), args.run_dir, resume=args.resume)
+    folder = train(load_config(args.config, args.set), args.run_dir, resume=args.resume, init_from=args.init_from)
     print(
         f"run folder:  {folder}\n"
         f"curves:      tensorboard --logdir {folder}\n"
@@ -139,7 +139,13 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("config", metavar="CONFIG", help="a config file, or the name of a shipped one, such as 2.3_zoo")
     train.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="such as --set ppo.n_steps=64")
     train.add_argument("--run-dir", metavar="DIR", type=Path, help="run folder (default: runs/<lesson>/<name>)")
-    train.add_argument("--resume", action="store_true", help="continue the training in the run folder")
+    begin = train.add_mutually_exclusive_group()
+    begin.add_argument("--resume", action="store_true", help="continue the training in the run folder")
+    begin.add_argument(
+        "--init-from",
+        metavar="MODEL",
+        help="begin with the weights of this model, as evaluate takes it; all else is CONFIG's",
+    )
 
     evaluate = command("evaluate", _evaluate, "play whole games with an agent and report its score")
     evaluate.add_argument("model", metavar="MODEL", help=model)

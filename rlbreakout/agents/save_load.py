@@ -38,7 +38,7 @@ from rlbreakout.breakout.rules import N_ACTIONS
 from rlbreakout.common.errors import UserError
 from rlbreakout.common.files import move_into_place, new_folder, repair, write_atomically
 from rlbreakout.common.yaml import read_yaml, to_yaml
-from rlbreakout.config import Config, RunConfig, check_seed, dump_config, load_config
+from rlbreakout.config import Config, RunConfig, check_seed, dump_config, flatten, load_config
 from rlbreakout.observation import observation_space
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
@@ -129,30 +129,76 @@ def load_agent(name: str | Path, seed: int = 0, *, trust: bool = False) -> Agent
     _read_about(folder)
     config = load_config(folder / "config.yaml")
     check_space(folder, config)
-    space, actions = observation_space(config), gym.spaces.Discrete(N_ACTIONS)
     if config.algorithm == "value":
-        height, width, channels = space.shape or ()
-        with torch.device("meta"):  # only shapes: the network may be too large for any machine
-            sketch = QNetwork(config.value.network, (channels, height, width), N_ACTIONS)
-        weights = _read_weights(folder / "policy.safetensors", sketch.state_dict())
-        player = ValueAgent(config, space, actions, learns=False)
+        weights = _read_weights(folder / "policy.safetensors", _untrained(config).state_dict())
+        player = ValueAgent(config, observation_space(config), gym.spaces.Discrete(N_ACTIONS), learns=False)
         player.policy.load_state_dict(weights)
         return Agent(player, config, str(name))
-    policy: BasePolicy = policy_class(config)(
-        _channels_first(space), actions, lr_schedule=lambda _: 0.0, **policy_settings(config)
-    )
+    policy = _untrained(config)
+    assert isinstance(policy, BasePolicy)
     policy.load_state_dict(_read_weights(folder / "policy.safetensors", policy.state_dict()))
     policy.set_training_mode(False)
     return Agent(policy, config, str(name))
 
 
-def restore(model: BaseAlgorithm | ValueAgent, folder: Path) -> None:
-    """Load weights, optimizer and step count of a model folder into `model`, to resume its training.
+def _untrained(config: Config) -> BasePolicy | QNetwork:
+    """The network that `config` describes. Of a Q-network only the shapes: it may be too large for any machine."""
+    space, actions = observation_space(config), gym.spaces.Discrete(N_ACTIONS)
+    if config.algorithm == "value":
+        height, width, channels = space.shape or ()
+        with torch.device("meta"):
+            return QNetwork(config.value.network, (channels, height, width), N_ACTIONS)
+    return policy_class(config)(_channels_first(space), actions, lr_schedule=lambda _: 0.0, **policy_settings(config))
+
+
+def load_weights(model: BaseAlgorithm | ValueAgent, folder: Path) -> None:
+    """Load the weights of a model folder into `model`.
 
     Raises UserError if the model is missing or damaged, or has another network.
     """
     policy: Any = model.policy
     policy.load_state_dict(_read_weights(folder / "policy.safetensors", policy.state_dict()))
+
+
+def fitting_model(name: str | Path, config: Config) -> Path:
+    """Find the model folder for `name`, whose weights a training of `config` can begin with.
+
+    Raises UserError, which names what differs, if they do not fit its agent, and if there are none.
+    """
+    if str(name) == RANDOM:
+        raise UserError(f"model {RANDOM!r} has no weights; allowed: a run folder, a model folder or a pretrained agent")
+    if Path(name).is_file():
+        raise UserError(f"{name} is a file; allowed: a model folder, which holds model.yaml")
+    folder = find_model(name)
+    _read_about(folder)
+    theirs, ours = _layout(load_config(folder / "config.yaml")), _layout(config)
+    for key, value in ours.items():
+        if theirs.get(key) != value:
+            raise UserError(f"model {folder} does not fit: its {key} is {theirs.get(key)}, the config's is {value}")
+    check_space(folder, config)
+    _read_weights(folder / "policy.safetensors", _untrained(config).state_dict())
+    return folder
+
+
+def _layout(config: Config) -> dict[str, Any]:
+    """The keys of `config` that decide which weights its network has and what they mean, with their values."""
+    values = flatten(config.model_dump())
+    keys = ["algorithm", "observation.kind", *(["observation.blocks"] if config.observation.has_coordinates else [])]
+    if config.algorithm == "value":
+        return {key: values[key] for key in (*keys, *(key for key in values if key.startswith("value.network.")))}
+    keys += ["network.noisy", *(["network.cnn"] if config.observation.has_picture else [])]
+    policy: Any = _untrained(config)  # which knows the defaults
+    network = {"network.net_arch": policy.net_arch, "network.activation": policy.activation_fn.__name__.lower()}
+    return {key: values[key] for key in keys} | network
+
+
+def restore(model: BaseAlgorithm | ValueAgent, folder: Path) -> None:
+    """Load weights, optimizer and step count of a model folder into `model`, to resume its training.
+
+    Raises UserError as `load_weights` does.
+    """
+    load_weights(model, folder)
+    policy: Any = model.policy
     optimizer = policy.optimizer
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in _read_tensors(folder / "optimizer.safetensors").items():

@@ -17,10 +17,22 @@ from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout.agents.build import build_algorithm, check_device
 from rlbreakout.agents.noisy import NoiseCallback
-from rlbreakout.agents.save_load import check_space, has_model, load_agent, restore, save_model, trained_steps
+from rlbreakout.agents.save_load import (
+    check_space,
+    find_model,
+    fitting_model,
+    has_model,
+    load_agent,
+    load_weights,
+    restore,
+    save_model,
+    trained_steps,
+)
 from rlbreakout.breakout.guard import check_twin
 from rlbreakout.callbacks import StartsCallback
 from rlbreakout.common.errors import UserError
+from rlbreakout.common.files import write_atomically
+from rlbreakout.common.yaml import read_yaml, to_yaml
 from rlbreakout.config import Config, flatten, load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation.video import record, write_video
@@ -30,16 +42,28 @@ from rlbreakout.training.recorder import GoOn, Recorder, drop_rows_after, evalua
 from rlbreakout.training.runs import RUNS, check_writable, start_run, write_config
 from rlbreakout.training.value import train_value_agent
 
+ORIGIN = "init_from.yaml"
+"""In the run folder of a warm start: the model whose weights it began with, and the agent steps that it had."""
 MAY_CHANGE_ON_RESUME = ("run", "steps", "evaluation", "tuning")
 """The keys of a config that may be others when a training is resumed. Everything else decides what is learned."""
 
 
-def train(config: Config, wanted: str | Path | None = None, *, resume: bool = False, progress_bar: bool = True) -> Path:
+def train(
+    config: Config,
+    wanted: str | Path | None = None,
+    *,
+    resume: bool = False,
+    init_from: str | Path | None = None,
+    progress_bar: bool = True,
+) -> Path:
     """Train as `config` says and return the run folder.
 
     `wanted` is the run folder, by default runs/<lesson>/<name>; one that is in use already is left alone and a new
-    name is made, or with `resume` its training goes on from `last/`.
-    Raises UserError before anything is made or changed, SystemExit(130) after Ctrl-C, with `last/` saved.
+    name is made, or with `resume` its training goes on from `last/`. `init_from` is a model, as `load_agent` takes it,
+    whose weights the training begins with: a warm start. Everything else is the config's: hyperparameters, schedules,
+    agent steps, and an optimizer without memory.
+    Raises UserError before anything is made or changed, also if the weights do not fit; SystemExit(130) after Ctrl-C,
+    with `last/` saved.
     """
     check_device(config)
     if "twin" in (config.env.vec_env, config.evaluation.env):
@@ -48,14 +72,20 @@ def train(config: Config, wanted: str | Path | None = None, *, resume: bool = Fa
         folder = find_run(config, wanted)
         config = _prepare_to_resume(config, folder)
         resume = has_model(folder / "last")  # or it was stopped before it had one: it begins anew
+        weights = None if resume else _read_origin(folder)
     else:
+        weights = None if init_from is None else fitting_model(init_from, config)
         folder = start_run(config, wanted)
+        if weights is not None:
+            _write_origin(folder, weights)
     if config.algorithm == "value":
-        train_value_agent(config, folder, resume=resume, progress_bar=progress_bar)
+        train_value_agent(config, folder, resume=resume, weights=weights, progress_bar=progress_bar)
         record_best(folder)
         return folder
     env = make_vec_env(config, monitor_dir=folder, append_to_monitor=resume)
     model = build_algorithm(config, env)
+    if weights is not None:
+        load_weights(model, weights)
     if resume:
         restore(model, folder / "last")
         # Other games and other random numbers than those that the run began with.
@@ -217,3 +247,15 @@ def _check_unchanged(config: Config, folder: Path) -> None:
                 f"{folder} cannot be resumed: {key} is {before.get(key)!r} in the run and {value!r} in the config; "
                 f"only {', '.join(MAY_CHANGE_ON_RESUME[:-1])} may change"
             )
+
+
+def _write_origin(folder: Path, weights: Path) -> None:
+    """Say in the run folder which model its training begins with."""
+    origin = {"model": str(weights.absolute()), "steps": trained_steps(weights)}
+    write_atomically(folder / ORIGIN, to_yaml(origin))
+
+
+def _read_origin(folder: Path) -> Path | None:
+    """The model that the training in `folder` begins with, if there is one."""
+    file = folder / ORIGIN
+    return find_model(read_yaml(file.read_text(encoding="utf-8"))["model"]) if file.is_file() else None

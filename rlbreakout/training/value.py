@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from rlbreakout.agents.save_load import has_model, read_counters, restore, save_model
+from rlbreakout.agents.save_load import has_model, load_weights, read_counters, restore, save_model
 from rlbreakout.agents.value.agent import Learned, ValueAgent, channels_first
 from rlbreakout.agents.value.replay import Game, GameMemory, NothingToLearnYet, TransitionMemory, game_values
 from rlbreakout.common.errors import UserError
@@ -43,12 +43,14 @@ METRICS = ("steps", "games", "score", "epsilon", "loss", "q", "updates", "steps_
 METRICS_FILE = "metrics.csv"
 
 
-def train_value_agent(config: Config, folder: Path, *, resume: bool = False, progress_bar: bool = True) -> ValueAgent:
+def train_value_agent(
+    config: Config, folder: Path, *, resume: bool = False, weights: Path | None = None, progress_bar: bool = True
+) -> ValueAgent:
     """Train up to `config.steps` agent steps and leave the run in `folder`.
 
-    With `resume` weights, optimizer and counts come from its `last/`; the memory is filled anew before it learns on.
-    Raises UserError if the memory or the network does not fit, or the loss is no longer a number; SystemExit(130) after
-    Ctrl-C, with `last/` saved.
+    weights: a model folder; the training begins with its weights. With `resume` weights, optimizer and counts come from
+    its `last/`; the memory is filled anew before it learns on. Raises UserError if the memory or the network does not
+    fit, or the loss is no longer a number; SystemExit(130) after Ctrl-C, with `last/` saved.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(config.run.threads or threads)
@@ -56,6 +58,9 @@ def train_value_agent(config: Config, folder: Path, *, resume: bool = False, pro
     try:
         device = get_device(config.run.device)
         agent = ValueAgent(config, env.observation_space, env.action_space, n_envs=env.num_envs, device=device)
+        if weights is not None:
+            load_weights(agent, weights)
+            agent.reset_target()
         if resume:
             restore(agent, folder / "last")
             counters = read_counters(folder / "last")
@@ -186,7 +191,7 @@ class Training:
             punishment=settings.punishment,
         )
         if isinstance(memory, GameMemory):
-            memory.add(Game(np.stack(episode.pictures), np.array(episode.actions), values, score))
+            memory.add(Game(np.stack(episode.pictures), np.array(episode.actions), values, score), self.agent.games)
         elif isinstance(memory, TransitionMemory):
             memory.complete(number, values)
 

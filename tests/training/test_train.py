@@ -6,10 +6,12 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
@@ -308,6 +310,68 @@ def test_a_training_can_be_resumed_from_its_first_step_on(algorithm: str, tmp_pa
     assert trained_steps(folder / "last") == 0
     train(config, folder, resume=True, progress_bar=False)
     assert trained_steps(folder / "last") == config.steps
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    policy: Any = load_agent(folder).player
+    return getattr(policy, "policy", policy).state_dict()
+
+
+def differ(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return any(not torch.allclose(one[name], other[name], rtol=0, atol=1e-9) for name in one)
+
+
+@pytest.mark.parametrize("rate", ["ppo.learning_rate", "value.optimizer.learning_rate"])
+def test_a_warm_start_has_the_weights_of_a_model_and_everything_else_of_its_config(rate: str, request, tmp_path: Path):
+    run = request.getfixturevalue("tiny_run" if rate.startswith("ppo") else "value_run")
+    still = small(run, "seed=5", f"{rate}=1e-30", "steps=300", *NO_EVALUATIONS)  # too small to change a weight
+    folder = train(still, tmp_path / "still", init_from=run, progress_bar=False)
+    assert not differ(weights_of(folder), weights_of(run / "best"))
+    assert still.steps <= trained_steps(folder / "last") < still.steps + 64
+    assert load_config(folder / "config.yaml").seed == 5
+    origin = yaml.safe_load((folder / "init_from.yaml").read_text())
+    assert origin == {"model": str(run / "best"), "steps": trained_steps(run / "best")}
+    learned = train(small(run, "seed=5", *NO_EVALUATIONS), tmp_path / "run", init_from=run, progress_bar=False)
+    assert differ(weights_of(learned), weights_of(run / "best"))
+
+
+def test_a_warm_start_that_was_stopped_before_it_had_a_model_begins_with_the_same_weights(
+    tiny_run: Path, tmp_path: Path, at_step: Callable
+) -> None:
+    config, folder = twin_config("ppo.learning_rate=1e-30", *NO_EVALUATIONS), tmp_path / "run"
+    at_step(1, kill)
+    with pytest.raises(Killed):
+        train(config, folder, init_from=tiny_run / "last", progress_bar=False)
+    train(config, folder, resume=True, progress_bar=False)
+    assert not differ(weights_of(folder), weights_of(tiny_run / "last"))
+
+
+@pytest.mark.parametrize(
+    ("override", "match"),
+    [
+        ("network.net_arch=[32]", r"its network\.net_arch is \[16\], the config's is \[32\]"),
+        ("network.net_arch=[16, 16]", r"its network\.net_arch is \[16\]"),
+        ("network.activation=tanh", "its network.activation is relu, the config's is tanh"),
+        ("network.noisy=true", "its network.noisy is False"),
+        ("observation.frame_stack=2", r"observations of shape \(\d+,\), the config gives \(\d+,\)"),
+        ("observation.blocks=[now]", r"its observation\.blocks is \['now', 'arrival', 'choices'\]"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_and_what_differs_is_named(
+    override: str, match: str, tiny_run: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=match):
+        train(twin_config(override), tmp_path / "run", init_from=tiny_run)
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_algorithm_and_another_q_network_are_refused(tiny_run: Path, value_run: Path) -> None:
+    for config, run, match in (
+        (dqn_config(), tiny_run, "its algorithm is ppo, the config's is value"),
+        (dqn_config("value.network.hidden=[8]"), value_run, r"its value\.network\.hidden is \[16\]"),
+    ):
+        with pytest.raises(UserError, match=match):
+            train(config, init_from=run)
 
 
 @pytest.mark.parametrize("left", [(), ("config.yaml",), ("config.yaml", "events", "evaluations.csv")])
