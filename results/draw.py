@@ -23,8 +23,10 @@ from results.figures import (
     aimbot_geometry,
     clipped_objective,
     discounting,
+    exploration,
     four_pictures,
     look_ahead,
+    replay,
     rollouts,
     search_tree,
 )
@@ -94,6 +96,8 @@ def draw_pictures() -> Iterator[Path]:
     yield aimbot_geometry()
     yield four_pictures()
     yield look_ahead()
+    yield replay()
+    yield exploration()
     yield draw("1.3_curve", "Lesson 1.3: PPO with SB3's defaults", training("1.3_train"))
     yield draw("2.3_curve", "Lesson 2.3: the zoo's PPO on BreakoutNoFrameskip-v4", training("2.3_zoo"))
     yield draw("3.3_pictures", "Lesson 3.3: what the agent sees (band: seeds)", training("3.3_aimbot_training"))

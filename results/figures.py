@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from results.schema import RESULTS
+from rlbreakout.agents.value.equations import epsilon
 from rlbreakout.breakout.ahead import DISCOUNT, come_down
 from rlbreakout.breakout.draw import draw_grey
 from rlbreakout.breakout.rules import PIXEL, PIXEL_BITS, bounce, fly, new_games, row_of_line
@@ -278,6 +279,49 @@ def _falling_ball() -> np.ndarray:
     games["ball_x"], games["ball_y"] = 117 * PIXEL, 110 * PIXEL
     games["ball_vx"], games["ball_vy"] = 384, 512
     return games
+
+
+def replay() -> Path:
+    """Lesson 5.1: from games to the replay buffer, to minibatches, to the network and its older copy."""
+    rng = np.random.default_rng(0)
+    figure, axis = plt.subplots(figsize=(9, 3.4), layout="constrained")
+    rows, columns, size = 4, 14, 0.5
+    drawn = rng.choice(rows * columns, size=8, replace=False)
+    for place in range(rows * columns):
+        x, y = 2.6 + size * (place % columns), size * (place // columns)
+        edge = {"edgecolor": "black", "linewidth": 2, "zorder": 2} if place in drawn else {"edgecolor": "white"}
+        axis.add_patch(plt.Rectangle((x, y), 0.46, 0.46, facecolor=f"C{place // columns}", alpha=0.6, **edge))
+    for row in range(rows):
+        axis.text(1.2, size * row + 0.23, f"game {row + 1}", va="center", ha="center", color=f"C{row}")
+        axis.annotate("", (2.5, size * row + 0.23), (1.75, size * row + 0.23), arrowprops={"arrowstyle": "->"})
+    axis.text(6.1, -0.25, "replay buffer: steps (s, a, r, s') of many games", ha="center", fontsize="small")
+    axis.text(6.1, 2.3, "a minibatch: steps drawn at random (black)", ha="center", fontsize="small")
+    for y, name in ((1.3, "Q-network"), (0.1, "target network")):
+        axis.add_patch(plt.Rectangle((11.2, y), 2.6, 0.7, facecolor="white", edgecolor="black"))
+        axis.text(12.5, y + 0.35, name, ha="center", va="center")
+    axis.annotate("", (11.1, 1.65), (9.7, 1.2), arrowprops={"arrowstyle": "->"})
+    axis.annotate("", (11.1, 0.45), (9.7, 0.8), arrowprops={"arrowstyle": "->"})
+    axis.text(10.35, 1.7, "Q(s, a)", ha="center", fontsize="small")
+    axis.text(10.35, 0.15, "max Q(s', a')", ha="center", fontsize="small")
+    axis.annotate("", (12.5, 0.82), (12.5, 1.28), arrowprops={"arrowstyle": "->", "linestyle": "--"})
+    axis.text(12.6, 1.05, "copied now and then", va="center", fontsize="small")
+    axis.set(xlim=(0.5, 15.6), ylim=(-0.6, 2.7))
+    axis.axis("off")
+    return _save(figure, "5.1_replay")
+
+
+def exploration() -> Path:
+    """Lesson 5.1: what the first 500 of the agent's decisions are, while epsilon falls."""
+    rng, steps = np.random.default_rng(0), np.arange(500)
+    chance = np.array([epsilon(int(step), 1.0, 0.01, 400) for step in steps])
+    explores = rng.random(len(steps)) < chance
+    figure, axis = plt.subplots(figsize=(7.5, 2.8), layout="constrained")
+    axis.plot(steps, chance, color="C0", label="epsilon: the probability of a random action")
+    axis.vlines(steps[explores], -0.3, -0.18, color="C1", linewidth=0.8, label="explores: a random action")
+    axis.vlines(steps[~explores], -0.14, -0.02, color="C2", linewidth=0.8, label="exploits: the action of highest Q")
+    axis.set(xlabel="decision", ylim=(-0.35, 1.05), yticks=[0, 0.5, 1], title="Exploration: epsilon-greedy actions")
+    axis.legend(loc="upper right", fontsize="small")
+    return _save(figure, "5.1_exploration")
 
 
 def _save(figure: plt.Figure, name: str) -> Path:

@@ -10,7 +10,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
-from rlbreakout.agents.networks import CNNS, PADDED
+from rlbreakout.agents.networks import PADDED
 from rlbreakout.agents.noisy import NoisyPolicy
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config
@@ -63,39 +63,3 @@ def policy_settings(config: Config) -> dict[str, Any]:
         settings["features_extractor_class"] = PADDED[config.policy]
         settings["features_extractor_kwargs"] = {"cnn": network.cnn}
     return settings
-
-
-def off_policy_settings(config: Config) -> dict[str, Any]:
-    """Arguments that make SB3's DQN or QR-DQN learn like `config.value`, as far as they can: the same network, memory,
-    minibatches, training calls, target updates and exploration.
-
-    Raises UserError if the network is not SB3's NatureCNN with one hidden layer.
-    """
-    value, n_envs = config.value, config.env.n_envs
-    network = value.network
-    layers = list(zip(network.channels, network.kernels, network.strides, strict=True))
-    if layers != list(CNNS["nature"][0]) or any(network.paddings) or len(network.hidden) > 1:
-        raise UserError("value.network is not SB3's NatureCNN; allowed: its convolutions, and one hidden layer")
-    # SB3 counts a step of all environments as one, and makes whole updates after each.
-    train_freq = max(1, value.train_every // n_envs)
-    return {
-        "learning_rate": value.optimizer.learning_rate,
-        "buffer_size": value.memory_size,
-        "learning_starts": value.start_training,
-        "batch_size": value.batch_size,
-        "gamma": value.gamma,
-        "train_freq": train_freq,
-        "gradient_steps": max(1, train_freq * n_envs // value.train_every),
-        "target_update_interval": value.target_reset,
-        "exploration_fraction": min(1.0, value.exploration.decay_steps / config.steps),
-        "exploration_initial_eps": value.exploration.initial,
-        "exploration_final_eps": value.exploration.minimum,
-        "optimize_memory_usage": True,  # store every stack once, not twice
-        "replay_buffer_kwargs": {"handle_timeout_termination": False},
-        "device": config.run.device,
-        "policy_kwargs": {
-            "net_arch": [],
-            "features_extractor_kwargs": {"features_dim": network.hidden[0]},
-            "optimizer_kwargs": {"eps": value.optimizer.eps},
-        },
-    }

@@ -89,6 +89,8 @@ class ValueConfig(_Documented):
     """Memory of games: share of the games without enough reward that are kept all the same."""
     minimum_reward: float = 0.0
     """Memory of games: games with more points than this are always kept."""
+    games_a_point: Count | None = None
+    """Memory of games: minimum_reward rises by a point each time that so many games have been played. None: never."""
 
     batch_size: Count = 32
     """Games or transitions in a minibatch."""

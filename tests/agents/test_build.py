@@ -8,7 +8,7 @@ import pytest
 import torch
 from stable_baselines3.common.torch_layers import NatureCNN
 
-from rlbreakout.agents.build import build_algorithm, off_policy_settings
+from rlbreakout.agents.build import build_algorithm
 from rlbreakout.agents.networks import CNNS, PaddedCNN
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config
@@ -46,16 +46,6 @@ def test_a_device_that_is_not_there_is_refused(device: str, monkeypatch: pytest.
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     with pytest.raises(UserError, match=f"'{device}' is not available on this machine; allowed: auto, cpu"):
         build(twin_config(f"run.device={device}"))
-
-
-def test_sb3s_dqn_learns_as_often_as_the_value_agent() -> None:
-    nature = "value.network={hidden: [16]}"
-    settings = off_policy_settings(dqn_config(nature, "value.train_every=1", "env.n_envs=4"))
-    assert (settings["train_freq"], settings["gradient_steps"]) == (1, 4)  # a step of four environments
-    settings = off_policy_settings(dqn_config(nature, "value.train_every=8", "env.n_envs=4"))
-    assert (settings["train_freq"], settings["gradient_steps"]) == (2, 1)
-    with pytest.raises(UserError, match=r"value\.network is not"):
-        off_policy_settings(dqn_config())
 
 
 @pytest.mark.parametrize("shape", [(3, 87, 72), (2, 210, 160)])

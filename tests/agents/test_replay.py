@@ -198,6 +198,12 @@ def test_only_games_with_enough_reward_are_remembered_and_a_share_of_the_others(
     assert all(memory.add(game([1], score=3.0)) for _ in range(50))
 
 
+def test_a_rising_minimum_freezes_the_memory():
+    memory = GameMemory(1_000, games_a_point=100, remember_fraction=0.0)
+    kept = [number for number in range(1_000) if memory.add(game([1], score=3.0), number)]
+    assert kept == list(range(300))  # from game 300 on a score of 3 is not enough
+
+
 def test_the_oldest_games_are_forgotten_by_number_and_by_bytes(monkeypatch):
     memory = GameMemory(2)
     for number in (1, 2, 3):

@@ -205,5 +205,5 @@ def make_memory(
     if settings.memory == "transitions":
         options = {name: getattr(settings, name) for name in names}
         return TransitionMemory(settings.memory_size, n_envs, picture, stack=stack, seed=config.seed, **options)
-    options = {name: getattr(settings, name) for name in ("minimum_reward", "remember_fraction")}
+    options = {name: getattr(settings, name) for name in ("minimum_reward", "games_a_point", "remember_fraction")}
     return GameMemory(settings.memory_size, stack=stack, seed=config.seed, **options)

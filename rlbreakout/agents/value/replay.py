@@ -230,14 +230,23 @@ class Game(NamedTuple):
 class GameMemory:
     """The newest whole games, at most `size` of them and at most MOST_MEGABYTES.
 
-    It stores every game with more than `minimum_reward` points, and the share `remember_fraction` of the others.
+    It stores every game with more points than `minimum_reward`, and the share `remember_fraction` of the others. With
+    `games_a_point` the minimum rises by a point each time that so many games have been played.
     """
 
     def __init__(
-        self, size: int, *, stack: int = 1, minimum_reward: float = 0.0, remember_fraction: float = 1.0, seed: int = 0
+        self,
+        size: int,
+        *,
+        stack: int = 1,
+        minimum_reward: float = 0.0,
+        games_a_point: int | None = None,
+        remember_fraction: float = 1.0,
+        seed: int = 0,
     ) -> None:
         self.size, self.stack = size, stack
-        self.minimum_reward, self.remember_fraction = minimum_reward, remember_fraction
+        self.minimum_reward, self.games_a_point = minimum_reward, games_a_point
+        self.remember_fraction = remember_fraction
         self._games: deque[Game] = deque()
         self._random = np.random.default_rng(seed)
         self.nbytes = 0
@@ -246,9 +255,13 @@ class GameMemory:
         """Number of games."""
         return len(self._games)
 
-    def add(self, game: Game) -> bool:
-        """Store a game, if it is good enough, and drop the oldest ones. Returns whether it was stored."""
-        if game.score <= self.minimum_reward and self._random.random() >= self.remember_fraction:
+    def add(self, game: Game, number: int = 0) -> bool:
+        """Store game `number` of the training, if it is good enough, and drop the oldest ones.
+
+        Returns whether it was stored.
+        """
+        minimum = self.minimum_reward + (number / self.games_a_point if self.games_a_point else 0)
+        if game.score <= minimum and self._random.random() >= self.remember_fraction:
             return False
         self._games.append(game)
         self.nbytes += game.pictures.nbytes
