@@ -104,7 +104,6 @@ def draw_pictures() -> Iterator[Path]:
     image = training("3.3_aimbot", where=lambda row: row.agent == "image")
     yield draw("3.4_curves", "Lesson 3.4: pictures or numbers (band: seeds)", image | training("3.4_coordinates"))
     yield draw("3.4_four_ways", "Lesson 3.4: four observations", training("3.4_four_ways"))
-    yield draw("5.1_value_agent_curve", "Lesson 5.1: the published agent", training("5.1_value_agent"))
     yield draw(
         "5.2_what_went_wrong_curves",
         "Lesson 5.2: one change at a time",

@@ -1,6 +1,6 @@
 """Measure what the READMEs report, and keep it here as JSON.
 
-    python results/measure.py lessons           run the quick lessons with their defaults, and keep each
+    python results/measure.py lessons           run the lessons with their defaults, and keep each
     python results/measure.py keep RUN          keep what a lesson or a study left in its run folder
     python results/measure.py runs NAME RUN ... let trained agents play whole games, and keep them in NAME.json
     python results/measure.py long-run          memory and speed of a long training -> long_run.json
@@ -39,11 +39,10 @@ from rlbreakout.training.train import learn
 
 ROOT = RESULTS.parent
 SCRIPTS = {path.stem: path.relative_to(ROOT) for path in sorted(ROOT.glob("lessons/*/*.py"))}
-QUICK = tuple(name for name in SCRIPTS if name.startswith(("1.", "2.", "3.1", "3.2", "7.")))
 TENTHS = 10
 
 
-def lessons(run_dir: Path | None = None, only: tuple[str, ...] = QUICK) -> None:
+def lessons(run_dir: Path | None = None, only: tuple[str, ...] = tuple(SCRIPTS)) -> None:
     """Run lessons with their defaults.
 
     Args:

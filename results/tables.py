@@ -32,7 +32,7 @@ NAMES = {
     "1.3_train": {"1.3_train": "PPO, SB3's defaults, 20,480 agent steps"},
     "1.4_policy_gradient": {"1.4_policy_gradient": "policy gradient, seven numbers"},
     "2.5_ppo_by_hand": {"2.5_ppo_by_hand": "PPO by hand"},
-    "2.1_envs": {"1": "1 environment", "8": "8 environments"},
+    "2.1_envs": {"1": "1 game", "8": "8 games"},
     "2.3_zoo": {"2.3_zoo": "the zoo's PPO"},
     "3.3_aimbot": {"image": "image with the aimbot", "trim": "image without the aimbot"},
     "3.3_aimbot_training": {
@@ -63,13 +63,6 @@ NAMES = {
     "6.3_other_models": ALGORITHMS,
     "6.3_many_seeds": ALGORITHMS,
     "6.4_champion_everywhere": {"6.4_champion": "24,000,000 agent steps, two seeds"},
-    "bench": {
-        "emulator's ceiling: one core x cores / frame skip": "of the ceiling",
-        "emulator's ceiling: one core x cores": "of the ceiling",
-        "the same, measured on all cores at once": "of all cores at once",
-        "PPO with the zoo's settings": "of the zoo's PPO",
-        "DQN of SB3": "of SB3's DQN",
-    },
 }
 """What tables and pictures call the agents and games of a lesson, where its own labels do not say enough."""
 
@@ -87,16 +80,14 @@ EACH_SEED: dict[str, md.Cell | Across] = {"seed {}": Across("{row.seed}", score)
 
 TABLES: dict[str, Callable[[], str]] = {
     "path_of_lessons": lambda: path_of_lessons(),
+    "evening": lambda: evening(),
     "first_ppo": lambda: table(plays("1.1_gym", "1.3_train"), PLAYED, {INTERVAL: score}),
-    "two_speeds": lambda: table(
+    "many_games": lambda: table(
         plays("2.1_envs"),
         {"": "{agent}"},
-        {"agent steps/s, learning included": figure("steps_per_second"), "ratio": ratio, INTERVAL: score},
+        {"agent steps/s, learning included": figure("steps_per_second"), **EACH_SEED},
     ),
-    "three_rewards": lambda: markdown(
-        ["number", "after 20,480 agent steps"],
-        [[name, f"{value:.2f}"] for name, value in load("2.2_callbacks").facts["three_rewards"].items()],
-    ),
+    "three_rewards": lambda: three_rewards(),
     "policy_gradient": lambda: table(plays("1.1_gym", "1.3_train", "1.4_policy_gradient"), PLAYED, {INTERVAL: score}),
     "ppo_by_hand": lambda: table(plays("2.5_ppo_by_hand"), PLAYED, {INTERVAL: score}),
     "three_ids": lambda: table(
@@ -104,12 +95,7 @@ TABLES: dict[str, Callable[[], str]] = {
         {"environment": "{evaluation.env_id}", "actions": "{actions}"},
         {INTERVAL: mean, "median": median, "range": span, "stalled": stalled},
     ),
-    "fast_envs": lambda: table(
-        plays("2.4_fast_envs"),
-        {"environments": "{agent}"},
-        {"agent steps/s alone": figure("alone"), "with PPO": figure("steps_per_second"), INTERVAL: score},
-    ),
-    "speeds": lambda: speeds(),
+    "fast_envs": lambda: fast_envs(),
     "aimbot_accuracy": lambda: aimbot_accuracy(),
     "pictures": lambda: table(plays("3.3_aimbot_training"), {"what it sees": "{agent}"}, EACH_SEED),
     "in_the_twin": lambda: table(plays("3.4_blocks"), RUN, {"mean in the emulator, sampled [95% interval]": score}),
@@ -143,10 +129,9 @@ TABLES: dict[str, Callable[[], str]] = {
         {"settings": "{agent}", "agent steps": "{row.steps:,}"},
         {**EACH_SEED, "median": median},
     ),
-    "published_and_fixed": lambda: table(
-        plays("5.1_value_agent", "5.3_dqn"),
-        {"agent": "{agent}", "frames": "{lesson.facts[frames]:,}", "minutes, one core": "{row.minutes:.0f}"},
-        {"{}": Across("{game}", score)},
+    "published": lambda: table(plays("1.1_gym", "5.1_value_agent"), PLAYED, {INTERVAL: score}),
+    "fixed": lambda: table(
+        plays("5.1_value_agent", "5.3_dqn"), {"agent": "{agent}", "games": "{game}"}, {INTERVAL: score}
     ),
     "what_went_wrong": lambda: table(plays("5.2_what_went_wrong"), {"change": "{agent}"}, {INTERVAL: score}),
     "on_policy_off_policy": lambda: table(
@@ -179,36 +164,26 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def figure(key: str) -> md.Cell:
-    """The figure `key` of the lesson for each of these agents."""
-    return lambda line: ", ".join(f"{play.lesson.facts[key][play.row.agent]:,.0f}" for play in line)
+    """The figure `key` of the lesson for this agent, whatever its seed."""
+    return lambda line: f"{line[0].lesson.facts[key][line[0].row.agent]:,.0f}"
 
 
-def ratio(line: list[md.Play]) -> str:
-    """Steps a second, compared with the first agent's."""
-    lesson, row = line[0].lesson, line[0].row
-    return f"{lesson.facts['steps_per_second'][row.agent] / lesson.facts['steps_per_second'][lesson.rows[0].agent]:.2f}"
+def three_rewards() -> str:
+    """Lesson 2.2: three numbers for the same agent."""
+    lesson = load("2.2_callbacks")
+    rows = [[name, f"{value:.1f}"] for name, value in lesson.facts["three_rewards"].items()]
+    return markdown(["number", f"after {lesson.rows[0].steps:,} agent steps"], rows)
+
+
+def fast_envs() -> str:
+    """Lesson 2.4: agent steps a second."""
+    found = load("2.4_fast_envs").facts
+    rows = [[name, f"{speed:,.0f}", f"{found['with_ppo'][name]:,.0f}"] for name, speed in found["alone"].items()]
+    return markdown(["environments", "agent steps/s alone", "with PPO"], rows)
 
 
 def bench() -> dict[str, Any]:
     return json.loads((RESULTS / "bench.json").read_text(encoding="utf-8"))
-
-
-def speeds() -> str:
-    """What `rlbreakout bench` says about speed, with a column for each figure that others are compared with."""
-    figures, ratios = bench()["figures"], bench()["ratios"]
-    if any("to" in ratio for ratio in ratios.values()):  # name -> what it is compared with, and the ratio
-        compared = dict.fromkeys(ratio["to"] for ratio in ratios.values())
-        ratios = {to: {name: r["ratio"] for name, r in ratios.items() if r["to"] == to} for to in compared}
-    rows = [
-        [
-            figure["name"],
-            f"{figure['value']:,.0f} {figure['unit']}",
-            *(f"{shares[figure['name']]:.2f}" if figure["name"] in shares else "" for shares in ratios.values()),
-        ]
-        for figure in figures
-        if figure["unit"] in ("frames/s", "agent steps/s", "MB")
-    ]
-    return markdown(["what", "measured", *(NAMES["bench"].get(name, f"of {name}") for name in ratios)], rows)
 
 
 def aimbot_accuracy() -> str:
@@ -270,65 +245,83 @@ def importance() -> str:
     )
 
 
-SCORE = "{evaluation.score:.1f} ({evaluation.games} games, seed {evaluation.seed}, `{evaluation.env_id}`, {actions})"
+SCORE = "{evaluation.score:.1f} ({evaluation.games} games, `{evaluation.env_id}`, {actions})"
 
 PATH = {
+    "0.1_check_setup": "is everything here?",
     "1.1_gym": "observation, action, reward, life, game, score: a random agent",
     "1.2_wrapper": "what a wrapper is; a life as an episode; launching the ball",
-    "1.3_train": "the first PPO, with SB3's defaults",
+    "1.3_train": "a first PPO, on pictures, with SB3's defaults",
     "1.4_policy_gradient": "how an agent learns: the policy gradient, from scratch",
-    "2.1_envs": "8 games side by side",
+    "2.1_envs": "what eight games side by side are good for",
     "2.2_callbacks": "measuring while training, and how not to be fooled",
-    "2.3_zoo": "the zoo's PPO rebuilt by hand, the same games one for one",
-    "2.4_fast_envs": "the emulator's own speed",
+    "2.3_copying_hp_zoo": "the zoo's PPO rebuilt by hand, the same games one for one",
+    "2.4_fast_envs": "how fast environments can be",
     "2.5_ppo_by_hand": "PPO from scratch, equal to SB3's to the last bit",
     "3.1_observation_space": "what the agent really sees",
-    "3.2_observation_wrapper": "mono, trim, aimbot",
-    "3.3_aimbot_training": "which picture do agents learn from fastest? (here: {agent})",
-    "3.4_blocks": "pictures, numbers, or both? (here: {agent}, trained in the twin)",
-    "4.0_study_1 4.0_study_2": "Optuna: two studies, and how far to trust them",
+    "3.2_observation_wrapper": "better pictures: mono, trim, aimbot",
+    "3.3_aimbot_training": "from which picture do agents learn fastest? (here: {agent})",
+    "3.4_coordinates": "numbers instead of pictures (here: {agent})",
+    "4.0_wrapper_optuna": "Optuna: studies of many trainings",
+    "4.0_study_explore": "how far to trust what a study finds",
     "4.1_env_comparison": "which agent learned to play, and which memorised a game?",
     "4.2_grid": "a grid, and its price",
-    "4.3_best": "schedules, and the settings that the studies found",
-    "5.1_value_agent": "Q-learning: the published agent",
-    "5.2_what_went_wrong": "what went wrong: one change at a time; here: {agent}",
-    "5.3_dqn": "the fixed agent, and its Q-values",
-    "5.4_on_policy_off_policy": "on-policy or off-policy: the same screens for all (here: {agent})",
-    "6.1_late_game": "games that begin late, or before a mistake (here: {agent})",
-    "6.2_noise": "which noise in training helps against which in play? (here: {agent}, and {game} in play)",
+    "4.3_schedules": "why a short run may not be a preview of a long one",
+    "5.1_value_agent": "Q-learning from scratch: an agent that hardly learns",
+    "5.2_what_went_wrong": "why not? One change at a time (here: {agent})",
+    "5.3_dqn": "DQN: the fixed agent, and its Q-values",
+    "5.4_on_policy_off_policy": "on-policy or off-policy? (here: {agent})",
+    "6.1_late_game": "games that begin late, or before a mistake",
+    "6.2_noise": "which noise in training helps against which in play?",
     "6.3_other_models": "the same observation, other algorithms (here: {agent})",
-    "6.4_champion_everywhere": "the champion: the last bricks, under sticky actions",
+    "6.4_champion": "the champion: the last bricks, under sticky actions",
     "7.1_rules": "a rule of the game, found by experiment",
     "7.2_exact": "testing a model of the game: emulator and twin side by side",
     "7.3_train_in_the_twin": "train in the twin, play the real game",
 }
-"""What each lesson teaches, by the file that has its score and its time. {agent} is the one that the score is of."""
+"""What each lesson teaches, by the script that is measured with its defaults. {agent} is the one that the score is of."""
+CORE = ("0.1", "1.1", "1.2", "1.3", "1.4", "2.2", "2.5", "3.1", "3.2", "3.4", "5.1", "5.3", "6.4", "7.3")
+"""The lessons of the core path."""
+PARTS = ("setup", "gym", "baselines", "observations", "tuning", "values", "beyond", "the twin")
 
 
 def path_of_lessons() -> str:
-    """What each lesson's agent scores and how long it takes, in the main README."""
-    rows = [["[0.1](lessons/0_setup/README.md)", "is everything here?", "", "10 s", ""]]
-    for files, text in PATH.items():
-        lessons, number = [load(name) for name in files.split()], files[:3]
-        shown = next((play for play in plays(*lessons) if play.evaluation.shown), None)
+    """What the default command of each lesson scores and how long it takes, in the main README."""
+    rows = []
+    for name, text in PATH.items():
+        if not (RESULTS / f"{name}.json").exists():
+            continue
+        lesson, number = load(name), name[:3]
+        shown = next((play for play in plays(lesson) if play.evaluation.shown), None)
         text, scored = (md.fill(text, shown), md.fill(SCORE, shown)) if shown else (text, "")
         (folder,) = (RESULTS.parent / "lessons").glob(f"{number[0]}_*")
         gifs = sorted((RESULTS.parent / "videos").glob(f"{number}_*.gif"))
         look = f"[look](videos/{gifs[0].name})" if gifs else ""
-        rows.append([f"[{number}](lessons/{folder.name}/README.md)", text, scored, time_of(lessons), look])
-    return markdown(["lesson", "what it teaches", "measured score (points a game)", "time on two cores", "gif"], rows)
+        mark = "**" if number in CORE else ""
+        link = f"{mark}[{number}](lessons/{folder.name}/README.md){mark}"
+        rows.append([link, text, time_of(lesson.seconds or 0), scored, look])
+    return markdown(["lesson", "what it teaches", "time", "the score that it prints (points a game)", "gif"], rows)
 
 
-def time_of(lessons: list[Lesson]) -> str:
-    """The time of the training in the twin, of the script, of a study's trials, two at once, or of all trainings."""
-    minutes = [row.minutes for lesson in lessons for row in lesson.rows if row.minutes is not None]
-    twin = sum(lesson.facts.get("training_cpu_seconds", 0) for lesson in lessons)
-    trials = sum(trial["seconds"] / 2 for lesson in lessons for trial in lesson.facts.get("trials", []))
-    seconds = twin or trials or sum(lesson.seconds or 0 for lesson in lessons) or 60 * sum(minutes)
-    trained = "training" if twin or len(minutes) == 1 else f"{len(minutes)} trainings"
-    one_core = twin or all(lesson.facts.get("cores_a_training") == 1 for lesson in lessons)
-    return (
-        (f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min")
-        + (" on one core" if one_core else "")
-        + (f", {trained}" if twin or minutes else "")
-    )
+def evening() -> str:
+    """The computing time of each part at its defaults, of the core path and of everything."""
+    seconds = {name: load(name).seconds or 0 for name in PATH if (RESULTS / f"{name}.json").exists()}
+    rows = []
+    for number, part in enumerate(PARTS):
+        of_part = [name for name in seconds if name.startswith(f"{number}.")]
+        core = [name for name in of_part if name[:3] in CORE]
+        (folder,) = (RESULTS.parent / "lessons").glob(f"{number}_*")
+        rows.append(
+            [
+                f"[{number}: {part}](lessons/{folder.name}/README.md)",
+                ", ".join(name[:3] for name in core),
+                *(time_of(sum(seconds[name] for name in names)) for names in (core, of_part)),
+            ]
+        )
+    totals = (sum(seconds[name] for name in seconds if name[:3] in CORE), sum(seconds.values()))
+    rows.append(["**all**", "", *(f"**{time_of(total)}**" for total in totals)])
+    return markdown(["part", "core path", "core path's time", "time of all its lessons"], rows)
+
+
+def time_of(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
