@@ -10,16 +10,11 @@ from typing import Any
 
 from results import markdown as md
 from results.markdown import Across, bold, each, markdown, mean, median, reached, score, span, stalled, table
-from results.schema import RESULTS, Lesson, load
+from results.schema import RESULTS, load
 from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
 from rlbreakout.config import load_config
 
 STICKY = {"": "without sticky actions", "sticky": "with sticky actions"}
-STARTS = {
-    "fresh": "all at the start",
-    "late": "a third where few bricks are left",
-    "failure": "a third before a lost life",
-}
 ALGORITHMS = {
     "ppo": "PPO",
     "a2c": "A2C",
@@ -58,8 +53,11 @@ NAMES = {
     },
     "5.3_dqn": {"5.3_dqn": "5.3, fixed", **STICKY},
     "5.4_on_policy_off_policy": {"ours": "lesson 5.3's agent", "dqn": "SB3's DQN", "qrdqn": "QR-DQN", "ppo": "PPO"},
-    "6.1_late_game": STARTS,
-    "6.1_many_seeds": STARTS,
+    "6.1_late_game": {
+        "fresh": "all at the start",
+        "late": "a third where few bricks are left",
+        "failure": "a third before a lost life",
+    },
     "6.3_other_models": ALGORITHMS,
     "6.3_many_seeds": ALGORITHMS,
     "6.4_champion_everywhere": {"6.4_champion": "24,000,000 agent steps, two seeds"},
@@ -279,7 +277,7 @@ PATH = {
     "7.2_exact": "testing a model of the game: emulator and twin side by side",
     "7.3_train_in_the_twin": "train in the twin, play the real game",
 }
-"""What each lesson teaches, by the script that is measured with its defaults. {agent} is the one that the score is of."""
+"""What each lesson teaches, by its script, which is measured with its defaults. {agent} is the one with the score."""
 CORE = ("0.1", "1.1", "1.2", "1.3", "1.4", "2.2", "2.5", "3.1", "3.2", "3.4", "5.1", "5.3", "6.4", "7.3")
 """The lessons of the core path."""
 PARTS = ("setup", "gym", "baselines", "observations", "tuning", "values", "beyond", "the twin")
