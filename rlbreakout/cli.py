@@ -91,6 +91,8 @@ def _tune(args: argparse.Namespace) -> None:
         raise UserError(f"workers is {args.workers}; allowed: 1 to {MOST_WORKERS}")
     if args.best < 1:
         raise UserError(f"best is {args.best}; allowed: 1 or more")
+    if args.timeout is not None and not args.timeout > 0:
+        raise UserError(f"timeout is {args.timeout:g}; allowed: a number of seconds above 0")
     from rlbreakout.tuning.storage import check_storage, storage_url
 
     url = storage_url(args.storage)
@@ -101,7 +103,9 @@ def _tune(args: argparse.Namespace) -> None:
     starts = [] if args.start_from is None else best_params(args.start_from, args.best)
     folder = study_folder(config, args.run_dir)
     try:
-        study = tune(config, folder, url=url, name=args.study, workers=args.workers, starts=starts)
+        study = tune(
+            config, folder, url=url, name=args.study, workers=args.workers, starts=starts, timeout=args.timeout
+        )
     except KeyboardInterrupt:
         print(f"\ninterrupted; run the same command again with --run-dir {folder} to go on", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
@@ -188,6 +192,9 @@ def parser() -> argparse.ArgumentParser:
     )
     tune.add_argument("--study", metavar="NAME", help="the study in the storage (default: the config's name)")
     tune.add_argument("--trials", metavar="N", type=int, help="finished trials to end with (default: tuning.trials)")
+    tune.add_argument(
+        "--timeout", metavar="SECONDS", type=float, help="begin no trial after so many seconds, and keep what there is"
+    )
     tune.add_argument("--workers", metavar="N", type=int, default=1, help="trials at once on this machine (default: 1)")
     tune.add_argument("--run-dir", metavar="DIR", type=Path, help="run folder; a study that is in it is continued")
     tune.add_argument(
