@@ -28,6 +28,7 @@ from results.figures import (
     look_ahead,
     replay,
     rollouts,
+    samplers,
     search_tree,
 )
 from results.markdown import called
@@ -96,6 +97,7 @@ def draw_pictures() -> Iterator[Path]:
     yield aimbot_geometry()
     yield four_pictures()
     yield look_ahead()
+    yield samplers()
     yield replay()
     yield exploration()
     yield draw("1.3_curve", "Lesson 1.3: PPO with SB3's defaults", training("1.3_train"))

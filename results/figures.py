@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 
@@ -11,6 +11,7 @@ matplotlib.use("Agg")  # draws without a screen
 
 import matplotlib.pyplot as plt
 import numpy as np
+import optuna
 
 from results.schema import RESULTS
 from rlbreakout.agents.value.equations import epsilon
@@ -279,6 +280,36 @@ def _falling_ball() -> np.ndarray:
     games["ball_x"], games["ball_y"] = 117 * PIXEL, 110 * PIXEL
     games["ball_vx"], games["ball_vy"] = 384, 512
     return games
+
+
+def samplers(trials: int = 25) -> Path:
+    """Lesson 4.0: where a grid, random search and TPE put 25 trials, on a landscape whose height only we know."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    steps = np.linspace(0, 1, 5)
+    makers: dict[str, optuna.samplers.BaseSampler] = {
+        "grid": optuna.samplers.GridSampler({"x": list(steps), "y": list(steps)}, seed=0),
+        "random": optuna.samplers.RandomSampler(seed=1),
+        "TPE": optuna.samplers.TPESampler(seed=1),
+    }
+    x, y = np.meshgrid(np.linspace(0, 1, 80), np.linspace(0, 1, 80))
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3.3), layout="constrained", sharey=True)
+    for axis, (name, sampler) in zip(axes, makers.items(), strict=True):
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        study.optimize(
+            lambda trial: _landscape(trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)), n_trials=trials
+        )
+        axis.contourf(x, y, _landscape(x, y), levels=12, cmap="Blues")
+        tried = np.array([(trial.params["x"], trial.params["y"]) for trial in study.trials])
+        points = axis.scatter(*tried.T, c=np.arange(trials), cmap="autumn", edgecolors="black", s=30)
+        axis.set(title=f"{name}: best {study.best_value:.0f}", xlabel="learning rate", xticks=[], yticks=[])
+    axes[0].set_ylabel("entropy bonus")
+    figure.colorbar(points, ax=axes, label="trial")
+    return _save(figure, "4.0_samplers")
+
+
+def _landscape(x: Any, y: Any) -> Any:
+    """A score for two hyperparameters between 0 and 1: a ridge that is narrow in x, at most 100 points."""
+    return 100 * np.exp(-(((x - 0.62) / 0.14) ** 2) - ((y - 0.4 - 0.3 * x) / 0.5) ** 2)
 
 
 def replay() -> Path:
