@@ -30,7 +30,7 @@ ACTION_NAMES = ("none", "fire", "right", "left")
 
 @dataclass
 class Options:
-    steps: int = 300_000
+    steps: int = 200_000
     """Agent steps to train for, of 4 frames each."""
     seed: int = 0
     """Decides the training."""

@@ -41,7 +41,7 @@ ALGORITHMS = {
 
 @dataclass
 class Options:
-    steps: int = 80_000
+    steps: int = 100_000
     """Agent steps to train each for."""
     seed: int = 0
     """Decides every training."""
