@@ -76,6 +76,16 @@ SEEN = {"what it sees": "{agent}", **RUN}
 SAMPLED_AND_GREEDY: dict[str, md.Cell | Across] = {"{} [95% interval]": Across("{actions}", score)}
 EACH_SEED: dict[str, md.Cell | Across] = {"seed {}": Across("{row.seed}", score), "all games": bold}
 
+
+def in_the_twin(play: md.Play) -> bool:
+    return play.evaluation.env == "twin"
+
+
+def seeds(line: list[md.Play]) -> str:
+    """How many agents, one a seed."""
+    return str(len({play.row.seed for play in line}))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "path_of_lessons": lambda: path_of_lessons(),
     "evening": lambda: evening(),
@@ -137,14 +147,25 @@ TABLES: dict[str, Callable[[], str]] = {
         {"algorithm": "{agent}", "minutes, one core": "{row.minutes:.0f}"},
         {INTERVAL: score},
     ),
-    "late_game": lambda: table(plays("6.1_late_game"), {"training games begin": "{agent}"}, EACH_SEED),
+    "late_game": lambda: table(
+        plays("6.1_late_game", where=in_the_twin),
+        {"training games begin": "{agent}"},
+        {"seeds": seeds, "points a game in the twin": md.middle, "first wall cleared": reached(WALL_POINTS)},
+    ),
     "noise": lambda: table(
-        plays("6.2_noise"), {"trained with, then plays with:": "{agent}"}, {"{}": Across("{game}", score)}
+        plays("6.2_noise", where=in_the_twin),
+        {"trained with, then plays with:": "{agent}"},
+        {"{}": Across("{game}", md.middle)},
     ),
     "other_models": lambda: table(
         plays("6.3_other_models"),
         {"algorithm": "{agent}"},
-        {"minutes on one core": each("{row.minutes:.0f}"), **EACH_SEED},
+        {
+            "minutes of training": lambda line: each("{row.minutes:.1f}")(list(filter(in_the_twin, line))),
+            "points a game in the {}": Across(
+                "{game}", lambda line: md.middle(line) if in_the_twin(line[0]) else score(line)
+            ),
+        },
     ),
     "champion": lambda: table(
         plays("6.4_champion_everywhere"),

@@ -40,7 +40,7 @@ class Options:
     """Agent steps to train each agent for."""
     seed: int = 0
     """The first seed."""
-    seeds: int = 2
+    seeds: int = 3
     """Seeds for each variant, counted from the first."""
     variants: tuple[str, ...] = tuple(VARIANTS)
     """Which of them: fresh, late, failure."""

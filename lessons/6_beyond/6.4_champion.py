@@ -74,15 +74,15 @@ for block in config.observation.blocks:
     print(f"  {block:8}{len(entries_of([block])):4}   {SEES[block]}")
 
 # %% Train a short one. It is the same PPO as in lesson 3.4, in the twin; what is new is in the config.
-run = train_or_continue(config, folder / f"seed_{options.seed}")
+run = train_or_continue(config, folder / f"short_{options.seed}")
 curve = find_scalar(run, "rollout/ep_rew_mean")  # of the games that began at the start
 title = "Lesson 6.4: training games of the short training (twin)"
 picture = draw_curves({} if curve is None else {f"seed {options.seed}": curve}, folder / "curve.png", title=title)
 
-# %% How good are they? Whole games in the emulator, from the start, with the same seeds in each row.
-agents = {"champion": load_agent("champion"), f"{options.steps:,} agent steps": load_agent(run / "last")}
+# %% How good are the champion and the short training? Whole games in the emulator, from the start, with the same seeds in each row.
+agents = {"champion": load_agent("champion"), "short": load_agent(run / "last")}
 results: dict[str, dict[str, Evaluation]] = {name: {} for name in agents}
-print(f"\n{'':20} {'':32} mean [95% interval]     median  first wall  both  stalled")
+print(f"\n{'':9} {'':32} mean [95% interval]     median  first wall  both  stalled")
 for row in options.rows:
     for name, agent in agents.items():
         there = replace(agent, config=with_values(agent.config, ROWS[row]))
@@ -92,7 +92,7 @@ for row in options.rows:
         first, both = (scores >= WALL_POINTS).mean(), (scores >= MOST_POINTS).mean()
         interval = f"{result.mean:.1f} [{result.ci95[0]:.1f}, {result.ci95[1]:.1f}]"
         table = f"{interval:22} {result.median:7.1f} {first:10.0%} {both:6.0%} {result.stalled:7}"
-        print(f"{name:20} {row:32} {table}", flush=True)
+        print(f"{name:9} {row:32} {table}", flush=True)
 
 # %%
 gif = write_video(

@@ -50,11 +50,11 @@ def test_6_4_shows_the_champion_beside_a_short_training(lesson) -> None:
     folder, output = lesson("6.4_champion")
     summary = facts(folder)
     results = summary["results"]
-    assert list(results) == ["champion", "16,384 agent steps"] and "The agents see 159 numbers" in output
+    assert list(results) == ["champion", "short"] and "The agents see 159 numbers" in output
     assert all(list(rows) == ["as trained", "other colours"] for rows in results.values())
     champion, short = results.values()
     assert summary["score"] == champion["as trained"]["score"] > 100 + short["as trained"]["score"]
-    assert_a_trained_run(folder / "seed_0")
+    assert_a_trained_run(folder / "short_0")
     assert_moves(folder / "champion.gif")
     # Black stays black: what it infers from other colours is what it inferred before, and it plays the same games.
     assert champion["other colours"]["scores"] == champion["as trained"]["scores"]
