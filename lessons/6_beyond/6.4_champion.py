@@ -79,7 +79,7 @@ curve = find_scalar(run, "rollout/ep_rew_mean")  # of the games that began at th
 title = "Lesson 6.4: training games of the short training (twin)"
 picture = draw_curves({} if curve is None else {f"seed {options.seed}": curve}, folder / "curve.png", title=title)
 
-# %% How good are the champion and the short training? Whole games in the emulator, from the start, with the same seeds in each row.
+# %% How good are both? Whole games in the emulator, from the start, with the same seeds in each row.
 agents = {"champion": load_agent("champion"), "short": load_agent(run / "last")}
 results: dict[str, dict[str, Evaluation]] = {name: {} for name in agents}
 print(f"\n{'':9} {'':32} mean [95% interval]     median  first wall  both  stalled")
