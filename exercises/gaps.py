@@ -21,6 +21,9 @@ class Gap(NamedTuple):
     """The arguments that are tried, made anew for each call."""
     mistakes: dict[str, tuple[str, str]]
     """What to say, and the piece of the answer's text that is replaced, and by what."""
+    call: Callable[..., Any] = lambda function, *arguments: function(*arguments)
+    """What is compared: by default what the function gives."""
+    tolerance: float = 1e-5
 
 
 class Exercise(NamedTuple):
@@ -33,7 +36,7 @@ class Exercise(NamedTuple):
     gaps: tuple[Gap, ...]
 
 
-def with_gradient(values: list) -> torch.Tensor:
+def with_gradient(values: list | float) -> torch.Tensor:
     return tensor(values, requires_grad=True)
 
 
@@ -283,4 +286,136 @@ PPO = Exercise(
     ),
 )
 
-EXERCISES = {"1.4": POLICY_GRADIENT, "2.5": PPO}
+
+# Lesson 5.1
+def four_steps() -> dict[str, Any]:
+    """As many steps as actions: so a maximum over the wrong axis has the right shape. The last step ends a life."""
+    q = [[1.0, 3.0, 0.0, 2.0], [0.0, 1.0, 5.0, 0.0], [2.0, 0.0, 1.0, 1.0], [4.0, 2.0, 0.0, 6.0]]
+    return {
+        "target_network": nn.Identity(),
+        "rewards": tensor([0.0, 1.0, 0.0, -1.0]),
+        "next_states": with_gradient(q),
+        "ends": tensor([0.0, 0.0, 0.0, 1.0]),
+    }
+
+
+def small_and_large_errors() -> dict[str, Any]:
+    return {
+        "network": nn.Identity(),
+        "states": with_gradient([[1.0, 3.0, 0.0, 2.0], [0.0, 1.0, 5.0, 0.0], [2.0, 0.0, 1.0, 1.0]]),
+        "actions": tensor([3, 0, 2]),
+        "y": tensor([1.5, 4.0, 1.2]),
+    }
+
+
+def one_state() -> dict[str, Any]:
+    return {"q_values": np.array([0.0, 3.0, 1.0, 2.0]), "steps": np.array([0, 500, 1_000, 2_000])}
+
+
+def shares(act: Callable[..., Any], q_values: np.ndarray, steps: np.ndarray, games: int = 20_000) -> np.ndarray:
+    """How often each action is taken in the same state of many games, `(steps, actions)`."""
+    np.random.seed(0)
+    chosen = [np.asarray(act(np.tile(q_values, (games, 1)), int(step))) for step in steps]
+    return np.array([[(actions == action).sum() / games for action in range(len(q_values))] for actions in chosen])
+
+
+Q_LEARNING = Exercise(
+    "5.1_value_agent",
+    "lessons/5_value_agent/README.md",
+    {"GAMMA": 0.5, "INITIAL": 0.8, "MINIMUM": 0.1, "DECAY_STEPS": 1_000},
+    (
+        Gap(
+            "targets_of",
+            four_steps,
+            {
+                "Something is expected beyond the end. Multiply the next value by (1 - ends).": (" * (1 - ends)", ""),
+                "The next value counts only at an end. It should be (1 - ends), not ends.": ("(1 - ends)", "ends"),
+                "The maximum is over the wrong axis. Each state needs the best of its actions: dim=1.": (
+                    "dim=1",
+                    "dim=0",
+                ),
+                "That is the number of the best action. Take its value: max, not argmax.": (
+                    "max(dim=1).values",
+                    "argmax(dim=1)",
+                ),
+                "That is the mean over the actions. Bellman's equation takes the best one.": (
+                    "max(dim=1).values",
+                    "mean(dim=1)",
+                ),
+                "The loss would move the target as well: torch.no_grad() or .detach() is missing.": (
+                    "no_grad",
+                    "enable_grad",
+                ),
+                "What comes next counts fully: GAMMA is missing.": ("GAMMA * ", ""),
+                "The reward is discounted, too. Only the next value should be.": (
+                    "rewards + GAMMA * next_values * (1 - ends)",
+                    "GAMMA * (rewards + next_values * (1 - ends))",
+                ),
+                "The reward of the last step is lost. (1 - ends) belongs only to the next value.": (
+                    "rewards + GAMMA * next_values * (1 - ends)",
+                    "(rewards + GAMMA * next_values) * (1 - ends)",
+                ),
+            },
+        ),
+        Gap(
+            "loss_of",
+            small_and_large_errors,
+            {
+                "That is the value of the best action. Take that of the action that was taken, with gather.": (
+                    "gather(1, actions[:, None]).squeeze(1)",
+                    "max(dim=1).values",
+                ),
+                "That is the mean of the squares. Huber's loss grows only linearly for large errors.": (
+                    "smooth_l1_loss",
+                    "mse_loss",
+                ),
+                "That is the mean of the absolute errors. Huber's loss is quadratic for small errors.": (
+                    "smooth_l1_loss",
+                    "l1_loss",
+                ),
+                "That is a sum over the minibatch. Take the mean.": ("(q, y)", '(q, y, reduction="sum")'),
+                "Q has the shape (n, 1) and y (n,), so every Q meets every y. squeeze(1) is missing.": (
+                    ".squeeze(1)",
+                    "",
+                ),
+            },
+        ),
+        Gap(
+            "act",
+            one_state,
+            {
+                "It is the wrong way round: with probability epsilon the action is the best one.": (
+                    "< epsilon",
+                    ">= epsilon",
+                ),
+                "Epsilon falls below MINIMUM after DECAY_STEPS.": (
+                    "max(MINIMUM, INITIAL - (INITIAL - MINIMUM) * steps / DECAY_STEPS)",
+                    "INITIAL - (INITIAL - MINIMUM) * steps / DECAY_STEPS",
+                ),
+                "Epsilon is too low: it should be MINIMUM at DECAY_STEPS, not 0.": (
+                    "INITIAL - (INITIAL - MINIMUM) * steps",
+                    "INITIAL - INITIAL * steps",
+                ),
+                "Epsilon does not fall.": (
+                    "max(MINIMUM, INITIAL - (INITIAL - MINIMUM) * steps / DECAY_STEPS)",
+                    "INITIAL",
+                ),
+                "Epsilon rises. It should fall from INITIAL to MINIMUM.": (
+                    "max(MINIMUM, INITIAL - (INITIAL - MINIMUM) * steps / DECAY_STEPS)",
+                    "min(INITIAL, MINIMUM + (INITIAL - MINIMUM) * steps / DECAY_STEPS)",
+                ),
+                "It takes the worst action.": ("argmax", "argmin"),
+                "The maximum is over the wrong axis. Each game needs the best of its actions: axis=1.": (
+                    "axis=1",
+                    "axis=0",
+                ),
+                "It never explores.": ("< epsilon", "< 0"),
+                "It always explores.": ("< epsilon", "< 1"),
+            },
+            call=shares,
+            tolerance=0.02,
+        ),
+    ),
+)
+
+EXERCISES = {"1.4": POLICY_GRADIENT, "2.5": PPO, "5.1": Q_LEARNING}
