@@ -31,6 +31,7 @@ from results.figures import (
     samplers,
     search_tree,
 )
+from results.figures_learning import actor_critic, advantage, agent_environment_loop, gae, what_it_sees, wrappers
 from results.markdown import called
 from results.schema import RESULTS, Points, Row, load
 from results.tables import NAMES, TABLES
@@ -91,7 +92,13 @@ def draw(file: str, title: str, curves: dict[str, list[Curve]], dashed: tuple[st
 
 def draw_pictures() -> Iterator[Path]:
     """All pictures of the READMEs that show kept curves."""
+    yield agent_environment_loop()
+    yield wrappers()
+    yield what_it_sees()
     yield discounting()
+    yield advantage()
+    yield actor_critic()
+    yield gae()
     yield rollouts()
     yield clipped_objective()
     yield aimbot_geometry()
