@@ -11,6 +11,7 @@ Time: TIME. You can stop it at any time: run it again, and it continues.
 import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
 
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +118,8 @@ plt.close(figure)
 
 # %% A contour plot: the score over the two that matter most. Each dot is a trial.
 contour_picture = folder / "contour.png"
-with plt.rc_context():  # Optuna sets a style for everything drawn after it
+with plt.rc_context(), warnings.catch_warnings():  # Optuna sets a style for everything drawn after it
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     axes = plot_contour(study_of(complete, "value", "maximize"), params=names[:2], target_name="points a game")
     axes.figure.savefig(contour_picture, dpi=100, bbox_inches="tight")
     plt.close(axes.figure)

@@ -77,9 +77,9 @@ def test_4_1_lets_everybody_play_everywhere(lesson) -> None:
         [deterministic, sticky, memorised], ids
     )
     assert summary["table"][memorised][deterministic][0]["score"] == summary["copied_game"]  # nothing is random
-    assert {name: len(of_seed[0]["steps"]) for name, of_seed in summary["on_the_way"].items()} == {
-        f"plays in {env_id}": 6 for env_id in ids
-    }
+    assert list(summary["on_the_way"]) == [f"plays in {env_id}" for env_id in ids]
+    for of_seed in summary["on_the_way"].values():
+        assert len(of_seed[0]["steps"]) == len(of_seed[0]["scores"]) >= 2
     trained = load_config(folder / f"{deterministic}_0" / "config.yaml")
     assert trained.env.vec_env == "twin" and trained.env.noop_max == 0 and trained.observation.kind == "coordinates"
     assert_moves(folder / "memorised.gif")
