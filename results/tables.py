@@ -3,7 +3,6 @@ README."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -22,6 +21,17 @@ ALGORITHMS = {
     "dqn": "DQN",
     "qrdqn": "QR-DQN",
 }
+PICTURES = {
+    "grey": "grey, whole screen",
+    "trim": "black and white, trimmed",
+    "aimbot": "... with the aimbot's mark",
+    "counters": "... and counters",
+}
+ALONE = {
+    "trim": "lesson 3.3: picture",
+    "aimbot": "lesson 3.3: picture with the mark",
+    "counters": "lesson 3.3: picture with the mark and five numbers",
+}
 NAMES = {
     "1.1_gym": {"1.1_gym": "random"},
     "1.3_train": {"1.3_train": "PPO, SB3's defaults, 20,480 agent steps"},
@@ -29,15 +39,9 @@ NAMES = {
     "2.5_ppo_by_hand": {"2.5_ppo_by_hand": "PPO by hand"},
     "2.1_envs": {"1": "1 game", "8": "8 games"},
     "2.3_zoo": {"2.3_zoo": "the zoo's PPO"},
-    "3.3_aimbot": {"image": "image with the aimbot", "trim": "image without the aimbot"},
-    "3.3_aimbot_training": {
-        "grey": "grey, whole screen",
-        "trim": "black and white, trimmed",
-        "aimbot": "... with the aimbot",
-        "counters": "... and counters",
-    },
-    "3.4_four_ways": {"counters": "image + counters"},
-    "3.4_coordinates": {"counters": "image + counters"},
+    "3.3_aimbot_training": PICTURES,
+    "3.3_five_seeds": PICTURES,
+    "3.4_coordinates": {"blocks": "159 numbers that look ahead", "now": "the 121 of them that do not"},
     "4.3_best": {"best": "tuned"},
     "5.1_value_agent": {"5.1_value_agent": "5.1, as published", **STICKY},
     "5.2_what_went_wrong": {
@@ -66,14 +70,15 @@ NAMES = {
 
 plays = partial(md.plays, names=NAMES)
 INTERVAL = "mean [95% interval]"
-RUN = {"seed": "{row.seed}", "agent steps": "{row.steps:,}", "minutes": "{row.minutes:.0f}"}
 PLAYED = {
     "agent": "{agent}",
     "games": "{evaluation.games}, seed {evaluation.seed}",
     "environment": "{evaluation.env_id}",
 }
-SEEN = {"what it sees": "{agent}", **RUN}
-SAMPLED_AND_GREEDY: dict[str, md.Cell | Across] = {"{} [95% interval]": Across("{actions}", score)}
+OF_SEEDS: dict[str, md.Cell | Across] = {
+    "seed {}": Across("{row.seed}", score),
+    "interquartile mean of the seeds": md.middle,
+}
 EACH_SEED: dict[str, md.Cell | Across] = {"seed {}": Across("{row.seed}", score), "all games": bold}
 
 
@@ -105,11 +110,12 @@ TABLES: dict[str, Callable[[], str]] = {
     ),
     "fast_envs": lambda: fast_envs(),
     "aimbot_accuracy": lambda: aimbot_accuracy(),
-    "pictures": lambda: table(plays("3.3_aimbot_training"), {"what it sees": "{agent}"}, EACH_SEED),
-    "in_the_twin": lambda: table(plays("3.4_blocks"), RUN, {"mean in the emulator, sampled [95% interval]": score}),
-    "four_ways": lambda: table(plays("3.4_four_ways"), SEEN, SAMPLED_AND_GREEDY),
-    "what_it_sees": lambda: table(
-        plays("3.3_aimbot", "3.4_coordinates", where=lambda play: play.row.agent != "trim"), SEEN, SAMPLED_AND_GREEDY
+    "pictures": lambda: table(plays("3.3_aimbot_training"), {"what it sees": "{agent}"}, OF_SEEDS),
+    "five_seeds": lambda: table(plays("3.3_five_seeds"), {"what it sees": "{agent}"}, OF_SEEDS),
+    "coordinates": lambda: table(
+        plays("3.4_coordinates", "3.3_aimbot_training", names={**NAMES, "3.3_aimbot_training": ALONE}),
+        {"what it sees": "{agent}", "agent steps": "{row.steps:,}"},
+        {"minutes, one core each": each("{row.minutes:.1f}"), **OF_SEEDS},
     ),
     "best_of_two_studies": lambda: best_of_two_studies(),
     "importance": lambda: importance(),
@@ -131,8 +137,8 @@ TABLES: dict[str, Callable[[], str]] = {
         plays(
             "3.4_coordinates",
             "4.3_best",
-            names={**NAMES, "3.4_coordinates": {"coordinates": "lesson 3.4's"}},
-            where=lambda play: not play.evaluation.greedy,
+            names={**NAMES, "3.4_coordinates": {"blocks": "lesson 3.4's"}},
+            where=lambda play: not play.evaluation.greedy and play.row.agent != "now",
         ),
         {"settings": "{agent}", "agent steps": "{row.steps:,}"},
         {**EACH_SEED, "median": median},
@@ -158,7 +164,7 @@ TABLES: dict[str, Callable[[], str]] = {
         {"{}": Across("{game}", md.middle)},
     ),
     "other_models": lambda: table(
-        plays("6.3_other_models"),
+        plays("6.3_other_models", where=lambda play: play.game != ""),
         {"algorithm": "{agent}"},
         {
             "minutes of training": lambda line: each("{row.minutes:.1f}")(list(filter(in_the_twin, line))),
@@ -201,19 +207,13 @@ def fast_envs() -> str:
     return markdown(["environments", "agent steps/s alone", "with PPO"], rows)
 
 
-def bench() -> dict[str, Any]:
-    return json.loads((RESULTS / "bench.json").read_text(encoding="utf-8"))
-
-
 def aimbot_accuracy() -> str:
-    """What `rlbreakout bench` says about the aimbot."""
-    rows = []
-    for figure in bench()["figures"]:
-        what, _, name = figure["name"].partition(": ")
-        value, unit = figure["value"], figure["unit"]
-        if what == "aimbot":
-            rows.append([name, f"{value:.2%}" if unit == "share" else f"{value:,.0f} {unit}"])
-    return markdown(["aimbot", "measured"], rows)
+    """What lesson 3.2 measures of the aimbot."""
+    found = load("3.2_observation_wrapper").facts["aimbot"]
+    return markdown(
+        ["aimbot", "measured"],
+        [[name, f"{value:.2%}" if isinstance(value, float) else f"{value:,}"] for name, value in found.items()],
+    )
 
 
 def best_of_two_studies() -> str:

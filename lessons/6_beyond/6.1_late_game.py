@@ -40,7 +40,7 @@ class Options:
     """Agent steps to train each agent for."""
     seed: int = 0
     """The first seed."""
-    seeds: int = 3
+    seeds: int = 2
     """Seeds for each variant, counted from the first."""
     variants: tuple[str, ...] = tuple(VARIANTS)
     """Which of them: fresh, late, failure."""

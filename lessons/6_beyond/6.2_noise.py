@@ -50,7 +50,7 @@ class Options:
     """Agent steps to train each agent for."""
     seed: int = 0
     """The first seed."""
-    seeds: int = 3
+    seeds: int = 2
     """Seeds for each row, counted from the first."""
     trained: tuple[str, ...] = tuple(TRAINED)
     """Which rows of the matrix."""

@@ -1,7 +1,7 @@
 """Lesson 7.2: is the twin exact? Both games side by side, and why 10,000 equal frames prove little.
 
 You learn: how to test a model: compare everything, make sure that the test can fail, and know what it has never met.
-Expect: 0 of 50,000 frames differ. Of three twins with a mistake two are caught; the rule that the third lacks matters
+Expect: 0 of 20,000 frames differ. Of three twins with a mistake two are caught; the rule that the third lacks matters
 once in a million frames. A gif of emulator, twin and their difference, and a picture of how long to test.
 Time: 2 minutes.
 """
@@ -31,7 +31,7 @@ from rlbreakout.lesson import finish, read_options, run_folder
 
 @dataclass
 class Options:
-    frames: int = 50_000
+    frames: int = 20_000
     """Frames that the emulator and the twin play side by side."""
     games: int = 100
     """Players that look for rare events in the twin, one game after the other."""

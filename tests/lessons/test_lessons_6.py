@@ -51,13 +51,11 @@ def test_6_4_shows_the_champion_beside_a_short_training(lesson) -> None:
     summary = facts(folder)
     results = summary["results"]
     assert list(results) == ["champion", "short"] and "The agents see 159 numbers" in output
-    assert all(list(rows) == ["as trained", "other colours"] for rows in results.values())
+    assert all(list(rows) == ["as trained"] for rows in results.values())
     champion, short = results.values()
     assert summary["score"] == champion["as trained"]["score"] > 100 + short["as trained"]["score"]
     assert_a_trained_run(folder / "short_0")
     assert_moves(folder / "champion.gif")
-    # Black stays black: what it infers from other colours is what it inferred before, and it plays the same games.
-    assert champion["other colours"]["scores"] == champion["as trained"]["scores"]
 
 
 def test_the_champion_trains_in_the_twin_and_is_told_no_more_than_blocks() -> None:
