@@ -17,7 +17,7 @@ from results.tables import TABLES
 from rlbreakout.common.errors import UserError
 from tests.conftest import ROOT
 
-OF_ANOTHER_FORM = ("2.3_reproduction", "long_run", "bench")
+OF_ANOTHER_FORM = ("long_run", "bench")
 LESSONS = [path.stem for path in sorted(RESULTS.glob("[0-9]*.json")) if path.stem not in OF_ANOTHER_FORM]
 HOW = {"env_id": "ALE/Breakout-v5", "games": 2, "seed": 0, "greedy": False}
 

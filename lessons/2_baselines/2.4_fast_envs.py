@@ -9,6 +9,7 @@ Time: 2 minutes on two cores.
 # %%
 import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
 
+import multiprocessing
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,7 @@ CHOICES["twin, numbers"] = with_values(load_config(CONFIGS / "3.4_coordinates.ya
 # %% Each environment plays alone, with random actions, and then with PPO, which also has to learn from what it played.
 def speeds(config: Config, steps: int, seconds: float) -> tuple[float, float]:
     """Agent steps a second: of the environments alone, and with PPO."""
+    multiprocessing.set_start_method("spawn", force=True)  # the pool below has one that SubprocVecEnv does not know
     env = make_vec_env(config)
     env.reset()
     env.step(np.zeros(env.num_envs, dtype=int))  # compiles the twin on first use
