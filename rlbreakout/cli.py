@@ -207,8 +207,8 @@ def parser() -> argparse.ArgumentParser:
         "--part",
         metavar="PART",
         default="speed",
-        help="speed: the emulator, the environments, PPO, DQN; twin: how exact the twin is, how fast, and what it "
-        "learns; twin-speed: the same without what it learns (default: speed)",
+        help="speed: the emulator, the environments, PPO, the aimbot; twin: how exact the twin is, how fast, and what "
+        "it learns (default: speed)",
     )
     bench.add_argument("--json", metavar="FILE", type=Path, help="write the figures to this file")
     return top

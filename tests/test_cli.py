@@ -137,11 +137,11 @@ def run_bench(part: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> dict[st
     shipped = measure.shipped
     for module in (speed, twin_speed):
         monkeypatch.setattr(module, "PPO_ROUNDS", 1)
-        monkeypatch.setattr(module, "train_apart", lambda config, keep=True: measure.Measured(1.0, 1.0))
-        monkeypatch.setattr(module, "in_a_process", lambda function, *arguments: function(*arguments))
+        monkeypatch.setattr(module, "train_apart", lambda config: 1.0)
         monkeypatch.setattr(module, "shipped", lambda name, **values: shipped(name, steps=8_192, **values))
+    monkeypatch.setattr(twin_speed, "in_a_process", lambda function, *arguments: function(*arguments))
     monkeypatch.setattr(speed, "ProcessPoolExecutor", ThreadPoolExecutor)
-    for name, value in (("SECONDS", 0.02), ("DQN_SECONDS", 0.02), ("WARM_UP", 64), ("DESCENTS", 5), ("MANY", 8)):
+    for name, value in (("SECONDS", 0.02), ("DESCENTS", 5), ("MANY", 8)):
         monkeypatch.setattr(speed, name, value)
     for name, value in (("COMPARED_FRAMES", 3_000), ("SEEDS", 1), ("GAMES", 2), ("MARKS", (0,))):
         monkeypatch.setattr(twin_speed, name, value)
