@@ -93,7 +93,7 @@ def advantage() -> Path:
     error = 1.96 * np.array(facts["standard_error"])
     values.bar(labels, q, yerr=error, color="C0", capsize=3)
     values.axhline(v, color="black", linestyle="--")
-    values.annotate(f"V(s) = {v:.2f}", (3.4, v), (0, 4), textcoords="offset points", ha="right")
+    values.annotate(f"V(s) = {v:.2f}", (3.4, v), (0, 4), textcoords="offset points", ha="right", fontsize="small")
     values.set(title="Q(s, a): the return to expect after each action")
     values.set_ylim(min(0, q.min() - 0.1), q.max() * 1.25)
     bars = advantages.bar(labels, q - v, yerr=error, capsize=3, color=[GOOD if a > 0 else BAD for a in q - v])
@@ -147,7 +147,7 @@ def gae(discount: float = 0.995) -> Path:
         ylabel="weight $(γλ)^k$ of $δ_{t+k}$",
         title="GAE: the advantage is a weighted sum of surprises",
     )
-    axis.legend(loc="upper right", bbox_to_anchor=(1, 0.75))
+    axis.legend(loc="upper right", bbox_to_anchor=(1, 0.72))
     return _save(figure, "2.5_gae")
 
 

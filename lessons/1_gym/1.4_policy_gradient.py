@@ -26,6 +26,7 @@ from rlbreakout.config import parse_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation import evaluate, record, write_video
 from rlbreakout.evaluation.plots import Curve, draw_curves
+from rlbreakout.evaluation.video import side_by_side
 from rlbreakout.lesson import finish, read_options, run_folder
 
 
@@ -65,6 +66,22 @@ baseline = nn.Sequential(nn.Linear(n_inputs, 64), nn.Tanh(), nn.Linear(64, 1), n
 optimizer = torch.optim.Adam([*policy.parameters(), *baseline.parameters()], lr=1e-2)
 DISCOUNT = 0.97  # a point is worth half as much 23 steps, or 1.5 seconds, later
 LENGTH = 64  # agent steps of each game between two updates
+
+
+# %% What plays whole games of the real Breakout, where the seven numbers are worked out from the screen. First without
+# any training, for the left half of the gif.
+class Player:
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[np.ndarray, None]:
+        with torch.no_grad():
+            logits = policy(torch.as_tensor(observation))
+        return (logits.argmax(1) if deterministic else Categorical(logits=logits).sample()).numpy(), None
+
+
+agent = Agent(Player(), config, "policy gradient")
+SPEED = 8  # of the gif: 20 seconds show 160 seconds of the game
+before = record(agent, speed=SPEED)
 
 # %% Play, look back, improve.
 scores: deque[float] = deque(maxlen=100)
@@ -106,29 +123,20 @@ with tqdm(total=options.steps, unit="step") as bar:
         bar.set_postfix(score=f"{curve[-1][1]:.0f}")
 env.close()
 
-
-# %% Whole games of the real Breakout. There the seven numbers are worked out from the screen.
-class Player:
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
-    ) -> tuple[np.ndarray, None]:
-        with torch.no_grad():
-            logits = policy(torch.as_tensor(observation))
-        return (logits.argmax(1) if deterministic else Categorical(logits=logits).sample()).numpy(), None
-
-
-agent = Agent(Player(), config, "policy gradient")
+# %% How well does it play?
 result = evaluate(agent, games=options.games)
 print(result)
+x, y = np.array(curve).T
 picture = draw_curves(
-    {"training games in the twin": Curve(*np.array(curve).T)}, folder / "curve.png", title="Lesson 1.4: policy gradient"
+    {"training games in the twin": Curve(x, y)}, folder / "curve.png", title="Lesson 1.4: policy gradient"
 )
-gif = write_video(record(agent, seconds=20), folder / "agent.gif")
+gif = write_video(side_by_side([before, record(agent, speed=SPEED)]), folder / "before_and_after.gif")
 finish(
     folder,
     files=[picture, gif],
     **result.facts(),
     steps=curve[-1][0],
     training_score=curve[-1][1],
+    curve={"steps": x[np.isfinite(y)].astype(int).tolist(), "values": y[np.isfinite(y)].round(1).tolist()},
     look_at="the curve and the gif, then python lessons/2_baselines/2.1_envs.py",
 )

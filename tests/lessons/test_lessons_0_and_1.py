@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import shutil
 import sys
 from dataclasses import dataclass
@@ -12,13 +13,14 @@ import jupytext
 import numpy as np
 import pytest
 import yaml
+from stable_baselines3 import PPO
 
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import load_config
 from rlbreakout.evaluation.plots import read_scalar
 from rlbreakout.lesson import SMOKE, check_choices, once, read_options
 from tests.conftest import ONE_THREAD, ROOT, run_command
-from tests.lesson_runs import SCRIPTS, assert_a_trained_run, assert_moves, facts
+from tests.lesson_runs import SCRIPTS, assert_a_trained_run, assert_moves, facts, with_settings
 from tests.processes import run_python
 
 WITH_OPTIONS = sorted(set(SCRIPTS) - {"0.1_check_setup"})
@@ -196,14 +198,14 @@ def test_1_2_launches_the_ball_and_ends_episodes_with_lives(lesson) -> None:
     assert results["launched"][in_play] > 100
     assert results["life_as_episode"][in_play] == results["library"][in_play] == results["launched"][in_play]
     assert results["life_as_episode"][ended] > results["launched"][ended]
-    assert_moves(folder / "launched.gif")
+    assert_moves(folder / "bare_and_launched.gif")
 
 
 def test_1_3_trains_with_sb3s_defaults(lesson) -> None:
     folder, output = lesson("1.3_train")
     assert_a_trained_run(folder)
     assert len(read_scalar(folder, "rollout/ep_rew_mean").x) == 1
-    assert_moves(folder / "agent.gif")
+    assert_moves(folder / "random_and_trained.gif")
     assert "|    ep_rew_mean" in output and re.search(r"train/explained_variance +- ", output)
     ppo = load_config(folder / "config.yaml").ppo
     # The defaults, which the config and SB3 must have in common.
@@ -213,9 +215,23 @@ def test_1_3_trains_with_sb3s_defaults(lesson) -> None:
 
 def test_1_4_learns_to_play_within_seconds(lesson) -> None:
     folder, _ = lesson("1.4_policy_gradient")
-    assert_moves(folder / "agent.gif")
+    assert_moves(folder / "before_and_after.gif")
     summary = facts(folder)
     assert summary["training_score"] > 10 and summary["env_id"] == "ALE/Breakout-v5" and "env" not in summary
+
+
+def test_another_game_is_trained_and_measured_in_whole_games(
+    command_line, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = ROOT / "lessons" / "other_game.py"
+    monkeypatch.setattr(PPO, "__init__", with_settings(PPO.__init__, always={"n_epochs": 1, "n_steps": 32}))
+    command_line(script, "--game", "Pong", "--steps", 256, "--games", 1, "--run-dir", tmp_path)
+    runpy.run_path(str(script), run_name="__main__")
+    score = re.search(
+        r"(\S+) points a game .* on ALE/Pong-v5, 1 games from seed 1000, sampled", capsys.readouterr().out
+    )
+    assert score is not None and -21 <= float(score[1]) < -10  # a beginner's game, which ends at 21 points
+    assert (tmp_path / "Pong.zip").is_file() and (tmp_path / "Pong_1").is_dir()
 
 
 def test_the_tour_stops_at_the_first_lesson_that_fails_and_names_it(tmp_path: Path) -> None:
@@ -252,7 +268,7 @@ def test_a_lesson_runs_as_a_notebook(command_line, monkeypatch: pytest.MonkeyPat
     command_line("kernel", "-f", "connection.json")
     for cell in cells:
         exec(cell.replace("steps: int = 300", "steps: int = 60"), vars(kernel))
-    assert_moves(tmp_path / "runs" / "1_gym" / "1.2_wrapper" / "launched.gif")
+    assert_moves(tmp_path / "runs" / "1_gym" / "1.2_wrapper" / "bare_and_launched.gif")
 
 
 def test_the_ci_file_for_github_runs_what_ci_runs() -> None:
