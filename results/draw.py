@@ -109,10 +109,9 @@ def draw_pictures() -> Iterator[Path]:
     yield exploration()
     yield draw("1.3_curve", "Lesson 1.3: PPO with SB3's defaults", training("1.3_train"))
     yield draw("2.3_curve", "Lesson 2.3: the zoo's PPO on BreakoutNoFrameskip-v4", training("2.3_zoo"))
-    yield draw("3.3_pictures", "Lesson 3.3: what the agent sees (band: seeds)", training("3.3_aimbot_training"))
-    image = training("3.3_aimbot", where=lambda row: row.agent == "image")
-    yield draw("3.4_curves", "Lesson 3.4: pictures or numbers (band: seeds)", image | training("3.4_coordinates"))
-    yield draw("3.4_four_ways", "Lesson 3.4: four observations", training("3.4_four_ways"))
+    yield draw("3.3_curves", "Lesson 3.3: what the agent sees (band: seeds)", training("3.3_aimbot_training"))
+    yield draw("3.3_five_seeds", "Lesson 3.3: what the agent sees (band: seeds)", training("3.3_five_seeds"))
+    yield draw("3.4_curves", "Lesson 3.4: what the agent sees (band: seeds)", training("3.4_coordinates"))
     yield draw(
         "5.2_what_went_wrong_curves",
         "Lesson 5.2: one change at a time",

@@ -4,7 +4,7 @@ You learn: how to give an agent numbers: as a vector, as pixels of a picture, or
 policy takes which; what it is worth to look ahead.
 Expect: agents that get a vector score hundreds of points after a minute, ten times as much as those of lesson 3.3. The
 ones whose numbers look ahead learn faster.
-Time: 5 minutes on two cores. You can stop it at any time: run it again, and it continues.
+Time: 6 minutes on two cores. You can stop it at any time: run it again, and it continues.
 """
 
 # %%
