@@ -5,7 +5,7 @@ to compare agents when every seed gives another result.
 Expect: three kinds of agents with the same settings and steps. One begins every game at the start, one begins a third
 of them where few bricks are left, and one a third of them shortly before a life was lost. They are compared in the twin
 by whole games from the start; the best one then plays in the emulator.
-Time: TIME on two cores. You can stop it at any time: run it again, and it continues.
+Time: about 6 minutes on two cores. You can stop it at any time: run it again, and it continues.
 """
 
 # %%
@@ -40,7 +40,7 @@ class Options:
     """Agent steps to train each agent for."""
     seed: int = 0
     """The first seed."""
-    seeds: int = 2
+    seeds: int = 3
     """Seeds for each variant, counted from the first."""
     variants: tuple[str, ...] = tuple(VARIANTS)
     """Which of them: fresh, late, failure."""

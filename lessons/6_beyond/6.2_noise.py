@@ -4,7 +4,7 @@ You learn: where noise can come from, and how to measure whether an agent is rob
 trained with, or to other noise as well.
 Expect: a matrix. Each row is a kind of agent, trained with one noise; each column is a way to play. The agents meet the
 columns only in the evaluation, which is played in the twin; the best agent then plays in the emulator.
-Time: TIME on two cores. You can stop it at any time: run it again, and it continues.
+Time: about 8 minutes on two cores. You can stop it at any time: run it again, and it continues.
 """
 
 # %%
@@ -50,7 +50,7 @@ class Options:
     """Agent steps to train each agent for."""
     seed: int = 0
     """The first seed."""
-    seeds: int = 2
+    seeds: int = 3
     """Seeds for each row, counted from the first."""
     trained: tuple[str, ...] = tuple(TRAINED)
     """Which rows of the matrix."""
