@@ -47,7 +47,8 @@ folder = run_folder("2_baselines/2.4_fast_envs", options.run_dir)
 # subproc: SB3's SubprocVecEnv. A process for each game; pictures come back through pipes.
 # vector:  ale-py's AtariVectorEnv. Threads in C++ run the emulator and do the work of the wrappers.
 # twin:    no emulator at all, but an exact model of the game, compiled (lesson 7).
-zoo = with_values(load_config(CONFIGS / "2.3_zoo.yaml"), {"seed": options.seed})
+n_steps = max(1, min(128, options.steps // 8))  # 128, unless there are fewer steps to time
+zoo = with_values(load_config(CONFIGS / "2.3_zoo.yaml"), {"seed": options.seed, "ppo.n_steps": n_steps})
 CHOICES: dict[str, Config] = {
     vec_env: with_values(zoo, {"env.vec_env": vec_env}) for vec_env in ("dummy", "subproc", "vector", "twin")
 }
