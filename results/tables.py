@@ -12,6 +12,7 @@ from results.markdown import Across, bold, each, markdown, mean, median, reached
 from results.schema import RESULTS, load
 from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
 from rlbreakout.config import load_config
+from rlbreakout.evaluation.seeds import across_seeds
 
 STICKY = {"": "without sticky actions", "sticky": "with sticky actions"}
 ALGORITHMS = {
@@ -42,7 +43,6 @@ NAMES = {
     "3.3_aimbot_training": PICTURES,
     "3.3_five_seeds": PICTURES,
     "3.4_coordinates": {"blocks": "159 numbers that look ahead", "now": "the 121 of them that do not"},
-    "4.3_best": {"best": "tuned"},
     "5.1_value_agent": {"5.1_value_agent": "5.1, as published", **STICKY},
     "5.2_what_went_wrong": {
         "published": "as published",
@@ -121,27 +121,20 @@ TABLES: dict[str, Callable[[], str]] = {
     "importance": lambda: importance(),
     "luck": lambda: luck(),
     "everybody_everywhere": lambda: table(
-        plays("4.1_env_comparison", where=lambda play: play.evaluation.game == play.evaluation.env_id),
+        plays(*measured("4.1_env_comparison"), where=lambda play: play.game == play.evaluation.env_id),
         {"trained in": "{agent}"},
-        {"plays in {}": Across("{game}", score)},
+        {"plays in {}": Across("{game}", lambda line: md.middle(line) if len(line) > 1 else score(line))},
     ),
-    "one_difference": lambda: table(
-        plays("4.1_env_comparison", where=lambda play: play.evaluation.game != play.evaluation.env_id),
-        {"trained in": "{agent}"},
-        {"{}": Across("{game}", score)},
+    "one_picture_agent": lambda: table(
+        plays("4.1_pictures", where=lambda play: play.row.steps != 200_000),
+        {"agent steps": "{row.steps:,}", "actions": "{actions}"},
+        {"plays in {}": Across("{game}", lambda line: mean(line).removesuffix(" in the twin"))},
     ),
+    "grid": lambda: grid(),
     "short_and_long": lambda: table(
-        plays("4.3_schedules"), {"schedule": "{parts[0]}"}, {"{} agent steps": Across("{parts[1]}", score)}
-    ),
-    "tuned": lambda: table(
-        plays(
-            "3.4_coordinates",
-            "4.3_best",
-            names={**NAMES, "3.4_coordinates": {"blocks": "lesson 3.4's"}},
-            where=lambda play: not play.evaluation.greedy and play.row.agent != "now",
-        ),
-        {"settings": "{agent}", "agent steps": "{row.steps:,}"},
-        {**EACH_SEED, "median": median},
+        plays(*measured("4.3_schedules"), where=lambda play: len(play.parts) > 1),
+        {"schedule": "{parts[0]}"},
+        {"{} agent steps": Across("{parts[1]}", md.middle)},
     ),
     "published": lambda: table(plays("1.1_gym", "5.1_value_agent"), PLAYED, {INTERVAL: score}),
     "fixed": lambda: table(
@@ -252,16 +245,29 @@ def luck() -> str:
 
 
 def importance() -> str:
-    """Lesson 4.0: how much each hyperparameter matters, two answers."""
+    """Lesson 4.0: how much each hyperparameter matters, for the score, counted in two ways, and for the duration."""
     found = load("4.0_study_explore").facts["importance"]
-    *_, last = found.values()
+    by = found["pruned counted as bad"]
     rows = [
         [f"`{name}`", *(f"{answer.get(name, 0):.2f}" for answer in found.values())]
-        for name in sorted(last, key=lambda name: -last[name])
+        for name in sorted(by, key=lambda name: -by[name])
     ]
-    return markdown(
-        ["hyperparameter", *(what.replace("pruned", "pruned trials").replace("_", " ") for what in found)], rows
-    )
+    return markdown(["importance for", *(f"score, {what}" if what != "duration" else what for what in found)], rows)
+
+
+def measured(lesson: str) -> list[str]:
+    """The lesson, if there are results of it."""
+    return [lesson] if (RESULTS / f"{lesson}.json").exists() else []
+
+
+def grid() -> str:
+    """Lesson 4.2: the interquartile mean of the seeds of each trial."""
+    found: dict[tuple[str, ...], list[float]] = {}
+    for lesson in measured("4.2_grid"):
+        found |= {tuple(name.split(", ")): of for name, of in load(lesson).facts["scores_of_seeds"].items()}
+    epochs, sizes = (list(dict.fromkeys(name[place] for name in found)) for place in (0, 1))
+    rows = [[n, *(across_seeds(found[n, size]) for size in sizes)] for n in epochs]
+    return markdown(["`n_epochs`", *(f"`batch_size` {size}" for size in sizes)], rows)
 
 
 SCORE = "{evaluation.score:.1f} ({evaluation.games} games, `{evaluation.env_id}`, {actions})"

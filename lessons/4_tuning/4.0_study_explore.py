@@ -4,7 +4,7 @@ You learn: what the importance of a hyperparameter is, for the score and for the
 trials change it; and how much of a score is the luck of a seed.
 Expect: a table of importance, whose columns do not agree; a contour plot of the two hyperparameters that matter most;
 and the best trial of the study trained again with other seeds, beside the settings of lesson 3.4.
-Time: TIME. You can stop it at any time: run it again, and it continues.
+Time: a few minutes on two cores. You can stop it at any time: run it again, and it continues.
 """
 
 # %%

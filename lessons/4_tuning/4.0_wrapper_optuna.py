@@ -4,7 +4,7 @@ You learn: what objective, trial, sampler, pruner and study mean; why a study be
 good; why many short trials come first and a few long ones after them.
 Expect: pictures of study 1, whose first trial has lesson 3.4's settings; study 2, which trains the best for longer; a
 table of both; and a gif of the best agent.
-Time: TIME. You can stop it at any time: run it again, and it continues.
+Time: a few minutes on one core. You can stop it at any time: run it again, and it continues.
 """
 
 # %%
