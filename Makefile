@@ -48,7 +48,7 @@ lint: setup  ## ruff
 
 type: setup  ## mypy
 	$(BIN)/mypy
-	printf '%s\n' lessons/*.py lessons/*/*.py | xargs -n 1 -P 2 $(BIN)/mypy
+	printf '%s\n' lessons/*.py lessons/*/*.py exercises/[0-9]*.py exercises/answers/*.py | xargs -n 1 -P 2 $(BIN)/mypy
 
 format: setup  ## let ruff rewrite the code
 	$(BIN)/ruff check --fix .
