@@ -14,7 +14,7 @@ from rlbreakout.common.errors import UserError
 from rlbreakout.common.yaml import read_yaml
 from rlbreakout.evaluation.plots import find_scalar
 
-CURVES_KEPT = ("rollout/ep_rew_mean", "eval/mean", "eval_twin/mean", "time/fps", "train/noise_spread")
+CURVES_KEPT = ("rollout/ep_rew_mean", "eval/mean", "eval_twin/mean", "time/fps")
 CURVE_POINTS = 100
 HOW = ("env_id", "games", "seed", "greedy")
 SAME = ("score", "ci95", *HOW)

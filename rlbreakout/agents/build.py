@@ -11,7 +11,6 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlbreakout.agents.networks import PADDED
-from rlbreakout.agents.noisy import NoisyPolicy
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config
 from rlbreakout.schedules import parse_schedule
@@ -49,7 +48,7 @@ def build_algorithm(config: Config, env: VecEnv, verbose: int = 0) -> PPO:
 def policy_class(config: Config) -> type[ActorCriticPolicy]:
     """The policy class that the config describes."""
     classes: Mapping[str, Any] = PPO.policy_aliases
-    return NoisyPolicy if config.network.noisy else classes[config.policy]
+    return classes[config.policy]
 
 
 def policy_settings(config: Config) -> dict[str, Any]:

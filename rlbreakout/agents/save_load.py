@@ -186,7 +186,7 @@ def _layout(config: Config) -> dict[str, Any]:
     keys = ["algorithm", "observation.kind", *(["observation.blocks"] if config.observation.has_coordinates else [])]
     if config.algorithm == "value":
         return {key: values[key] for key in (*keys, *(key for key in values if key.startswith("value.network.")))}
-    keys += ["network.noisy", *(["network.cnn"] if config.observation.has_picture else [])]
+    keys += ["network.cnn"] if config.observation.has_picture else []
     policy: Any = _untrained(config)  # which knows the defaults
     network = {"network.net_arch": policy.net_arch, "network.activation": policy.activation_fn.__name__.lower()}
     return {key: values[key] for key in keys} | network

@@ -178,9 +178,6 @@ class NetworkConfig(Part):
     """Nodes of the fully connected layers, which policy and value function each have."""
     activation: Literal["tanh", "relu"] | None = None
     """Activation function of the fully connected layers."""
-    noisy: bool = False
-    """Draw the weights of the policy's last layer around learned means before every rollout (agents/noisy.py). Needs
-    coordinates and PPO."""
     cnn: Literal["nature", "nips"] = "nature"
     """Convolutions of a policy that sees images. nature: DQN's three layers of 2015; nips: DQN's two layers of 2013,
     with half the filters and several times faster. With observation.kind image and both they are padded, so that they

@@ -130,8 +130,6 @@ def _check_observation(config: Config) -> None:
 
 
 def _check_algorithm(config: Config) -> None:
-    if config.network.noisy and (config.policy != "MlpPolicy" or config.algorithm != "ppo"):
-        raise UserError("network.noisy is true; allowed: false, or observation.kind coordinates with algorithm ppo")
     if config.algorithm != "value":
         return
     if config.observation.has_coordinates:

@@ -16,7 +16,6 @@ from stable_baselines3.common.utils import set_random_seed
 from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout.agents.build import build_algorithm, check_device
-from rlbreakout.agents.noisy import NoiseCallback
 from rlbreakout.agents.save_load import (
     check_space,
     find_model,
@@ -179,7 +178,6 @@ def learn(
                 callback=[
                     *callbacks,
                     *([StartsCallback()] if any(config.starts.shares.values()) else []),
-                    *([NoiseCallback()] if config.network.noisy else []),
                     RecorderCallback(recorder),
                 ],
                 reset_num_timesteps=model.num_timesteps == 0,

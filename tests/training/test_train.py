@@ -352,7 +352,6 @@ def test_a_warm_start_that_was_stopped_before_it_had_a_model_begins_with_the_sam
         ("network.net_arch=[32]", r"its network\.net_arch is \[16\], the config's is \[32\]"),
         ("network.net_arch=[16, 16]", r"its network\.net_arch is \[16\]"),
         ("network.activation=tanh", "its network.activation is relu, the config's is tanh"),
-        ("network.noisy=true", "its network.noisy is False"),
         ("observation.frame_stack=2", r"observations of shape \(\d+,\), the config gives \(\d+,\)"),
         ("observation.blocks=[now]", r"its observation\.blocks is \['now', 'arrival', 'choices'\]"),
     ],
