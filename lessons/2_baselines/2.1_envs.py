@@ -60,7 +60,7 @@ def config(n_envs: int, seed: int) -> Config:
 # %% A vector environment takes an array of actions and returns arrays. When a game ends, it starts the next one by
 # itself: the observation is already that of the new game, and the last one of the old game is in the info.
 env = make_vec_env(config(8, options.seed))
-print(f"8 games: observations {np.shape(env.reset())}")
+print(f"8 games: observations {np.asarray(env.reset()).shape}")
 observations, rewards, dones, infos = env.step(np.ones(8, dtype=int))  # FIRE in all of them
 print("rewards", rewards, "dones", dones)
 env.close()
@@ -85,14 +85,14 @@ picture = draw_bands(curves, folder / "curves.png", title="Lesson 2.1: the same 
 
 # %%
 print("\ngames  steps/s  score of whole games in the emulator, one figure a seed [95% interval]")
-for n_envs, of_seeds in results.items():
-    scores = "  ".join(f"{result.mean:.1f} [{result.ci95[0]:.1f}, {result.ci95[1]:.1f}]" for result in of_seeds)
+for n_envs, played in results.items():
+    scores = "  ".join(f"{result.mean:.1f} [{result.ci95[0]:.1f}, {result.ci95[1]:.1f}]" for result in played)
     print(f"{n_envs:5}{speeds[n_envs]:9.0f}  {scores}")
 finish(
     folder,
     files=[picture, runs[8][0] / "agent.gif"],
     **results[8][0].facts(),
     steps_per_second=speeds,
-    results={n_envs: [result.facts() for result in of_seeds] for n_envs, of_seeds in results.items()},
+    results={n_envs: [result.facts() for result in played] for n_envs, played in results.items()},
     look_at="the picture, then python lessons/2_baselines/2.2_callbacks.py",
 )

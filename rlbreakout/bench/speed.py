@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -42,9 +43,10 @@ def measure_speed(add: Add) -> None:
     }
     _measure_envs(add, configs)
     zoo = "PPO with the zoo's settings"
-    trainings = {zoo: partial(train_apart, shipped("2.3_zoo"))} | {
-        f"PPO, {name}": partial(train_apart, config) for name, config in configs.items() if "zoo" not in name
-    }
+    trainings: dict[str, Callable[[], float]] = {zoo: partial(train_apart, shipped("2.3_zoo"))}
+    for name, config in configs.items():
+        if "zoo" not in name:
+            trainings[f"PPO, {name}"] = partial(train_apart, config)
     for name, speed in median_speeds(trainings, PPO_ROUNDS).items():
         add(name, speed, STEPS, of="" if name == zoo else zoo)
 
