@@ -58,14 +58,14 @@ def slice_around_best(study: Study) -> Any:
     figure, axes = plt.subplots(1, len(lines), sharey=True, squeeze=False, layout="constrained")
     for axis, (name, line) in zip(axes[0], lines.items(), strict=True):
         distribution = best.distributions[name]
-        if categorical := isinstance(distribution, CategoricalDistribution):
+        if isinstance(distribution, CategoricalDistribution):
             line = {str(value): line[value] for value in distribution.choices if value in line}
             here = str(best.params[name])
         else:
             line, here = dict(sorted(line.items())), best.params[name]
         axis.plot(list(line), list(line.values()), "o-")
         axis.plot([here], [best.value], "*", markersize=14, label=f"trial {best.number}")
-        axis.set(xlabel=name, xscale="log" if not categorical and distribution.log else "linear")
+        axis.set(xlabel=name, xscale="log" if getattr(distribution, "log", False) else "linear")
     axes[0][0].set(ylabel=WORTH)
     axes[0][0].legend()
     figure.suptitle("Slice around the best trial")
