@@ -80,6 +80,7 @@ scores, _ = evaluate_policy(
     deterministic=False,
     return_episode_rewards=True,
 )
+assert isinstance(scores, list)  # because of return_episode_rewards
 low, high = bootstrap_interval(scores)
 print(
     f"{np.mean(scores):.1f} points a game [{low:.1f}, {high:.1f}] on ALE/{options.game}-v5, {options.games} games "

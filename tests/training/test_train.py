@@ -322,7 +322,9 @@ def differ(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool
 
 
 @pytest.mark.parametrize("rate", ["ppo.learning_rate", "value.optimizer.learning_rate"])
-def test_a_warm_start_has_the_weights_of_a_model_and_everything_else_of_its_config(rate: str, request, tmp_path: Path):
+def test_a_warm_start_has_the_weights_of_a_model_and_everything_else_of_its_config(
+    rate: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     run = request.getfixturevalue("tiny_run" if rate.startswith("ppo") else "value_run")
     still = small(run, "seed=5", f"{rate}=1e-30", "steps=300", *NO_EVALUATIONS)  # too small to change a weight
     folder = train(still, tmp_path / "still", init_from=run, progress_bar=False)
