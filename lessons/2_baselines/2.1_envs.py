@@ -28,7 +28,7 @@ class Options:
     """Agent steps to train each agent for, in the twin."""
     seed: int = 0
     """The first seed. A seed decides the network's first weights, the games and the actions."""
-    seeds: int = 3
+    seeds: int = 2
     """Seeds for each number of games, counted from the first: their curves become a band."""
     games: int = 20
     """Whole games in the emulator that each trained agent plays to get its score."""

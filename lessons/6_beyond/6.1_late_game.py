@@ -36,7 +36,7 @@ VARIANTS: dict[str, dict[str, float]] = {
 
 @dataclass
 class Options:
-    steps: int = 1_000_000
+    steps: int = 500_000
     """Agent steps to train each agent for."""
     seed: int = 0
     """The first seed."""

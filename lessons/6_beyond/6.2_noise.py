@@ -46,7 +46,7 @@ PLAYED: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Options:
-    steps: int = 600_000
+    steps: int = 300_000
     """Agent steps to train each agent for."""
     seed: int = 0
     """The first seed."""

@@ -100,7 +100,7 @@ ALGORITHMS: dict[str, tuple[Callable[[Config, VecEnv], BaseAlgorithm], int]] = {
 
 @dataclass
 class Options:
-    steps: int = 300_000
+    steps: int = 200_000
     """Agent steps to train each algorithm for."""
     seed: int = 0
     """The first seed."""
