@@ -61,8 +61,8 @@ PUNISHMENT = -10.0  # what losing the game is worth
 START_AFTER = 50  # games before the first update (250)
 EPSILON_UPDATES = 60  # updates until epsilon, which begins at 1, has fallen to 0.01 (thousands)
 
-# %% Sixteen games side by side. An agent step lasts 16 frames: the agent gets four pictures of 105x80, four frames apart,
-# and holds its action meanwhile.
+# %% Sixteen games side by side. An agent step lasts 16 frames: the agent gets four pictures of 105x80, four frames
+# apart, and holds its action meanwhile.
 config = load_config(CONFIGS / "5.1_value_agent.yaml", [f"seed={options.seed}"])
 env = make_vec_env(config)
 height, width, channels = env.observation_space.shape  # type: ignore[misc]

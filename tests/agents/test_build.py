@@ -13,7 +13,7 @@ from rlbreakout.agents.networks import CNNS, PaddedCNN
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config
 from rlbreakout.envs import make_vec_env
-from tests.conftest import dqn_config, twin_config
+from tests.conftest import twin_config
 
 
 def build(config: Config):

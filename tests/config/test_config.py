@@ -104,7 +104,7 @@ def test_an_old_key_is_answered_with_what_to_write_instead(key: str) -> None:
 
 def test_a_run_without_a_noisy_network_still_loads() -> None:
     assert parse_config({"network": {"noisy": False, "net_arch": [8]}}).network.net_arch == [8]
-    with pytest.raises(UserError, match="network.noisy is no longer a key"):
+    with pytest.raises(UserError, match=r"network\.noisy is no longer a key"):
         parse_config({"network": {"noisy": True}})
 
 
