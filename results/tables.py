@@ -3,6 +3,7 @@ README."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -94,6 +95,7 @@ def seeds(line: list[md.Play]) -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "path_of_lessons": lambda: path_of_lessons(),
     "evening": lambda: evening(),
+    "credits": lambda: credits(),
     "first_ppo": lambda: table(plays("1.1_gym", "1.3_train"), PLAYED, {INTERVAL: score}),
     "many_games": lambda: table(
         plays("2.1_envs"),
@@ -307,6 +309,35 @@ PATH = {
 """What each lesson teaches, by its script, which is measured with its defaults. {agent} is the one with the score."""
 CORE = ("0.1", "1.1", "1.2", "1.3", "1.4", "2.2", "2.5", "3.1", "3.2", "3.4", "5.1", "5.3", "6.4", "7.3")
 """The lessons of the core path."""
+
+
+def credits() -> str:
+    """What the two tutorials that the lessons grew out of report, and what this course's agents score."""
+    aimbot = json.loads((RESULTS / "twin_image.json").read_text(encoding="utf-8"))["seeds"]
+    greedy = [one for row in load("4.1_pictures").rows for one in row.evaluations if one.greedy][-3:]
+    plain, sticky = load("5.3_dqn").rows[0].evaluations
+    means = ", ".join(f"{one['evaluation']['mean']:.0f}" for one in aimbot)
+    rows = [
+        [
+            "PPO on pictures with the aimbot, 1,000,000 agent steps",
+            "60 to 80 on `Breakout-v4`",
+            f"{means} on `ALE/Breakout-v5` (three seeds)",
+        ],
+        ["the same, 10,000,000 agent steps", "200 to 400 on `Breakout-v4`", "not trained"],
+        [
+            "trained on one deterministic game, on pictures",
+            "355 there, 40 elsewhere",
+            ", ".join(f"{one.score:.0f} on `{one.env_id}`" for one in greedy) + " (300,000 agent steps, in the twin)",
+        ],
+        [
+            "value-based agent on pictures",
+            "3 to 4 after 58,825 games",
+            f"{plain.score:.0f} without sticky actions, {sticky.score:.0f} with them (lesson 5.3)",
+        ],
+    ]
+    return markdown(["what", "theirs", "ours"], rows)
+
+
 PARTS = ("setup", "gym", "baselines", "observations", "tuning", "values", "beyond", "the twin")
 
 
