@@ -150,7 +150,7 @@ player, curve = Player(), []
 np.random.seed(options.seed)
 played, updates, remembered, loss = 0, 0, 0, np.nan
 scores: deque[float] = deque(maxlen=100)
-pictures = env.reset()
+pictures: Any = env.reset()
 in_play: list[list[tuple]] = [[] for _ in range(env.num_envs)]  # the steps of the game that each environment plays
 with tqdm(total=options.steps, unit="step") as bar:
     while bar.n < options.steps:
