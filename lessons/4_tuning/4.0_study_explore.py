@@ -14,6 +14,7 @@ import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -72,7 +73,7 @@ for row in sorted(complete, key=lambda row: -row["value"])[:5]:
 
 
 # %% Importance: how much a figure of the trials depends on each hyperparameter.
-def study_of(chosen: list[dict], figure: str, direction: str) -> optuna.Study:
+def study_of(chosen: list[dict], figure: str, direction: Literal["minimize", "maximize"]) -> optuna.Study:
     study = optuna.create_study(direction=direction)
     space = distributions(tuning)
     for row in chosen:
@@ -120,9 +121,9 @@ plt.close(figure)
 contour_picture = folder / "contour.png"
 with plt.rc_context(), warnings.catch_warnings():  # Optuna sets a style for everything drawn after it
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    axes = plot_contour(study_of(complete, "value", "maximize"), params=names[:2], target_name="points a game")
-    axes.figure.savefig(contour_picture, dpi=100, bbox_inches="tight")
-    plt.close(axes.figure)
+    plot_contour(study_of(complete, "value", "maximize"), params=names[:2], target_name="points a game")
+    plt.savefig(contour_picture, dpi=100, bbox_inches="tight")
+    plt.close()
 
 # %% Noise: the best trial once more, with other seeds, and the settings of lesson 3.4 with the same ones. The games are
 # those of the study.
@@ -138,9 +139,9 @@ for who, chosen in settings_of.items():
         configs[folder / name] = with_values(chosen, {"tuning": None, "evaluation.every": 0, **of_run})
 scores: dict[str, dict[int, float]] = {who: {} for who in settings_of}
 for number, run in enumerate(train_several(configs, workers=options.workers), 1):
-    who, _, seed = run.name.rpartition("_seed_")
+    who, _, number_of_seed = run.name.rpartition("_seed_")
     result = evaluate(load_agent(run / "last"), env="twin", games=options.games, seed=base.evaluation_seed)
-    scores[who][int(seed)] = result.mean
+    scores[who][int(number_of_seed)] = result.mean
     print(f"[{number}/{len(configs)}] {run.name}: {result.mean:.1f} points", flush=True)
 of_best, of_lesson_3_4 = ([scores[who][seed] for seed in seeds] for who in settings_of)
 
