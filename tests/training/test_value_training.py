@@ -112,7 +112,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_last_checkpoi
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("value.network.kernels=[8, 4, 30]", "convolution 3 has a kernel of 30x30"),
+        ("value.network.kernels=[8, 30]", "convolution 2 has a kernel of 30x30"),
         ("value.memory_size=1e8", "100,000,000 transitions take 627,600 MB"),
     ],
 )
