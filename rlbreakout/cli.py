@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
@@ -83,7 +84,7 @@ def _gif(args: argparse.Namespace) -> None:
 
 def _tune(args: argparse.Namespace) -> None:
     from rlbreakout.config import load_config
-    from rlbreakout.training.runs import study_folder
+    from rlbreakout.training.runs import only_writer, study_folder
 
     overrides = args.set if args.trials is None else [*args.set, f"tuning.trials={args.trials}"]
     config = load_config(args.config, overrides)
@@ -102,10 +103,12 @@ def _tune(args: argparse.Namespace) -> None:
 
     starts = [] if args.start_from is None else best_params(args.start_from, args.best)
     folder = study_folder(config, args.run_dir)
+    alone = nullcontext() if url else only_writer(folder)  # with a database many may work on a study
     try:
-        study = tune(
-            config, folder, url=url, name=args.study, workers=args.workers, starts=starts, timeout=args.timeout
-        )
+        with alone:
+            study = tune(
+                config, folder, url=url, name=args.study, workers=args.workers, starts=starts, timeout=args.timeout
+            )
     except KeyboardInterrupt:
         print(f"\ninterrupted; run the same command again with --run-dir {folder} to go on", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None

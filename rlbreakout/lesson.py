@@ -17,7 +17,7 @@ from rlbreakout.common.errors import BAD_INPUT, FAILED, INTERRUPTED, UserError, 
 from rlbreakout.common.files import write_atomically
 from rlbreakout.common.yaml import read_yaml
 from rlbreakout.config import CONFIGS, check_seed
-from rlbreakout.training.runs import RUNS, folder_to_continue, new_run_folder
+from rlbreakout.training.runs import RUNS, folder_to_continue, keep_for_this_process, new_run_folder
 
 __all__ = ["CONFIGS", "check_choices", "finish", "once", "read_options", "run_folder"]
 
@@ -72,10 +72,14 @@ def run_folder(lesson: str, wanted: Path | None, *, resume: bool = False) -> Pat
     """Make the folder of a lesson's run: `wanted`, or runs/<lesson>; if that is in use, a new one beside it.
 
     With `resume` a folder in use is used again, for lessons that continue what is in it. Raises UserError if it cannot
-    be written.
+    be written, or another process is writing to it.
     """
     folder = wanted or RUNS / lesson
-    return folder_to_continue(folder) if resume else new_run_folder(folder)
+    if not resume:
+        return new_run_folder(folder)
+    folder = folder_to_continue(folder)
+    keep_for_this_process(folder)
+    return folder
 
 
 def once(run: Path, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:

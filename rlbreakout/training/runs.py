@@ -1,32 +1,79 @@
-"""Run folders: `runs/<lesson>/<name>/`, never overwritten."""
+"""Run folders: `runs/<lesson>/<name>/`, never overwritten, and written by one process at a time."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config, dump_config, installed_versions
 
 RUNS = Path("runs")
+LOCK = ".lock"
+"""The file in a run folder that says that the folder is taken, and that is locked while a process writes to it."""
 
 
 def new_run_folder(wanted: str | Path) -> Path:
     """Make the folder `wanted`, or `wanted-2`, `wanted-3`, ... if there is something in it, and return it.
 
-    Raises UserError if it cannot be written.
+    Of several processes that want the same folder at the same moment, each gets one of its own. Raises UserError if it
+    cannot be written.
     """
     wanted = Path(os.path.abspath(wanted)) if str(wanted) in (".", "..", "") else Path(wanted)
     folder, number = wanted, 1
     try:
-        while folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        while not _take(folder):
             number += 1
             folder = wanted.with_name(f"{wanted.name}-{number}")
-        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"run folder {folder} cannot be made: {error.strerror}") from None
     check_writable(folder)
     return folder
+
+
+def _take(folder: Path) -> bool:
+    """Make `folder`, or take an empty one; False if somebody has it."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        (folder / LOCK).open("x").close()  # only one process can make it
+    except FileExistsError:
+        return False
+    return True
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Let no other process write to the run folder `folder` as long as this lasts, or this process lives.
+
+    Raises UserError if another one does.
+    """
+    try:
+        with FileLock(folder.resolve() / LOCK, timeout=0, is_singleton=True):
+            yield
+    except Timeout:
+        raise UserError(f"{folder} is in use: another process is writing to it; wait until it ends, or stop it") from None
+
+
+def keep_for_this_process(folder: Path) -> None:
+    """Let no other process write to the run folder `folder` until this one ends. Raises UserError as `only_writer`."""
+    _held.enter_context(only_writer(folder))
+
+
+_held = ExitStack()  # closed by the end of the process
+
+
+def empty_run_folder(folder: Path) -> None:
+    """Remove everything in `folder` but its lock."""
+    for path in folder.iterdir():
+        if path.name != LOCK:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def check_writable(folder: Path) -> None:

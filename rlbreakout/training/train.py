@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -38,7 +37,7 @@ from rlbreakout.evaluation.video import record, write_video
 from rlbreakout.training.interrupts import save_at_the_end
 from rlbreakout.training.malloc import keep_freed_memory
 from rlbreakout.training.recorder import GoOn, Recorder, drop_rows_after, evaluations_file, purge_step
-from rlbreakout.training.runs import RUNS, check_writable, start_run, write_config
+from rlbreakout.training.runs import RUNS, check_writable, empty_run_folder, only_writer, start_run, write_config
 from rlbreakout.training.value import train_value_agent
 
 ORIGIN = "init_from.yaml"
@@ -67,20 +66,31 @@ def train(
     check_device(config)
     if "twin" in (config.env.vec_env, config.evaluation.env):
         check_twin()
-    if resume:
-        folder = find_run(config, wanted)
+    if not resume:
+        weights = None if init_from is None else fitting_model(init_from, config)
+        folder = start_run(config, wanted)
+        with only_writer(folder):
+            if weights is not None:
+                _write_origin(folder, weights)
+            _train(config, folder, weights=weights, progress_bar=progress_bar)
+        return folder
+    folder = find_run(config, wanted)
+    with only_writer(folder):
         config = _prepare_to_resume(config, folder)
         resume = has_model(folder / "last")  # or it was stopped before it had one: it begins anew
         weights = None if resume else _read_origin(folder)
-    else:
-        weights = None if init_from is None else fitting_model(init_from, config)
-        folder = start_run(config, wanted)
-        if weights is not None:
-            _write_origin(folder, weights)
+        _train(config, folder, resume=resume, weights=weights, progress_bar=progress_bar)
+    return folder
+
+
+def _train(
+    config: Config, folder: Path, *, resume: bool = False, weights: Path | None = None, progress_bar: bool = True
+) -> None:
+    """Train in `folder`, with the weights, optimizer and step count of its `last/`, or with some weights, or anew."""
     if config.algorithm == "value":
         train_value_agent(config, folder, resume=resume, weights=weights, progress_bar=progress_bar)
         record_best(folder)
-        return folder
+        return
     env = make_vec_env(config, monitor_dir=folder, append_to_monitor=resume)
     model = build_algorithm(config, env)
     if weights is not None:
@@ -92,7 +102,6 @@ def train(
         set_random_seed(config.seed + model.num_timesteps)
     learn(model, config, folder, progress_bar=progress_bar)
     record_best(folder)
-    return folder
 
 
 def train_or_continue(config: Config, folder: Path | None = None, *, progress_bar: bool = True) -> Path:
@@ -104,9 +113,13 @@ def train_or_continue(config: Config, folder: Path | None = None, *, progress_ba
     """
     folder = folder or RUNS / config.run.lesson / config.run.name
     last = folder / "last"
-    if not has_model(last):
-        shutil.rmtree(folder, ignore_errors=True)  # stopped before its first checkpoint
+    if not folder.is_dir():
         return train(config, folder, progress_bar=progress_bar)
+    if not has_model(last):
+        with only_writer(folder):
+            empty_run_folder(folder)  # stopped before its first checkpoint
+            write_config(config, folder)
+            return train(config, folder, resume=True, progress_bar=progress_bar)
     if trained_steps(last) < config.steps:
         return train(config, folder, resume=True, progress_bar=progress_bar)
     _check_unchanged(config, folder)
