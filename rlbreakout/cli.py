@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from rlbreakout import __version__
-from rlbreakout.common.errors import BAD_INPUT, FAILED, INTERRUPTED, MachineError, UserError, machine_error
+from rlbreakout.common.errors import BAD_INPUT, INTERRUPTED, UserError, one_line
+from rlbreakout.common.shell import command_line
 
 MOST_WORKERS = 256
 """Of `rlbreakout tune`: each is a process of its own."""
@@ -29,8 +30,8 @@ def _train(args: argparse.Namespace) -> None:
     folder = train(load_config(args.config, args.set), args.run_dir, resume=args.resume, init_from=args.init_from)
     print(
         f"run folder:  {folder}\n"
-        f"curves:      tensorboard --logdir {folder}\n"
-        f"its score:   rlbreakout evaluate {folder}\n"
+        f"curves:      {command_line('tensorboard', '--logdir', folder)}\n"
+        f"its score:   {command_line('rlbreakout', 'evaluate', folder)}\n"
         f"a game:      {folder / 'agent.gif'}"
     )
 
@@ -112,11 +113,12 @@ def _tune(args: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         print(f"\ninterrupted; run the same command again with --run-dir {folder} to go on", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
-    print(f"run folder:  {folder}\npictures:    {folder / 'plots'}\ncurves:      tensorboard --logdir {folder}")
+    curves = command_line("tensorboard", "--logdir", folder)
+    print(f"run folder:  {folder}\npictures:    {folder / 'plots'}\ncurves:      {curves}")
     if (folder / "best.yaml").exists():
         print(
             f"best trial:  {study.best_value:.1f} points a game (trial {study.best_trial.number})\n"
-            f"train it:    rlbreakout train {folder / 'best.yaml'}"
+            f"train it:    {command_line('rlbreakout', 'train', folder / 'best.yaml')}"
         )
 
 
@@ -222,17 +224,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser().parse_args(arguments)
     try:
         args.function(args)
-    except UserError as error:
-        print(f"rlbreakout {args.command}: error: {error}", file=sys.stderr)
-        raise SystemExit(BAD_INPUT) from None
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
-    except (MachineError, OSError) as error:
-        if (message := machine_error(error)) is None:
+    except Exception as error:
+        if (line := one_line(error)) is None:
             raise
-        print(f"rlbreakout {args.command}: error: {message}", file=sys.stderr)
-        raise SystemExit(FAILED) from None
+        print(f"rlbreakout {args.command}: error: {line.text}", file=sys.stderr)
+        raise SystemExit(line.status) from None
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import tyro
 
-from rlbreakout.common.errors import BAD_INPUT, FAILED, INTERRUPTED, UserError, machine_error
+from rlbreakout.common.errors import INTERRUPTED, UserError, one_line
 from rlbreakout.common.files import write_atomically
+from rlbreakout.common.shell import command_line
 from rlbreakout.common.yaml import read_yaml
 from rlbreakout.config import CONFIGS, check_seed
 from rlbreakout.training.runs import RUNS, folder_to_continue, keep_for_this_process, new_run_folder
@@ -106,17 +107,14 @@ def finish(folder: Path, *, files: Sequence[Path], look_at: str, score: float | 
     for file in files:
         print(f"  {file}")
     if any(folder.rglob("events.out.tfevents.*")):
-        print(f"Your curves:\n  tensorboard --logdir {folder}")
+        print(f"Your curves:\n  {command_line('tensorboard', '--logdir', folder)}")
     print(f"Next: {look_at}")
 
 
 def _one_line_for_user_errors(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    if isinstance(error, UserError):
-        print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(BAD_INPUT)
-    if (message := machine_error(error)) is not None:
-        print(f"{Path(sys.argv[0]).name}: error: {message}", file=sys.stderr, flush=True)
-        raise SystemExit(FAILED)
+    if (line := one_line(error)) is not None:
+        print(f"{Path(sys.argv[0]).name}: error: {line.text}", file=sys.stderr, flush=True)
+        raise SystemExit(line.status)
     if isinstance(error, KeyboardInterrupt):
         print("\ninterrupted", file=sys.stderr, flush=True)
         raise SystemExit(INTERRUPTED)

@@ -2,6 +2,7 @@
 
 import errno
 import importlib.util
+from typing import NamedTuple
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 """Exit statuses: the machine failed, such as with a full disk; a learner's mistake; Ctrl-C (128 + SIGINT)."""
@@ -25,13 +26,39 @@ DISK_ERRORS = tuple(
 """Values of OSError.errno that are about the disk, not the program."""
 
 
-def machine_error(error: BaseException) -> str | None:
-    """One line about a failure of the machine, or None if the error is about something else."""
-    if isinstance(error, MachineError):
-        return str(error)
+LONGEST_NAME = 255
+"""Bytes in the name of a file or folder, on Linux, macOS and Windows."""
+
+
+class Line(NamedTuple):
+    """What is printed instead of a traceback, and the exit status."""
+
+    text: str
+    status: int
+
+
+def one_line(error: BaseException) -> Line | None:
+    """One line about a learner's mistake or a failure of the machine, or None if the error is about something else."""
+    if isinstance(error, UserError):
+        return Line(str(error), BAD_INPUT)
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return Line(f"{error.filename}: the name is too long; allowed: {LONGEST_NAME} bytes a name", BAD_INPUT)
+    if (text := disk_error(error)) is not None or isinstance(error, MachineError):
+        return Line(text or str(error), FAILED)
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # what torch's RuntimeError says
+        return Line(f"this machine, or this container, has not enough memory: {_shortly(error)}", FAILED)
+    return None
+
+
+def disk_error(error: BaseException) -> str | None:
+    """One line about a disk that is full or cannot be written, or None if the error is about something else."""
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
         return f"{error.filename or 'a file'} cannot be written: {error.strerror}"
-    return None
+    return str(error) if isinstance(error, DiskError) else None
+
+
+def _shortly(error: BaseException) -> str:
+    return " ".join(str(error).split()) or "an allocation failed"
 
 
 def require_extra(module: str, extra: str) -> None:

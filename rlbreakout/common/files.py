@@ -16,7 +16,8 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
     It replaces `path` unless the block raises. Not even a power cut leaves half a file, because content and folder are
     synced to disk.
     """
-    part = path.with_name(f".{path.stem}.part{os.getpid()}{path.suffix}")  # two processes may write the same file
+    # Two processes may write the same file. The ending says in which format; a long name would not get longer.
+    part = path.with_name(f".{path.stem[:40]}.part{os.getpid()}{path.suffix[-20:]}")
     try:
         yield part
         sync(part)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rlbreakout.common.errors import INTERRUPTED, DiskError, machine_error
+from rlbreakout.common.errors import INTERRUPTED, DiskError, disk_error
+from rlbreakout.common.shell import command_line
 from rlbreakout.config import Config
 
 
@@ -31,15 +32,16 @@ def save_at_the_end(
             save(last)
         if not resumable:
             raise
+        again = ("rlbreakout", "train", folder / "config.yaml", "--run-dir", folder, "--resume")
         print(
             f"\ninterrupted after {steps():,} of {config.steps:,} agent steps; saved {last}\n"
-            f"to go on: rlbreakout train {folder / 'config.yaml'} --run-dir {folder} --resume",
+            f"to go on: {command_line(*again)}",
             file=sys.stderr,
             flush=True,
         )
         raise SystemExit(INTERRUPTED) from None
     except OSError as error:
-        if (message := machine_error(error)) is None:
+        if (message := disk_error(error)) is None:
             raise
         kept = f"; {what_is_kept(folder)}" if resumable else ""
         raise DiskError(f"{message}, so training stopped after {steps():,} agent steps{kept}") from None

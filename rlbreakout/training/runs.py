@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rlbreakout.common.errors import UserError
+from rlbreakout.common.errors import LONGEST_NAME, UserError
 from rlbreakout.config import Config, dump_config, installed_versions
 
 RUNS = Path("runs")
@@ -58,7 +58,9 @@ def only_writer(folder: Path) -> Iterator[None]:
         with FileLock(folder.resolve() / LOCK, timeout=0, is_singleton=True):
             yield
     except Timeout:
-        raise UserError(f"{folder} is in use: another process is writing to it; wait until it ends, or stop it") from None
+        raise UserError(
+            f"{folder} is in use: another process is writing to it; wait until it ends, or stop it"
+        ) from None
 
 
 def keep_for_this_process(folder: Path) -> None:
@@ -97,6 +99,8 @@ def unused_file(wanted: Path) -> Path:
 
 def check_output_file(path: Path) -> Path:
     """Return `path`, or raise UserError if a file cannot be written there: better before hours of work than after."""
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise UserError(f"{path}: the name is too long; allowed: {LONGEST_NAME} bytes")
     if path.is_dir():
         raise UserError(f"{path} is a folder; a file is needed")
     if not path.parent.is_dir():

@@ -27,7 +27,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from rlbreakout.breakout.guard import check_twin
-from rlbreakout.common.errors import FAILED, INTERRUPTED, DiskError, MachineError, UserError, machine_error
+from rlbreakout.common.errors import FAILED, INTERRUPTED, DiskError, MachineError, UserError, disk_error
 from rlbreakout.config import Config
 from rlbreakout.tuning.attempts import (
     ATTEMPTS,
@@ -168,7 +168,7 @@ def errors_explained(url: str | None) -> Iterator[None]:
             if isinstance(cause, DATABASE_ERRORS):
                 failure = describe_failure(url or "", cause)
                 raise MachineError(f"{failure}; when it does, the same command goes on with the study") from None
-            if isinstance(cause, (OSError, DiskError)) and (message := machine_error(cause)) is not None:
+            if (message := disk_error(cause)) is not None:
                 raise DiskError(f"{message}; with room on the disk the same command goes on with the study") from None
             cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
         raise

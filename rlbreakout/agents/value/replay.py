@@ -10,11 +10,11 @@ from collections import deque
 from typing import NamedTuple
 
 import numpy as np
-import psutil
 
 from rlbreakout.agents.value.equations import importance_weight, n_step_return, priority, returns
 from rlbreakout.agents.value.sum_tree import SumTree
 from rlbreakout.common.errors import UserError
+from rlbreakout.common.memory import free_memory
 
 MEGABYTE = 1_000_000
 MOST_MEGABYTES = 4_000
@@ -46,8 +46,8 @@ class Batch(NamedTuple):
 
 
 def check_fits(what: str, needed: float, allowed: str) -> None:
-    """Raise UserError, with the figures, if `needed` bytes are more than this machine has free."""
-    megabytes, free = needed / MEGABYTE, psutil.virtual_memory().available / MEGABYTE
+    """Raise UserError, with the figures, if `needed` bytes are more than this machine or container has free."""
+    megabytes, free = needed / MEGABYTE, free_memory() / MEGABYTE
     if megabytes > free:
         figures = f"{what} take {megabytes:,.0f} MB, and {free:,.0f} MB are free on this machine"
         raise UserError(f"{figures}; allowed: {allowed}")
