@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import pickle
 import shutil
@@ -64,8 +65,6 @@ def copy(tiny_run: Path, tmp_path: Path) -> Path:
 
 def hostile(sb3_zip: Path, folder: Path) -> tuple[Path, Path]:
     """The zip with one more setting, which makes a file when it is loaded; and that file."""
-    import base64
-
     made, bad = folder / "made", folder / "hostile.zip"
     serialized = base64.b64encode(pickle.dumps(Hostile(made))).decode()
     with zipfile.ZipFile(sb3_zip) as good, zipfile.ZipFile(bad, "w") as out:
@@ -97,6 +96,31 @@ def test_with_trust_a_zip_plays(sb3_zip: Path) -> None:
 def test_the_algorithm_of_a_zip_is_told_without_unpickling(tmp_path: Path) -> None:
     A2C("CnnPolicy", Screens()).save(tmp_path / "a2c.zip")
     assert isinstance(load_agent(tmp_path / "a2c.zip", trust=True).player, A2C)
+
+
+@pytest.mark.parametrize("n_actions", [6, 18])
+def test_a_zip_made_for_other_actions_is_refused_before_anything_plays(n_actions: int, tmp_path: Path) -> None:
+    screens = Screens()
+    screens.action_space = gym.spaces.Discrete(n_actions)
+    PPO("CnnPolicy", screens, n_steps=8, batch_size=8).save(tmp_path / "other.zip")
+    done = rlbreakout("evaluate", tmp_path / "other.zip", "--trust")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert f"was made for {n_actions} actions; allowed: 4, those of Breakout" in done.stderr
+
+
+def test_a_zip_with_spaces_and_schedules_of_another_python_plays(sb3_zip: Path, tmp_path: Path) -> None:
+    unreadable = base64.b64encode(b"cgym.spaces.box\nBox\n.").decode()  # the pickle of a class of the old gym
+    old = tmp_path / "old.zip"
+    with zipfile.ZipFile(sb3_zip) as good, zipfile.ZipFile(old, "w") as out:
+        for name in good.namelist():
+            content = good.read(name)
+            if name == "data":
+                data = json.loads(content)
+                for key in ("observation_space", "action_space", "lr_schedule", "clip_range"):
+                    data[key] = {**data[key], ":serialized:": unreadable}
+                content = json.dumps(data).encode()
+            out.writestr(name, content)
+    assert len(evaluate(load_agent(old, trust=True), games=1, env="twin").scores) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"PK nothing", b"\x80\x04."])
