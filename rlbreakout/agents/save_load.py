@@ -273,6 +273,8 @@ def _read_weights(path: Path, expected: dict[str, Any]) -> dict[str, torch.Tenso
         if weights[name].shape != expected[name].shape:
             made_for, given = tuple(weights[name].shape), tuple(expected[name].shape)
             raise UserError(f"{path} does not fit this policy: {name} has shape {made_for}, {given} is needed")
+        if not weights[name].isfinite().all():
+            raise UserError(f"{path} cannot be played: {name} has weights that are NaN or infinite: it has diverged")
     return weights
 
 

@@ -61,6 +61,8 @@ def load_zip(path: Path) -> tuple[BaseAlgorithm, Config]:
         reason = " ".join(str(error).split())[:300]
         missing = f"; to install it: pip install {error.name}" if isinstance(error, ModuleNotFoundError) else ""
         raise UserError(f"{path} cannot be loaded: {reason}{missing}") from None
+    if not all(weights.isfinite().all() for weights in model.policy.parameters()):
+        raise UserError(f"{path} cannot be played: it has weights that are NaN or infinite: it has diverged")
     return model, Config.model_validate(
         {"run": {"name": path.stem}, "observation": {"kind": "warp", "screen_size": shape[1], "frame_stack": shape[0]}}
     )

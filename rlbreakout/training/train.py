@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import set_random_seed
 from torch.utils.tensorboard import SummaryWriter
@@ -34,6 +34,7 @@ from rlbreakout.common.yaml import read_yaml, to_yaml
 from rlbreakout.config import Config, flatten, load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation.video import record, write_video
+from rlbreakout.training.divergence import DivergenceCallback, divergence_explained
 from rlbreakout.training.interrupts import save_at_the_end
 from rlbreakout.training.malloc import keep_freed_memory
 from rlbreakout.training.recorder import GoOn, Recorder, drop_rows_after, evaluations_file, purge_step
@@ -60,8 +61,8 @@ def train(
     name is made, or with `resume` its training goes on from `last/`. `init_from` is a model, as `load_agent` takes it,
     whose weights the training begins with: a warm start. Everything else is the config's: hyperparameters, schedules,
     agent steps, and an optimizer without memory.
-    Raises UserError before anything is made or changed, also if the weights do not fit; SystemExit(130) after Ctrl-C,
-    with `last/` saved.
+    Raises UserError before anything is made or changed, also if the weights do not fit; Diverged if the weights are no
+    longer finite; SystemExit(130) after Ctrl-C, with `last/` saved.
     """
     check_device(config)
     if "twin" in (config.env.vec_env, config.evaluation.env):
@@ -182,20 +183,23 @@ def learn(
             output.write(scalars, dict.fromkeys(scalars, ()), steps)
 
     recorder = Recorder(model, config, folder, save=save, write_scalars=write_scalars, go_on=go_on)
+    divergence = DivergenceCallback(folder)
     try:
         with save_at_the_end(save, lambda: model.num_timesteps, config, folder, resumable=resumable):
             if config.run.checkpoint_every and resumable and not has_model(folder / "last"):
                 save(folder / "last")  # something to resume from the start
-            model.learn(
-                config.steps - model.num_timesteps,
-                callback=[
-                    *callbacks,
-                    *([StartsCallback()] if any(config.starts.shares.values()) else []),
-                    RecorderCallback(recorder),
-                ],
-                reset_num_timesteps=model.num_timesteps == 0,
-                progress_bar=progress_bar,
-            )
+            with progress(progress_bar) as bars, divergence_explained(model, divergence):
+                model.learn(
+                    config.steps - model.num_timesteps,
+                    callback=[
+                        divergence,
+                        *callbacks,
+                        *([StartsCallback()] if any(config.starts.shares.values()) else []),
+                        RecorderCallback(recorder),
+                        *bars,
+                    ],
+                    reset_num_timesteps=model.num_timesteps == 0,
+                )
     finally:
         torch.set_num_threads(threads)
         recorder.close()
@@ -204,6 +208,18 @@ def learn(
         if model.env is not None:
             model.env.close()
     return recorder
+
+
+@contextmanager
+def progress(shown: bool) -> Iterator[list[ProgressBarCallback]]:
+    """SB3's progress bar, if it is shown, closed at the end of the block: what is printed next does not meet it."""
+    bars = [ProgressBarCallback()] if shown else []
+    try:
+        yield bars
+    finally:
+        for bar in bars:
+            if hasattr(bar, "pbar"):  # it has begun
+                bar.pbar.close()
 
 
 def record_best(folder: Path, seconds: float = 20.0) -> Path:

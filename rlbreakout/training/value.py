@@ -21,10 +21,10 @@ from tqdm import tqdm
 from rlbreakout.agents.save_load import has_model, load_weights, read_counters, restore, save_model
 from rlbreakout.agents.value.agent import Learned, ValueAgent, channels_first
 from rlbreakout.agents.value.replay import Game, GameMemory, NothingToLearnYet, TransitionMemory, game_values
-from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config
 from rlbreakout.envs import make_vec_env
-from rlbreakout.training.interrupts import save_at_the_end, what_is_kept
+from rlbreakout.training.divergence import Diverged
+from rlbreakout.training.interrupts import save_at_the_end
 from rlbreakout.training.malloc import keep_freed_memory
 from rlbreakout.training.recorder import (
     Recorder,
@@ -50,7 +50,7 @@ def train_value_agent(
 
     weights: a model folder; the training begins with its weights. With `resume` weights, optimizer and counts come from
     its `last/`; the memory is filled anew before it learns on. Raises UserError if the memory or the network does not
-    fit, or the loss is no longer a number; SystemExit(130) after Ctrl-C, with `last/` saved.
+    fit, Diverged if the loss is no longer a number; SystemExit(130) after Ctrl-C, with `last/` saved.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(config.run.threads or threads)
@@ -198,7 +198,7 @@ class Training:
     def train(self, before: int, now: int, since_the_start: int) -> None:
         """The training calls and copies of the network that fall between two counts, of games or of agent steps.
 
-        Raises UserError if the loss is no longer a number.
+        Raises Diverged if the loss is no longer a number.
         """
         agent, settings = self.agent, self.settings
         if since_the_start < settings.start_training:
@@ -215,10 +215,8 @@ class Training:
             agent.reset_target()
 
     def _stop(self, loss: float) -> None:
-        raise UserError(
-            f"the loss is {loss} at agent step {self.agent.num_timesteps:,}, so training stopped; "
-            f"{what_is_kept(self.folder)}. Try a smaller value.optimizer.learning_rate or reward"
-        )
+        what = f"the loss is {loss}"
+        raise Diverged(what, self.agent.num_timesteps, self.folder, "a smaller value.optimizer.learning_rate or reward")
 
     def log(self) -> dict[str, str]:
         """Write where the training stands to TensorBoard and `metrics.csv`; returns what the progress bar shows."""

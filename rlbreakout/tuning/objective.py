@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import optuna
 from pydantic import ValidationError
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback
 from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout.agents.build import build_algorithm
@@ -18,6 +16,7 @@ from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config, TuningConfig, with_values
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation.evaluate import Evaluation, lower_quartile
+from rlbreakout.training.divergence import Diverged
 from rlbreakout.training.runs import start_run
 from rlbreakout.training.train import learn
 from rlbreakout.tuning.study import settings, suggest
@@ -31,30 +30,6 @@ STATISTICS: dict[str, Callable[[list[float]], Any]] = {
     "median": np.median,
     "lower_quartile": lower_quartile,
 }
-LARGEST_WEIGHT = 1e15
-"""No weight of a network that still learns is larger."""
-
-
-class Diverged(Exception):
-    """The weights of the network are NaN, infinite or larger than LARGEST_WEIGHT."""
-
-
-def has_diverged(model: BaseAlgorithm) -> bool:
-    """Whether a weight of the policy is NaN, infinite or larger than LARGEST_WEIGHT."""
-    return not all(bool((weights.abs() < LARGEST_WEIGHT).all()) for weights in model.policy.parameters())
-
-
-class DivergenceCallback(BaseCallback):
-    """Raise Diverged as soon as an update has left such weights."""
-
-    def _on_step(self) -> bool:
-        return True
-
-    def _on_rollout_start(self) -> None:
-        if has_diverged(self.model):
-            raise Diverged
-
-    _on_training_end = _on_rollout_start
 
 
 def run_trial(trial: optuna.Trial, config: Config, folder: Path) -> float:
@@ -122,14 +97,7 @@ def train_trial(
         return not trial.should_prune() or steps >= config.steps
 
     model = build_algorithm(config, make_vec_env(config, monitor_dir=run))
-    try:
-        recorder = learn(
-            model, config, run, [DivergenceCallback()], go_on=go_on, progress_bar=False, resumable=False
-        )  # fmt: skip
-    except (ValueError, RuntimeError):
-        if has_diverged(model):  # in the middle of an update
-            raise Diverged from None
-        raise
+    recorder = learn(model, config, run, go_on=go_on, progress_bar=False, resumable=False)
     last = recorder.results[-1]
     if model.num_timesteps < config.steps:
         write_hparams(run, values, summarize(last.scores, tuning), pruned=True)

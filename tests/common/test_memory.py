@@ -17,7 +17,8 @@ MEGABYTE = 1_000_000
 
 def cgroup(folder: Path, limit: str, used: int, names: tuple[str, str] = ("memory.max", "memory.current")) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, value in zip((*names, "memory.stat"), (limit, str(used), f"anon 1\ninactive_file {MEGABYTE}"), strict=True):
+    values = (limit, str(used), f"anon 1\ninactive_file {MEGABYTE}")
+    for name, value in zip((*names, "memory.stat"), values, strict=True):
         (folder / name).write_text(f"{value}\n")
 
 
@@ -44,9 +45,7 @@ def test_the_smallest_limit_above_the_process_counts(cgroups: Path) -> None:
 
 def test_the_first_version_of_cgroups_counts_too(cgroups: Path) -> None:
     (cgroups / "own").write_text("5:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n")
-    cgroup(
-        cgroups / "memory", str(64 * MEGABYTE), 14 * MEGABYTE, ("memory.limit_in_bytes", "memory.usage_in_bytes")
-    )
+    cgroup(cgroups / "memory", str(64 * MEGABYTE), 14 * MEGABYTE, ("memory.limit_in_bytes", "memory.usage_in_bytes"))
     assert free_memory() == 51 * MEGABYTE
 
 
