@@ -36,6 +36,9 @@ from rlbreakout.observation.pictures import (
 TWIN_ID = "rlbreakout/Breakout-twin-v5"
 """The twin as an environment, which `import rlbreakout.envs` registers."""
 
+MEANINGS = ["NOOP", "FIRE", "RIGHT", "LEFT"]
+"""The actions that the rules of the game know, in their order."""
+
 STALLED_AFTER = 5_000
 """Agent steps in a row without a point after which a game counts as stalled."""
 
@@ -289,6 +292,7 @@ class AimbotObservation(gym.Wrapper, RecordConstructorArgs):
         self.counters = counters
         _check_single_frames(env, "AimbotObservation")
         _check_whole_screens(env, "AimbotObservation")
+        _check_game(env, "AimbotObservation")
         self._clock, self._aimbot = _Clock(env), Aimbot(1)
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
@@ -358,6 +362,7 @@ class ConfiguredObservation(gym.Wrapper, RecordConstructorArgs):
             raise UserError(f"{name} needs a screen in colour here, not of shape {shape}")
         if config.has_aimbot or config.has_coordinates:
             _check_single_frames(env, name)
+            _check_game(env, name)
         self._sent = _find_layer(env, SentActions)
         if config.has_coordinates and self._sent is None:
             raise UserError(f"{name} needs SentActions next to the emulator for coordinates; it is missing")
@@ -473,6 +478,20 @@ def _check_single_frames(env: gym.Env, who: str) -> None:
             f"{who} needs single frames, and MaxAndSkipEnv lays two over each other, which smears the ball; "
             "hold actions with gymnasium.make(..., frameskip=4) instead, or put it inside of MaxAndSkipEnv"
         )
+
+
+def _check_game(env: gym.Env, who: str) -> None:
+    """Raise UserError if `env` plays the game with other actions, or in a mode or difficulty whose rules differ."""
+    meanings = env.unwrapped.get_action_meanings()  # type: ignore[attr-defined]
+    if meanings != MEANINGS:
+        raise UserError(
+            f"{who} knows the actions {', '.join(MEANINGS)}, not {', '.join(meanings)}; make the environment without "
+            "full_action_space"
+        )
+    settings = {} if env.unwrapped.spec is None else env.unwrapped.spec.kwargs
+    for key in ("mode", "difficulty"):
+        if settings.get(key):
+            raise UserError(f"{who} knows {key} 0 of the game, not {settings[key]}")
 
 
 def _check_whole_screens(env: gym.Env, who: str) -> tuple[int, ...]:

@@ -369,3 +369,19 @@ def test_another_game_is_refused(wrapper: Callable[[gym.Env], gym.Env]) -> None:
     pong = gym.make("PongNoFrameskip-v4")
     with pytest.raises(UserError, match="knows Breakout's screen only, not that of PongNoFrameskip-v4; allowed: ALE"):
         wrapper(pong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"full_action_space": True}, "knows the actions NOOP, FIRE, RIGHT, LEFT, not NOOP, FIRE, UP"),
+        ({"mode": 12}, "knows mode 0 of the game, not 12"),
+        ({"difficulty": 1}, "knows difficulty 0 of the game, not 1"),
+    ],
+)
+@pytest.mark.parametrize("wrap", [AimbotObservation, lambda env: CoordinatesObservation(SentActions(env))])
+def test_a_game_with_other_actions_or_rules_is_refused(settings, message: str, wrap) -> None:
+    env = gym.make("ALE/Breakout-v5", **settings)
+    with pytest.raises(UserError, match=message):
+        wrap(env)
+    env.close()
