@@ -18,6 +18,7 @@ from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config, load_config
 from rlbreakout.evaluation.plots import read_games, read_scalar
 from rlbreakout.training import train
+from rlbreakout.training.divergence import Diverged
 from tests.conftest import DQN, dqn_config, rlbreakout
 
 PUBLISHED = (*DQN[:4], "evaluation.every=0", "value.start_training=1", "value.train_every=1", "value.batch_size=2")
@@ -102,7 +103,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_last_checkpoi
         ValueAgent, "learn", lambda self: Learned(np.nan, 0.0) if self.num_timesteps >= 300 else learn(self)
     )
     folder = tmp_path / "run"
-    with pytest.raises(UserError, match=rf"loss is nan at agent step 30\d.*{folder / 'last'}"):
+    with pytest.raises(Diverged, match=rf"loss is nan at agent step 30\d.*{folder / 'last'}"):
         train(dqn_config("evaluation.every=0"), folder, progress_bar=False)
     assert trained_steps(folder / "last") == 200
     weights = load_agent(folder / "last").player.policy.state_dict()  # type: ignore[attr-defined]
