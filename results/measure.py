@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
 import sys
@@ -51,12 +52,21 @@ def lessons(run_dir: Path | None = None, only: tuple[str, ...] = tuple(SCRIPTS))
     """
     for name in only:
         folder = (run_dir or Path(tempfile.mkdtemp())) / name
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), cpu_seconds_of_children()
         subprocess.run([sys.executable, str(ROOT / SCRIPTS[name]), "--run-dir", str(folder)], check=True)
-        seconds = round(time.perf_counter() - start, 1)
+        times = {
+            "seconds": round(time.perf_counter() - start, 1),
+            "cpu_seconds": round(cpu_seconds_of_children() - cpu_start, 1),
+        }
         command = f"python results/measure.py lessons --only {name}"
-        save(kept(folder, name, command=command, seconds=seconds, **machine()))
+        save(kept(folder, name, command=command, **times, **machine()))
         keep_pictures(folder)
+
+
+def cpu_seconds_of_children() -> float:
+    """Processor seconds of all processes that have ended, of all cores together: not longer on a busy machine."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def keep_pictures(run: Path, wanted: tuple[str, ...] = ()) -> None:

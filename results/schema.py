@@ -69,6 +69,7 @@ class Lesson(Strict):
     machine: dict[str, Any]
     versions: dict[str, str]
     seconds: float | None = None
+    cpu_seconds: float | None = None
     rows: list[Row] = []
     curves: dict[str, dict[str, Points]] = {}
     facts: dict[str, Any] = {}

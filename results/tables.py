@@ -355,13 +355,13 @@ def path_of_lessons() -> str:
         look = f"[look](videos/{gifs[0].name})" if gifs else ""
         mark = "**" if number in CORE else ""
         link = f"{mark}[{number}](lessons/{folder.name}/README.md){mark}"
-        rows.append([link, text, time_of(lesson.seconds or 0), scored, look])
-    return markdown(["lesson", "what it teaches", "time", "the score that it prints (points a game)", "gif"], rows)
+        rows.append([link, text, time_of(lesson.cpu_seconds or 0), scored, look])
+    return markdown(["lesson", "what it teaches", "time of one core", "the score that it prints (points a game)", "gif"], rows)
 
 
 def evening() -> str:
     """The computing time of each part at its defaults, of the core path and of everything."""
-    seconds = {name: load(name).seconds or 0 for name in PATH if (RESULTS / f"{name}.json").exists()}
+    seconds = {name: load(name).cpu_seconds or 0 for name in PATH if (RESULTS / f"{name}.json").exists()}
     rows = []
     for number, part in enumerate(PARTS):
         of_part = [name for name in seconds if name.startswith(f"{number}.")]
