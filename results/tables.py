@@ -356,7 +356,9 @@ def path_of_lessons() -> str:
         mark = "**" if number in CORE else ""
         link = f"{mark}[{number}](lessons/{folder.name}/README.md){mark}"
         rows.append([link, text, time_of(lesson.cpu_seconds or 0), scored, look])
-    return markdown(["lesson", "what it teaches", "time of one core", "the score that it prints (points a game)", "gif"], rows)
+    return markdown(
+        ["lesson", "what it teaches", "time of one core", "the score that it prints (points a game)", "gif"], rows
+    )
 
 
 def evening() -> str:
