@@ -2,8 +2,8 @@
 
 You learn: Q-learning from the screen: a network that estimates the value of each action, a memory of games, a target
 network, and Bellman's equation as a line of PyTorch.
-Expect: an agent that hardly learns: a few points a game, its curve, and a gif of what it does instead of playing. That
-is the point: lesson 5.2 finds out why, and 5.3 fixes it.
+Expect: an agent that does not learn, its curve, and a gif of what it does instead of playing. That is the point: lesson
+5.2 finds out why, and 5.3 fixes it.
 Time: 4 minutes on two cores.
 """
 
