@@ -1,7 +1,7 @@
 """Lesson 2.1: many games side by side.
 
 You learn: what a vector environment is, and why PPO wants one: eight games are less alike than eight stretches of one.
-Expect: the same PPO for as many agent steps, with 1 game and with 8, three seeds each. With 8 it learns more, and it is
+Expect: the same PPO for as many agent steps, with 1 game and with 8, two seeds each. With 8 it learns more, and it is
 faster.
 Time: 5 minutes on two cores.
 """
