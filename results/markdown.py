@@ -60,12 +60,17 @@ def plays(
     return [play for play in found if where(play)]
 
 
+NOT_YET = "(This table is not measured yet. The script prints it.)"
+
+
 def table(plays: list[Play], by: Mapping[str, str], cells: Mapping[str, Cell | Across]) -> str:
     """A table with a line for each group of plays that agree in the columns of `by`.
 
     by: headings and labels of the first columns; cells: headings of the others and what they say of a group. A label is
     a format string with the fields of a Play. In the heading of an Across, {} is the value.
     """
+    if not plays:
+        return NOT_YET
     lines: dict[tuple[str, ...], list[Play]] = {}
     for play in plays:
         lines.setdefault(tuple(fill(label, play) for label in by.values()), []).append(play)

@@ -197,8 +197,10 @@ def three_rewards() -> str:
 
 def fast_envs() -> str:
     """Lesson 2.4: agent steps a second."""
-    found = {"with_ppo": {}, **load("2.4_fast_envs").facts}
-    rows = [[name, f"{speed:,.0f}", f"{found['with_ppo'].get(name, 0):,.0f}"] for name, speed in found["alone"].items()]
+    found = load("2.4_fast_envs").facts
+    if "with_ppo" not in found:
+        return md.NOT_YET
+    rows = [[name, f"{speed:,.0f}", f"{found['with_ppo'][name]:,.0f}"] for name, speed in found["alone"].items()]
     return markdown(["environments", "agent steps/s alone", "with PPO"], rows)
 
 
@@ -267,6 +269,8 @@ def grid() -> str:
     found: dict[tuple[str, ...], list[float]] = {}
     for lesson in measured("4.2_grid"):
         found |= {tuple(name.split(", ")): of for name, of in load(lesson).facts["scores_of_seeds"].items()}
+    if not found:
+        return md.NOT_YET
     epochs, sizes = (list(dict.fromkeys(name[place] for name in found)) for place in (0, 1))
     rows = [[n, *(across_seeds(found[n, size]) for size in sizes)] for n in epochs]
     return markdown(["`n_epochs`", *(f"`batch_size` {size}" for size in sizes)], rows)
