@@ -10,7 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from results import draw
 from results.keep import kept
-from results.markdown import Across, bold, plays, score, stalled, table
+from results.markdown import NOT_YET, Across, bold, plays, score, stalled, table
 from results.measure import merged
 from results.schema import RESULTS, Evaluation, Lesson, Row, load, machine, save
 from results.tables import TABLES
@@ -30,7 +30,8 @@ def test_tables_are_drawn_from_the_results(readme: Path) -> None:
 
 def test_every_table_stands_in_a_readme() -> None:
     text = "".join(readme.read_text(encoding="utf-8") for readme in draw.READMES)
-    assert all(f"<!-- {name} -->\n| " in text for name in TABLES)
+    for name in TABLES:
+        assert f"<!-- {name} -->\n| " in text or f"<!-- {name} -->\n{NOT_YET}" in text, name
 
 
 def test_check_finds_a_table_that_is_out_of_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -224,7 +224,7 @@ def test_bad_settings_are_refused_in_one_line(changes, message, tmp_path: Path) 
 
 
 def test_a_saved_agent_plays_as_before_and_another_network_is_refused(tmp_path: Path) -> None:
-    config = load_config("5.3_dqn", ["value.network.hidden=[16]", "value.memory_size=1000"])
+    config = load_config("5.3_dqn", ["value.network.hidden=[24]", "value.memory_size=1000"])
     space = gym.spaces.Box(0, 255, (87, 72, 4), np.uint8)
     agent = ValueAgent(config, space, gym.spaces.Discrete(4), learns=False)
     save_model(agent, tmp_path / "model", config, counters={"games": 3})
@@ -232,7 +232,7 @@ def test_a_saved_agent_plays_as_before_and_another_network_is_refused(tmp_path: 
     again = load_agent(tmp_path / "model").player
     assert isinstance(again, ValueAgent)
     np.testing.assert_array_equal(again.q_values(seen), agent.q_values(seen))
-    text = (tmp_path / "model" / "config.yaml").read_text().replace("- 16", "- 32")
+    text = (tmp_path / "model" / "config.yaml").read_text().replace("- 24", "- 32")
     (tmp_path / "model" / "config.yaml").write_text(text)
-    with pytest.raises(UserError, match=r"hidden.0.weight has shape \(16, .*\), \(32, .*\) is needed"):
+    with pytest.raises(UserError, match=r"hidden.0.weight has shape \(24, .*\), \(32, .*\) is needed"):
         load_agent(tmp_path / "model")

@@ -103,7 +103,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_last_checkpoi
         ValueAgent, "learn", lambda self: Learned(np.nan, 0.0) if self.num_timesteps >= 300 else learn(self)
     )
     folder = tmp_path / "run"
-    with pytest.raises(Diverged, match=rf"loss is nan at agent step 30\d.*{folder / 'last'}"):
+    with pytest.raises(Diverged, match=rf"loss is nan at agent step 3[0-3]\d.*{folder / 'last'}"):
         train(dqn_config("evaluation.every=0"), folder, progress_bar=False)
     assert trained_steps(folder / "last") == 200
     weights = load_agent(folder / "last").player.policy.state_dict()  # type: ignore[attr-defined]
