@@ -47,6 +47,7 @@ NAMES = {
     "5.1_value_agent": {"5.1_value_agent": "5.1, as published", **STICKY},
     "5.2_what_went_wrong": {
         "published": "as published",
+        "frozen": "a memory that freezes",
         "transitions": "single steps instead of whole games",
         "rewards": "rewards instead of normalised returns",
         "exploration": "epsilon falls with the actions",
