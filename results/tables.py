@@ -350,25 +350,26 @@ def path_of_lessons() -> str:
     """What the default command of each lesson scores and how long it takes, in the main README."""
     rows = []
     for name, text in PATH.items():
-        if not (RESULTS / f"{name}.json").exists():
-            continue
-        lesson, number = load(name), name[:3]
-        shown = next((play for play in plays(lesson) if play.evaluation.shown), None)
-        text, scored = (md.fill(text, shown), md.fill(SCORE, shown)) if shown else (text, "")
+        number, seconds, scored = name[:3], 0.0, ""
+        for lesson in measured(name):
+            seconds = load(lesson).cpu_seconds or load(lesson).seconds or 0.0
+            shown = next((play for play in plays(lesson) if play.evaluation.shown), None)
+            text, scored = (md.fill(text, shown), md.fill(SCORE, shown)) if shown else (text, "")
         (folder,) = (RESULTS.parent / "lessons").glob(f"{number[0]}_*")
         gifs = sorted((RESULTS.parent / "videos").glob(f"{number}_*.gif"))
         look = f"[look](videos/{gifs[0].name})" if gifs else ""
         mark = "**" if number in CORE else ""
         link = f"{mark}[{number}](lessons/{folder.name}/README.md){mark}"
-        rows.append([link, text, time_of(lesson.cpu_seconds or 0), scored, look])
+        rows.append([link, text.replace(" (here: {agent})", ""), time_of(seconds), scored, look])
     return markdown(
-        ["lesson", "what it teaches", "time of one core", "the score that it prints (points a game)", "gif"], rows
+        ["lesson", "what it teaches", "time, at most", "the score that it prints (points a game)", "gif"], rows
     )
 
 
 def evening() -> str:
     """The computing time of each part at its defaults, of the core path and of everything."""
-    seconds = {name: load(name).cpu_seconds or 0 for name in PATH if (RESULTS / f"{name}.json").exists()}
+    lessons = [load(name) for name in PATH if (RESULTS / f"{name}.json").exists()]
+    seconds = {lesson.lesson: lesson.cpu_seconds or lesson.seconds or 0 for lesson in lessons}
     rows = []
     for number, part in enumerate(PARTS):
         of_part = [name for name in seconds if name.startswith(f"{number}.")]
@@ -383,8 +384,8 @@ def evening() -> str:
         )
     totals = (sum(seconds[name] for name in seconds if name[:3] in CORE), sum(seconds.values()))
     rows.append(["**all**", "", *(f"**{time_of(total)}**" for total in totals)])
-    return markdown(["part", "core path", "core path's time", "time of all its lessons"], rows)
+    return markdown(["part", "core path", "core path, at most", "all its lessons, at most"], rows)
 
 
 def time_of(seconds: float) -> str:
-    return "not timed" if not seconds else f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    return "" if not seconds else f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
