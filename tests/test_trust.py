@@ -205,7 +205,7 @@ def test_what_is_written_as_yaml_can_be_read() -> None:
 def test_a_network_that_does_not_fit_is_refused_before_it_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    big = ("value.network.hidden=[4096, 4096]", "value.network.channels=[4096, 4096, 4096]")
+    big = ("value.network.hidden=[4096, 4096]", "value.network.channels=[4096, 4096]")
     config = load_config(ROOT / "configs" / "5.3_dqn.yaml", [*big, "value.memory_size=1000"])
     free = SimpleNamespace(available=8_000 * 1e6)  # whatever the machine that runs this has
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
