@@ -81,6 +81,7 @@ env.close()
 # emulator is set to stop after 400 frames. Its own limit is 108,000, half an hour of play.
 env = gym.make("ALE/Breakout-v5", max_num_frames_per_episode=400)
 env.reset(seed=options.seed)
+env.action_space.seed(options.seed)
 terminated = truncated = False
 while not (terminated or truncated):
     *_, terminated, truncated, info = env.step(env.action_space.sample())
