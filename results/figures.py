@@ -12,6 +12,7 @@ matplotlib.use("Agg")  # draws without a screen
 import matplotlib.pyplot as plt
 import numpy as np
 import optuna
+from matplotlib.figure import Figure
 
 from results.schema import RESULTS
 from rlbreakout.agents.value.equations import epsilon
@@ -56,7 +57,7 @@ def discounting() -> Path:
     )
     axis.set_ylim(-0.05, 1.35)
     axis.legend(loc="upper left", ncols=3)
-    return _save(figure, "1.4_discounting")
+    return save_figure(figure, "1.4_discounting")
 
 
 def rollouts() -> Path:
@@ -74,7 +75,7 @@ def rollouts() -> Path:
         axis.set_yticklabels([f"game {game + 1}" for game in range(games)], fontsize="x-small")
         axis.set_frame_on(False)
     axes[0].set_title("One game or eight: equally many steps between two updates", fontsize="medium")
-    return _save(figure, "2.1_rollouts")
+    return save_figure(figure, "2.1_rollouts")
 
 
 def clipped_objective(clip: float = 0.2) -> Path:
@@ -87,7 +88,7 @@ def clipped_objective(clip: float = 0.2) -> Path:
         axis.axvline(1, color="grey", linewidth=0.5)
         axis.set(title=title, xlabel="ratio: new probability / old probability")
         axis.legend()
-    return _save(figure, "2.5_clipped_objective")
+    return save_figure(figure, "2.5_clipped_objective")
 
 
 def aimbot_geometry() -> Path:
@@ -117,7 +118,7 @@ def aimbot_geometry() -> Path:
     )
     axis.set(xlim=(0, WIDTH), ylim=(HEIGHT, 75), xlabel="column", ylabel="row", title="Where will it come down?")
     axis.legend(loc="center left", bbox_to_anchor=(0.06, 0.62), fontsize="small", framealpha=1)
-    return _save(figure, "3.2_aimbot")
+    return save_figure(figure, "3.2_aimbot")
 
 
 def four_pictures() -> Path:
@@ -145,7 +146,7 @@ def four_pictures() -> Path:
         axis.set_title(name, fontsize="medium")
         axis.set_xlabel(f"{picture.shape[0]}x{picture.shape[1]} pixels")
         axis.set(xticks=[], yticks=[])
-    return _save(figure, "3.3_four_pictures")
+    return save_figure(figure, "3.3_four_pictures")
 
 
 def look_ahead() -> Path:
@@ -178,7 +179,7 @@ def look_ahead() -> Path:
     for note, (place, at) in notes.items():
         axis.annotate(note, place, at, arrowprops={"arrowstyle": "->"}, fontsize="small", va="center")
     axis.set(xlim=(0, WIDTH), ylim=(HEIGHT, 30), xlabel="column", ylabel="row", title="Looking ahead by the rules")
-    return _save(figure, "3.4_look_ahead")
+    return save_figure(figure, "3.4_look_ahead")
 
 
 def search_tree() -> Path:
@@ -243,7 +244,7 @@ def search_tree() -> Path:
         0, 7.5, f"ball comes\ndown\nworth {max(worths):.2f}", fontsize="x-small", va="center", ha="center", bbox=box
     )
     board.legend(fontsize="x-small", loc="lower center", ncols=2)
-    return _save(figure, "7.3_search_tree")
+    return save_figure(figure, "7.3_search_tree")
 
 
 class _Branch(NamedTuple):
@@ -304,7 +305,7 @@ def samplers(trials: int = 25) -> Path:
         axis.set(title=f"{name}: best {study.best_value:.0f}", xlabel="learning rate", xticks=[], yticks=[])
     axes[0].set_ylabel("entropy bonus")
     figure.colorbar(points, ax=axes, label="trial")
-    return _save(figure, "4.0_samplers")
+    return save_figure(figure, "4.0_samplers")
 
 
 def _landscape(x: Any, y: Any) -> Any:
@@ -338,7 +339,7 @@ def replay() -> Path:
     axis.text(12.6, 1.05, "copied now and then", va="center", fontsize="small")
     axis.set(xlim=(0.5, 15.6), ylim=(-0.6, 2.7))
     axis.axis("off")
-    return _save(figure, "5.1_replay")
+    return save_figure(figure, "5.1_replay")
 
 
 def exploration() -> Path:
@@ -352,10 +353,11 @@ def exploration() -> Path:
     axis.vlines(steps[~explores], -0.14, -0.02, color="C2", linewidth=0.8, label="exploits: the action of highest Q")
     axis.set(xlabel="decision", ylim=(-0.35, 1.05), yticks=[0, 0.5, 1], title="Exploration: epsilon-greedy actions")
     axis.legend(loc="upper right", fontsize="small")
-    return _save(figure, "5.1_exploration")
+    return save_figure(figure, "5.1_exploration")
 
 
-def _save(figure: plt.Figure, name: str) -> Path:
+def save_figure(figure: Figure, name: str) -> Path:
+    """Write results/NAME.png, and close the figure."""
     path = RESULTS / f"{name}.png"
     figure.savefig(path, dpi=110)
     plt.close(figure)

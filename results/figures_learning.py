@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from results.advantage import position
-from results.schema import RESULTS
+from results.figures import save_figure
 from rlbreakout.breakout.draw import draw_rgb
 from rlbreakout.breakout.rules import PIXEL, PIXEL_BITS, row_of_line
 from rlbreakout.breakout.screen import BALL_HEIGHT, BALL_WIDTH
@@ -39,7 +39,7 @@ def agent_environment_loop() -> Path:
     axis.text(0.485, 0.27, "reward $r_t$: points", ha="center", va="top")
     axis.text(0.485, 0.16, "is it over? terminated, truncated", ha="center", va="top")
     axis.text(0.485, 0.545, "one agent step: 4 frames", ha="center", va="center", color="grey", fontsize="small")
-    return _save(figure, "1.1_loop")
+    return save_figure(figure, "1.1_loop")
 
 
 def wrappers() -> Path:
@@ -60,7 +60,7 @@ def wrappers() -> Path:
     axis.text(0.25, 0.54, "action", ha="center")
     _arrow(axis, (0.565, 0.34), (0.14, 0.34))
     axis.text(0.25, 0.25, "observation,\nreward, ...", ha="center", va="center")
-    return _save(figure, "1.2_wrappers")
+    return save_figure(figure, "1.2_wrappers")
 
 
 def what_it_sees() -> Path:
@@ -74,7 +74,7 @@ def what_it_sees() -> Path:
     ):
         axis.imshow(picture, cmap="gray", vmin=0, vmax=255)
         axis.set(xticks=[], yticks=[], title=name, xlabel=f"{picture.size:,} numbers")
-    return _save(figure, "1.3_what_it_sees")
+    return save_figure(figure, "1.3_what_it_sees")
 
 
 def advantage() -> Path:
@@ -104,7 +104,7 @@ def advantage() -> Path:
     for axis in (values, advantages):
         axis.title.set_fontsize("medium")
         axis.tick_params(axis="x", labelsize="small")
-    return _save(figure, "1.4_advantage")
+    return save_figure(figure, "1.4_advantage")
 
 
 def actor_critic() -> Path:
@@ -127,7 +127,7 @@ def actor_critic() -> Path:
     axis.text(0.63, 0.55, "$A_t > 0$: make $a_t$ likelier\n$A_t < 0$: less likely", fontsize="small", color=GOOD)
     _arrow(axis, (0.73, 0.29), (0.46, 0.29), color="C1", linestyle="--")
     axis.text(0.595, 0.33, "expect $G_t$", ha="center", fontsize="small", color="C1")
-    return _save(figure, "2.5_actor_critic")
+    return save_figure(figure, "2.5_actor_critic")
 
 
 def gae(discount: float = 0.995) -> Path:
@@ -148,7 +148,7 @@ def gae(discount: float = 0.995) -> Path:
         title="GAE: the advantage is a weighted sum of surprises",
     )
     axis.legend(loc="upper right", bbox_to_anchor=(1, 0.72))
-    return _save(figure, "2.5_gae")
+    return save_figure(figure, "2.5_gae")
 
 
 _ARROW = {"arrowstyle": "-|>", "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
@@ -171,10 +171,3 @@ def _arrow(
     axis: Axes, start: tuple[float, float], end: tuple[float, float], color: str = "black", linestyle: str = "-"
 ) -> None:
     axis.annotate("", end, start, arrowprops=_ARROW | {"color": color, "linestyle": linestyle})
-
-
-def _save(figure: Figure, name: str) -> Path:
-    path = RESULTS / f"{name}.png"
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-    return path

@@ -10,7 +10,7 @@ from typing import Any
 
 from results import markdown as md
 from results.markdown import Across, bold, each, markdown, mean, median, reached, score, span, stalled, table
-from results.schema import RESULTS, load
+from results.schema import RESULTS, Lesson, load
 from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
 from rlbreakout.config import load_config
 from rlbreakout.evaluation.seeds import across_seeds
@@ -351,8 +351,8 @@ def path_of_lessons() -> str:
     rows = []
     for name, text in PATH.items():
         number, seconds, scored = name[:3], 0.0, ""
-        for lesson in measured(name):
-            seconds = load(lesson).cpu_seconds or load(lesson).seconds or 0.0
+        for lesson in map(load, measured(name)):
+            seconds = seconds_of(lesson)
             shown = next((play for play in plays(lesson) if play.evaluation.shown), None)
             text, scored = (md.fill(text, shown), md.fill(SCORE, shown)) if shown else (text, "")
         (folder,) = (RESULTS.parent / "lessons").glob(f"{number[0]}_*")
@@ -368,8 +368,7 @@ def path_of_lessons() -> str:
 
 def evening() -> str:
     """The computing time of each part at its defaults, of the core path and of everything."""
-    lessons = [load(name) for name in PATH if (RESULTS / f"{name}.json").exists()]
-    seconds = {lesson.lesson: lesson.cpu_seconds or lesson.seconds or 0 for lesson in lessons}
+    seconds = {name: seconds_of(load(name)) for name in PATH if measured(name)}
     rows = []
     for number, part in enumerate(PARTS):
         of_part = [name for name in seconds if name.startswith(f"{number}.")]
@@ -385,6 +384,11 @@ def evening() -> str:
     totals = (sum(seconds[name] for name in seconds if name[:3] in CORE), sum(seconds.values()))
     rows.append(["**all**", "", *(f"**{time_of(total)}**" for total in totals)])
     return markdown(["part", "core path", "core path, at most", "all its lessons, at most"], rows)
+
+
+def seconds_of(lesson: Lesson) -> float:
+    """Processor seconds of the default command, or its wall-clock seconds, or 0 if it was not timed."""
+    return lesson.cpu_seconds or lesson.seconds or 0.0
 
 
 def time_of(seconds: float) -> str:
