@@ -2,7 +2,7 @@
 
 You learn: how to train an agent in three lines, what each line of the log table means, how to watch the curve in
 TensorBoard, and how to see what the agent does.
-Expect: 3 to 4 points a game; a random agent has 2. 20,480 steps are 23 minutes of play, seen one picture at a time: the
+Expect: 3 to 4 points a game; a random agent has 1.4. 20,480 steps are 23 minutes of play, seen one picture at a time: the
 point is what a training looks like, and what lesson 1.4 does better.
 Time: 4 minutes on two cores.
 """
