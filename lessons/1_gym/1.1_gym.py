@@ -24,7 +24,7 @@ from rlbreakout.lesson import finish, read_options, run_folder
 
 @dataclass
 class Options:
-    games: int = 10
+    games: int = 20
     """Games that the random agent plays."""
     seed: int = 0
     """Decides the games and the agent's actions."""
