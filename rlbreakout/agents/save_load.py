@@ -47,11 +47,17 @@ FORMAT = 2
 
 
 def save_model(
-    model: BaseAlgorithm | ValueAgent, folder: Path, config: Config, counters: Mapping[str, int] | None = None
+    model: BaseAlgorithm | ValueAgent,
+    folder: Path,
+    config: Config,
+    *,
+    steps: int | None = None,
+    counters: Mapping[str, int] | None = None,
 ) -> Path:
     """Save `model` in `folder` and return the folder. A previous model stays until the new one is complete on disk.
 
-    counters: other counts of its training. Raises OSError if it cannot be written; a previous model stays.
+    steps: agent steps that its weights have learned from, if it has made more since. counters: other counts of its
+    training. Raises OSError if it cannot be written; a previous model stays.
     """
     policy: Any = model.policy
     about = {
@@ -60,7 +66,7 @@ def save_model(
         "policy": config.policy,
         "observation_shape": _shape(model.observation_space),
         "n_actions": N_ACTIONS,
-        "steps": model.num_timesteps,
+        "steps": model.num_timesteps if steps is None else steps,
         **({"counters": dict(counters)} if counters else {}),
     }
     new = new_folder(folder)

@@ -175,14 +175,12 @@ def make_vec_env(
     n_envs: int | None = None,
     seed: int | None = None,
     monitor_dir: Path | None = None,
-    append_to_monitor: bool = False,
 ) -> VecEnv:
     """The games that a training plays, as one of SB3's vector environments, with the config's frame stack.
 
     Pictures are channels last, `(n_envs, height, width, channels x frame_stack)`, uint8; coordinates are float32
     `(n_envs, entries x frame_stack)`; both are a dict of them.
-    n_envs, seed: by default the config's. `monitor_dir` gets `*.monitor.csv` with the score of every game;
-    `append_to_monitor` adds to the files that are there instead of starting them anew.
+    n_envs, seed: by default the config's. `monitor_dir` gets new files `*.monitor.csv` with the score of every game.
     dummy and subproc seed environment i with seed + i, as SB3 and rl_zoo3 do; vector and twin with `spawn_seeds`.
     """
     n_envs, seed = n_envs or config.env.n_envs, config.seed if seed is None else seed
@@ -190,9 +188,7 @@ def make_vec_env(
     if config.env.vec_env in many:
         made_by, name = many[config.env.vec_env]
         file = None if monitor_dir is None else monitor_dir / name
-        games: VecEnv = made_by(
-            config, n_envs=n_envs, seed=seed, monitor_file=file, append_to_monitor=append_to_monitor
-        )
+        games: VecEnv = made_by(config, n_envs=n_envs, seed=seed, monitor_file=file)
     else:
         games = sb3_make_vec_env(
             partial(_game, config, evaluation=False, env_id=None),
@@ -201,7 +197,6 @@ def make_vec_env(
             monitor_dir=None if monitor_dir is None else str(monitor_dir),
             wrapper_class=partial(_view, config=config, evaluation=False),
             vec_env_cls=SubprocVecEnv if config.env.vec_env == "subproc" else DummyVecEnv,
-            monitor_kwargs={"override_existing": not append_to_monitor},
         )
     return _stacked(games, config)
 

@@ -37,7 +37,6 @@ class GamesTogether(VecEnv):
         first: int = 0,
         played_in: str = "",
         monitor_file: Path | None = None,
-        append_to_monitor: bool = False,
     ) -> None:
         self.first = first
         """The number of the first game, for its seed."""
@@ -46,10 +45,7 @@ class GamesTogether(VecEnv):
         self._start = time.time()
         self._results = None
         if monitor_file is not None:
-            header: dict[str, float | str] = {"t_start": self._start, "env_id": played_in}
-            # SB3 would append to a file that does not exist without writing the names of its columns.
-            append = append_to_monitor and monitor_file.with_name(f"{monitor_file.name}.{Monitor.EXT}").exists()
-            self._results = ResultsWriter(str(monitor_file), header, override_existing=not append)
+            self._results = ResultsWriter(str(monitor_file), {"t_start": self._start, "env_id": played_in})
 
     def seed(self, seed: int | None = None) -> list[int | None]:
         """Give each game a seed of its own, which counts from the next reset; None: draw them. Returns the seeds."""

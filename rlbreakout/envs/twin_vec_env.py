@@ -53,7 +53,6 @@ class TwinVecEnv(GamesTogether):
         evaluation: bool = False,
         env_id: str | None = None,
         monitor_file: Path | None = None,
-        append_to_monitor: bool = False,
         first: int = 0,
     ) -> None:
         n = n_envs or config.env.n_envs
@@ -116,7 +115,6 @@ class TwinVecEnv(GamesTogether):
             first=first,
             played_in=f"twin of {settings.id}",
             monitor_file=monitor_file,
-            append_to_monitor=append_to_monitor,
         )
 
     # VecEnv

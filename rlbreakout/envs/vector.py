@@ -43,7 +43,6 @@ class VectorVecEnv(GamesTogether):
         n_envs: int | None = None,
         seed: int | None = None,
         monitor_file: Path | None = None,
-        append_to_monitor: bool = False,
     ) -> None:
         n, size = n_envs or config.env.n_envs, config.observation.screen_size
         self.config, settings = config, config.env
@@ -73,7 +72,6 @@ class VectorVecEnv(GamesTogether):
             config.seed if seed is None else seed,
             played_in=settings.id,
             monitor_file=monitor_file,
-            append_to_monitor=append_to_monitor,
         )
 
     def reset(self) -> np.ndarray:

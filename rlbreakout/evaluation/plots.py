@@ -19,8 +19,8 @@ from rlbreakout.common.errors import UserError
 from rlbreakout.common.files import replaced_atomically
 
 RANDOM, HUMAN = 1.4, 31.8
-"""Points a game, for comparison: of random play (100 games of ALE/Breakout-v5), and of a human tester (Mnih et al. 2015;
-in another protocol: at most five minutes, without sticky actions)."""
+"""Points a game, for comparison: of random play (100 games of ALE/Breakout-v5) and of a human (Mnih et al. 2015,
+by another protocol: at most five minutes, no sticky actions)."""
 
 
 class Curve(NamedTuple):
@@ -33,13 +33,11 @@ class Curve(NamedTuple):
 class Games(NamedTuple):
     """The games of a run's Monitor files in the order in which they ended; all arrays have one entry a game.
 
-    scores: points. lengths: steps of the environment that Monitor watches, which are frames in training. seconds: end
-    of the game, in seconds since the start of the training.
+    scores: points. lengths: steps of the environment that Monitor watches, which are frames in training.
     """
 
     scores: np.ndarray
     lengths: np.ndarray
-    seconds: np.ndarray
 
 
 def read_scalar(folder: Path, tag: str) -> Curve:
@@ -70,8 +68,8 @@ def read_monitor_file(path: Path) -> Games:
     """Read the games of one `*.monitor.csv` of SB3's Monitor."""
     with path.open(newline="", encoding="utf-8") as file:
         file.readline()  # JSON with the start time of the run
-        rows = list(csv.DictReader(file))
-    return Games(*(np.array([float(row[key]) for row in rows]) for key in ("r", "l", "t")))
+        rows = [row for row in csv.DictReader(file) if None not in row.values()]  # or it was cut off by a kill
+    return Games(*(np.array([float(row[key]) for row in rows]) for key in ("r", "l")))
 
 
 def read_games(folder: Path) -> Games:
@@ -80,9 +78,14 @@ def read_games(folder: Path) -> Games:
     if not files:
         raise UserError(f"{folder} holds no *.monitor.csv")
     parts = [read_monitor_file(file) for file in files]
-    # In order of steps, not of seconds, so that two runs with the same seed have the same order.
-    ended_at = np.concatenate([np.cumsum(part.lengths) for part in parts])
-    order = np.argsort(ended_at, kind="stable")
+    # In order of steps, not of seconds, so that two runs with the same seed have the same order. 0.001.monitor.csv has
+    # what environment 0 played before the training was resumed.
+    length = dict.fromkeys((file.name.split(".")[0] for file in files), 0.0)
+    ended_at = []
+    for file, part in zip(files, parts, strict=True):
+        ended_at.append(length[file.name.split(".")[0]] + np.cumsum(part.lengths))
+        length[file.name.split(".")[0]] += part.lengths.sum()
+    order = np.argsort(np.concatenate(ended_at), kind="stable")
     return Games(*(np.concatenate([getattr(part, name) for part in parts])[order] for name in Games._fields))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from rlbreakout.agents.players import Agent, Player
-from rlbreakout.common.files import write_atomically
 from rlbreakout.config import Config
 from rlbreakout.evaluation.evaluate import Evaluation, evaluate_on_the_way, make_env_on_the_way
 from rlbreakout.evaluation.video import record, write_video
@@ -60,9 +58,11 @@ class Recorder:
         self.results: list[Evaluation] = []
         """Evaluations of this process, oldest first."""
         self._player, self._write_scalars, self._go_on = player, write_scalars, go_on
-        self._best = max((float(row["mean"]) for row in read_evaluations(folder)), default=-np.inf)
+        before = read_evaluations(folder)
+        self._best = max((float(row["mean"]) for row in before), default=-np.inf)
+        self._evaluated_at = max((int(row["steps"]) for row in before), default=-1)
         self._env = make_env_on_the_way(config) if config.evaluation.every else None
-        self._steps = self._evaluated_at = -1
+        self._steps = -1
         self._saved_at = time.monotonic()
 
     def start(self, steps: int) -> None:
@@ -107,10 +107,10 @@ class Recorder:
         result = evaluate_on_the_way(self._player, self.config, self._env)
         self.results.append(result)
         self._write_scalars(result.scalars(), steps)
-        append_evaluation(self.folder, steps, result)
         if result.mean > self._best:
             self._best = result.mean
             self.save(self.folder / "best")
+        append_evaluation(self.folder, steps, result)  # last: an evaluation that is cut off is done again
         return self._go_on is None or self._go_on(steps, result)
 
 
@@ -150,36 +150,4 @@ def read_evaluations(folder: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if _is_whole(row)]
-
-
-def _is_whole(row: dict[str, str]) -> bool:
-    """Not cut off when the process was killed."""
-    return None not in row.values()
-
-
-def drop_rows_after(path: Path, steps: int) -> None:
-    """Drop the rows of a CSV file, such as evaluations.csv, that a resumed training will write again."""
-    if not path.exists():
-        return
-    before = path.read_text(encoding="utf-8")
-    reader = csv.DictReader(io.StringIO(before))
-    rows, columns = list(reader), reader.fieldnames or ()
-    if "steps" not in columns:  # cut off in its first line
-        path.unlink()
-        return
-    kept = [row for row in rows if _is_whole(row) and int(row["steps"]) <= steps]
-    if len(kept) < len(rows) or not before.endswith("\n"):
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(kept)
-        write_atomically(path, text.getvalue())
-
-
-def purge_step(folder: Path, steps: int) -> int | None:
-    """`purge_step` for a SummaryWriter in a run folder that goes on after `steps`; None if there are no events.
-
-    It tells TensorBoard that later points of an interrupted run do not count: what follows writes them again.
-    """
-    return steps + 1 if any(folder.glob("events.out.tfevents.*")) else None
+        return [row for row in csv.DictReader(file) if None not in row.values()]  # or it was cut off by a kill

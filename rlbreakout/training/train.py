@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +13,6 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import set_random_seed
-from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout.agents.build import build_algorithm, check_device
 from rlbreakout.agents.save_load import (
@@ -34,15 +34,19 @@ from rlbreakout.common.yaml import read_yaml, to_yaml
 from rlbreakout.config import Config, flatten, load_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation.video import record, write_video
+from rlbreakout.schedules import parse_schedule
 from rlbreakout.training.divergence import DivergenceCallback, divergence_explained
 from rlbreakout.training.interrupts import save_at_the_end
 from rlbreakout.training.malloc import keep_freed_memory
-from rlbreakout.training.recorder import GoOn, Recorder, drop_rows_after, evaluations_file, purge_step
+from rlbreakout.training.recorder import GoOn, Recorder
+from rlbreakout.training.rewind import rewind
 from rlbreakout.training.runs import RUNS, check_writable, empty_run_folder, only_writer, start_run, write_config
 from rlbreakout.training.value import train_value_agent
 
 ORIGIN = "init_from.yaml"
 """In the run folder of a warm start: the model whose weights it began with, and the agent steps that it had."""
+FILM = "agent.gif"
+"""The last thing that a training leaves in its run folder: a game of its best model."""
 MAY_CHANGE_ON_RESUME = ("run", "steps", "evaluation", "tuning")
 """The keys of a config that may be others when a training is resumed. Everything else decides what is learned."""
 
@@ -78,6 +82,7 @@ def train(
     folder = find_run(config, wanted)
     with only_writer(folder):
         config = _prepare_to_resume(config, folder)
+        rewind(folder)
         resume = has_model(folder / "last")  # or it was stopped before it had one: it begins anew
         weights = None if resume else _read_origin(folder)
         _train(config, folder, resume=resume, weights=weights, progress_bar=progress_bar)
@@ -92,7 +97,7 @@ def _train(
         train_value_agent(config, folder, resume=resume, weights=weights, progress_bar=progress_bar)
         record_best(folder)
         return
-    env = make_vec_env(config, monitor_dir=folder, append_to_monitor=resume)
+    env = make_vec_env(config, monitor_dir=folder)
     model = build_algorithm(config, env)
     if weights is not None:
         load_weights(model, weights)
@@ -121,10 +126,32 @@ def train_or_continue(config: Config, folder: Path | None = None, *, progress_ba
             empty_run_folder(folder)  # stopped before its first checkpoint
             write_config(config, folder)
             return train(config, folder, resume=True, progress_bar=progress_bar)
-    if trained_steps(last) < config.steps:
+    if not is_finished(folder, config):
         return train(config, folder, resume=True, progress_bar=progress_bar)
     _check_unchanged(config, folder)
     return folder
+
+
+class LearnedCallback(BaseCallback):
+    """Knows what the weights have learned from: the agent steps before their last update, and when that was."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps, self.milliseconds, self._whole = steps, int(1000 * time.time()), True
+
+    def _on_step(self) -> bool:
+        self._whole = False
+        return True
+
+    def _on_rollout_end(self) -> None:
+        self._whole = True
+
+    def _on_rollout_start(self) -> None:
+        self.steps, self.milliseconds = self.num_timesteps, int(1000 * time.time())
+
+    def _on_training_end(self) -> None:
+        if self._whole:  # not stopped in a rollout
+            self._on_rollout_start()
 
 
 class RecorderCallback(BaseCallback):
@@ -166,17 +193,12 @@ def learn(
     keep_freed_memory()
     threads = torch.get_num_threads()
     torch.set_num_threads(config.run.threads or (threads if config.policy != "MlpPolicy" else 1))
-    drop_rows_after(evaluations_file(folder), model.num_timesteps)
-    if (purge := purge_step(folder, model.num_timesteps)) is not None:
-        SummaryWriter(str(folder), purge_step=purge).close()
-        # It reads the files in the order of their names, which begin with the second.
-        now = int(time.time())
-        while int(time.time()) == now:
-            time.sleep(0.02)
     model.set_logger(configure(str(folder), ["stdout", "tensorboard"] if table else ["tensorboard"]))
 
+    learned = LearnedCallback(model.num_timesteps)
+
     def save(to: Path) -> Path:
-        return save_model(model, to, config)
+        return save_model(model, to, config, steps=learned.steps, counters={"learned_at": learned.milliseconds})
 
     def write_scalars(scalars: dict[str, float], steps: int) -> None:
         for output in model.logger.output_formats:  # at once: what an update has recorded belongs to its own step
@@ -185,14 +207,15 @@ def learn(
     recorder = Recorder(model, config, folder, save=save, write_scalars=write_scalars, go_on=go_on)
     divergence = DivergenceCallback(folder)
     try:
-        with save_at_the_end(save, lambda: model.num_timesteps, config, folder, resumable=resumable):
+        with save_at_the_end(save, lambda: learned.steps, config, folder, resumable=resumable):
             if config.run.checkpoint_every and resumable and not has_model(folder / "last"):
                 save(folder / "last")  # something to resume from the start
             with progress(progress_bar) as bars, divergence_explained(model, divergence):
                 model.learn(
-                    config.steps - model.num_timesteps,
+                    max(0, config.steps - model.num_timesteps),
                     callback=[
                         divergence,
+                        learned,
                         *callbacks,
                         *([StartsCallback()] if any(config.starts.shares.values()) else []),
                         RecorderCallback(recorder),
@@ -225,7 +248,7 @@ def progress(shown: bool) -> Iterator[list[ProgressBarCallback]]:
 def record_best(folder: Path, seconds: float = 20.0) -> Path:
     """Record a game of a run's best model (its last, if none was evaluated) to `agent.gif` in its folder."""
     agent = load_agent(folder)
-    return write_video(record(agent, seconds=seconds, seed=agent.config.evaluation_seed), folder / "agent.gif")
+    return write_video(record(agent, seconds=seconds, seed=agent.config.evaluation_seed), folder / FILM)
 
 
 def find_run(config: Config, wanted: str | Path | None) -> Path:
@@ -259,10 +282,34 @@ def _prepare_to_resume(config: Config, folder: Path) -> Config:
     steps = trained_steps(folder / "last")
     check_space(folder / "last", config)
     _check_unchanged(config, folder)
-    if steps >= config.steps:
+    if is_finished(folder, config):
         raise UserError(f"{folder} has {steps:,} of {config.steps:,} agent steps already; to go on: --set steps=NUMBER")
+    _warn_of_longer_schedules(load_config(folder / "config.yaml").steps, config, steps)
     write_config(config, folder)
     return config
+
+
+def is_finished(folder: Path, config: Config) -> bool:
+    """Whether nothing is left to do in a run folder whose `last/` holds a model: it has its agent steps, and the film,
+    which comes last, is newer."""
+    about, film = folder / "last" / "model.yaml", folder / FILM
+    learned = trained_steps(folder / "last") >= config.steps
+    return learned and film.is_file() and film.stat().st_mtime >= about.stat().st_mtime
+
+
+def _warn_of_longer_schedules(before: int, config: Config, trained: int) -> None:
+    """Say it if a training is made longer, and a value that falls to 0 at its end becomes larger again."""
+    for key in ("learning_rate", "clip_range"):
+        value = getattr(config.ppo, key)
+        if config.algorithm == "ppo" and config.steps != before and str(value).startswith("lin_"):
+            was, now = (parse_schedule(value, steps)(1 - trained / steps) for steps in (before, config.steps))
+            print(
+                f"ppo.{key} is {value}, which falls to 0 at the last agent step: with {config.steps:,} of them instead "
+                f"of {before:,} it goes on at {now:.3g}, not at {was:.3g}. To train on with a value of your own: a new "
+                "run with --init-from",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _check_unchanged(config: Config, folder: Path) -> None:

@@ -26,14 +26,7 @@ from rlbreakout.envs import make_vec_env
 from rlbreakout.training.divergence import Diverged
 from rlbreakout.training.interrupts import save_at_the_end
 from rlbreakout.training.malloc import keep_freed_memory
-from rlbreakout.training.recorder import (
-    Recorder,
-    append_row,
-    count_due,
-    drop_rows_after,
-    evaluations_file,
-    purge_step,
-)
+from rlbreakout.training.recorder import Recorder, append_row, count_due
 
 LOG_EVERY = 2_000
 """Agent steps between two rows of metrics.csv."""
@@ -54,7 +47,7 @@ def train_value_agent(
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(config.run.threads or threads)
-    env = make_vec_env(config, monitor_dir=folder, append_to_monitor=resume)
+    env = make_vec_env(config, monitor_dir=folder)
     try:
         device = get_device(config.run.device)
         agent = ValueAgent(config, env.observation_space, env.action_space, n_envs=env.num_envs, device=device)
@@ -67,17 +60,16 @@ def train_value_agent(
             agent.games, agent.updates = counters.get("games", 0), counters.get("updates", 0)
             agent.reset_target()
             env.seed(config.seed + agent.num_timesteps)
-        for file in (evaluations_file(folder), folder / METRICS_FILE):
-            drop_rows_after(file, agent.num_timesteps)
         keep_freed_memory()
 
         def save(to: Path) -> Path:
-            return save_model(agent, to, config, counters={"games": agent.games, "updates": agent.updates})
+            counters = {"games": agent.games, "updates": agent.updates, "learned_at": int(1000 * time.time())}
+            return save_model(agent, to, config, counters=counters)
 
         with save_at_the_end(save, lambda: agent.num_timesteps, config, folder):
             if config.run.checkpoint_every and not has_model(folder / "last"):
                 save(folder / "last")  # something to resume from the start
-            with SummaryWriter(str(folder), purge_step=purge_step(folder, agent.num_timesteps)) as writer:
+            with SummaryWriter(str(folder)) as writer:
                 training = Training(agent, env, folder, writer, progress_bar=progress_bar)
                 recorder = Recorder(agent, config, folder, save=save, write_scalars=training.write_scalars)
                 try:

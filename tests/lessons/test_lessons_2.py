@@ -56,7 +56,7 @@ def test_2_2_tells_lives_from_games(lesson) -> None:
 
 def test_2_2_shows_the_spread_the_lower_bound_and_the_length_of_the_last_100_games(lesson) -> None:
     folder, _ = lesson("2.2_callbacks")
-    scores, lengths, _ = (of_games[-100:] for of_games in read_games(folder))
+    scores, lengths = (of_games[-100:] for of_games in read_games(folder))
     low = scores.mean() - 1.96 * scores.std() / 10
     for name, value in {"score_std": scores.std(), "score_low": low, "agent_steps": lengths.mean() / 4}.items():
         assert read_scalar(folder, f"games/{name}").y[-1] == pytest.approx(value, rel=1e-4)

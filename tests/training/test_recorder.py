@@ -15,9 +15,7 @@ from rlbreakout.training.recorder import (
     COLUMNS,
     GoOn,
     Recorder,
-    append_evaluation,
     count_due,
-    drop_rows_after,
     evaluations_file,
     read_evaluations,
 )
@@ -154,33 +152,3 @@ def test_evaluating_and_filming_leave_random_numbers_as_they_were(tmp_path: Path
 
 def test_due_counts_the_multiples_between() -> None:
     assert [count_due(7, 8, 8), count_due(8, 15, 8), count_due(0, 24, 8), count_due(3, 9, 0)] == [1, 0, 3, 0]
-
-
-# What a killed process leaves of a CSV file.
-
-
-def evaluations(folder: Path) -> None:
-    result = summarize([1.0, 2.0], env_id="x", seed=0, greedy=False, stalled=0, speed=0.0)
-    for steps in (100, 200):
-        append_evaluation(folder, steps, result)
-
-
-@pytest.mark.parametrize("lost", [1, 3, 20, 35])
-def test_a_line_that_was_cut_off_is_dropped(lost: int, tmp_path: Path) -> None:
-    evaluations(tmp_path)
-    file = evaluations_file(tmp_path)
-    whole = file.read_text()
-    file.write_text(whole[:-lost])
-    steps = [row["steps"] for row in read_evaluations(tmp_path)]
-    assert steps in (["100"], ["100", "200"])
-    drop_rows_after(file, 150)
-    evaluations(tmp_path)
-    assert [row["steps"] for row in read_evaluations(tmp_path)] == ["100", "100", "200"]
-    assert all(row["max"] == "2" for row in read_evaluations(tmp_path))
-
-
-def test_a_file_that_was_cut_off_in_its_first_line_is_begun_anew(tmp_path: Path) -> None:
-    evaluations_file(tmp_path).write_text("ste")
-    drop_rows_after(evaluations_file(tmp_path), 150)
-    evaluations(tmp_path)
-    assert [row["steps"] for row in read_evaluations(tmp_path)] == ["100", "200"]

@@ -79,7 +79,10 @@ def test_a_resumed_run_goes_on_counting_and_exploring_where_it_was(run: Path, tm
     assert (before["steps"], after["steps"]) == ("600", "1000")
     assert int(after["games"]) >= int(before["games"]) and int(after["updates"]) > int(before["updates"])
     assert float(after["epsilon"]) <= float(before["epsilon"])
-    assert read_counters(again / "last") == {"games": int(after["games"]), "updates": int(after["updates"])}
+    assert (
+        read_counters(again / "last").items()
+        >= {"games": int(after["games"]), "updates": int(after["updates"])}.items()
+    )
     assert read_scalar(again, "train/epsilon").x.tolist() == [600, 1000]
 
 
