@@ -6,11 +6,16 @@ a second.
 
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
+import zlib
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import Any, overload
 
 import imageio_ffmpeg
 import numpy as np
@@ -42,11 +47,43 @@ ENLARGED = 2
 """Scale of a game that is shown alone."""
 
 
+class Film(Sequence[np.ndarray]):
+    """A list of pictures of one shape that grows on the disk, in a temporary file, and not in memory."""
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile()  # noqa: SIM115  # it is gone when nobody has the pictures any more
+        self._ends = [0]
+        self._shape: tuple[int, ...] = ()
+
+    def append(self, picture: np.ndarray) -> None:
+        """Add a picture, uint8, at the end."""
+        self._shape = picture.shape
+        self._file.seek(self._ends[-1])
+        self._ends.append(self._ends[-1] + self._file.write(zlib.compress(picture.tobytes(), level=1)))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
+
+    def __getitem__(self, index: int | slice) -> np.ndarray | list[np.ndarray]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(len(self))[index]]
+        number = range(len(self))[index]
+        self._file.seek(self._ends[number])
+        data = zlib.decompress(self._file.read(self._ends[number + 1] - self._ends[number]))
+        return np.frombuffer(data, dtype=np.uint8).reshape(self._shape)
+
+
 @dataclass(frozen=True)
 class Recording:
     """Pictures `(height, width, 3)` uint8 of one or more games, and the points of each game in the last of them."""
 
-    pictures: list[np.ndarray]
+    pictures: Sequence[np.ndarray]
     pictures_per_second: float
     scores: list[float]
 
@@ -112,7 +149,7 @@ def record(
     env_id = check_env_id(env_id or agent.config.env.id)
     steps_per_second, games = pictures_per_second(agent.config, env_id), rows * columns
     steps, scores, finished = 0, np.zeros(games), np.zeros(games, dtype=bool)
-    captions, pictures = [_caption(0, LIVES, 0, False)] * games, list[np.ndarray]()
+    captions, pictures = [_caption(0, LIVES, 0, False)] * games, Film()
     state, starts = None, np.ones(games, dtype=bool)
     env = make_evaluation_env(agent.config, env_id=env_id, n_envs=games, seed=seed)
     with closing(env), separate_randomness(seed):
@@ -202,7 +239,7 @@ def side_by_side(recordings: Sequence[Recording]) -> Recording:
     """Join recordings of the same height and speed, from left to right. Shorter ones keep their last picture."""
     length = max(len(recording.pictures) for recording in recordings)
     gap = np.full((recordings[0].pictures[0].shape[0], 4 * GAP, 3), 255, dtype=np.uint8)
-    pictures = []
+    pictures = Film()
     for number in range(length):
         row: list[np.ndarray] = []
         for recording in recordings:
@@ -230,47 +267,33 @@ def write_video(recording: Recording, path: Path) -> Path:
 
 
 def _write_gif(recording: Recording, path: Path) -> None:
-    first, *others = _with_one_palette(recording.pictures)
-    # A gif counts in units of 10 ms. Rounding the times, not the durations, keeps the game's speed. Pillow joins equal
-    # pictures and adds up their durations.
-    ends = np.rint(100 * np.arange(len(recording.pictures) + 1) / recording.pictures_per_second).astype(int)
-    durations = (10 * np.diff(ends)).tolist()
-    # `optimize` makes a gif of several games several times smaller; a gif of one game only takes longer with it.
-    optimize = len(recording.scores) > 1
-    first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=optimize, disposal=1)
-
-
-def _with_one_palette(pictures: list[np.ndarray]) -> list[Image.Image]:
-    """Convert `pictures` to one common palette. Breakout has few colours, and equal pixels stay equal, so files are
-    small. More than 256 colours are reduced to 256."""
-    seen = np.zeros(1 << 24, dtype=bool)
-    for picture in pictures:
-        seen[_codes(picture)] = True
-    codes = np.flatnonzero(seen)
-    colours = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8)
-    if len(colours) > 256:
-        palette = Image.fromarray(colours[None]).quantize(256, dither=Image.Dither.NONE)
-        return [Image.fromarray(p).quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
-    number = np.zeros(1 << 24, dtype=np.uint8)
-    number[codes] = np.arange(len(codes))
-    images = [Image.fromarray(number[_codes(picture)]) for picture in pictures]
-    for image in images:
-        image.putpalette(colours.tobytes())
-    return images
-
-
-def _codes(picture: np.ndarray) -> np.ndarray:
-    """Convert `(height, width, 3)` uint8 to a number for each colour, `(height, width)`."""
-    red, green, blue = (picture[..., channel].astype(np.int32) for channel in range(3))
-    return red << 16 | green << 8 | blue
+    """Breakout has few colours, so one palette holds all of them, and equal pixels stay equal: files are small."""
+    with TemporaryDirectory() as folder:
+        palette = Path(folder) / "palette.png"
+        _encode(recording, "-vf", "palettegen", palette)
+        _encode(recording, "-i", palette, "-lavfi", "paletteuse=dither=none", "-loop", "0", path)
 
 
 def _write_mp4(recording: Recording, path: Path) -> None:
+    even = "pad=ceil(iw/2)*2:ceil(ih/2)*2"  # for yuv420p, the format that every player supports
+    _encode(recording, "-vf", even, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", path)
+
+
+def _encode(recording: Recording, *options: str | Path) -> None:
+    """Pass all pictures through ffmpeg. Raises OSError if the disk is full, RuntimeError if it fails."""
     height, width = recording.pictures[0].shape[:2]
-    even = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]  # for yuv420p, the format that every player supports
-    settings = {"fps": recording.pictures_per_second, "macro_block_size": 1, "quality": 7, "output_params": even}
-    writer = imageio_ffmpeg.write_frames(str(path), (width, height), **settings)
-    writer.send(None)
-    for picture in recording.pictures:
-        writer.send(np.ascontiguousarray(picture))
-    writer.close()
+    given = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {recording.pictures_per_second}".split()
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", *given, "-i", "-", *map(str, options)]
+    with TemporaryFile() as errors:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=errors)
+        assert process.stdin is not None
+        with suppress(BrokenPipeError), process.stdin as frames:  # or it has ended, and says why
+            for picture in recording.pictures:
+                frames.write(picture.tobytes())
+        if process.wait() == 0:
+            return
+        errors.seek(0)
+        why = errors.read().decode(errors="replace").strip()
+    if os.strerror(errno.ENOSPC) in why:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(options[-1]))
+    raise RuntimeError(f"ffmpeg cannot write {options[-1]}: {why}")
