@@ -111,7 +111,8 @@ def _tune(args: argparse.Namespace) -> None:
                 config, folder, url=url, name=args.study, workers=args.workers, starts=starts, timeout=args.timeout
             )
     except KeyboardInterrupt:
-        print(f"\ninterrupted; run the same command again with --run-dir {folder} to go on", file=sys.stderr)
+        again = command_line("--run-dir", folder)
+        print(f"\ninterrupted; run the same command again with {again} to go on", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
     curves = command_line("tensorboard", "--logdir", folder)
     print(f"run folder:  {folder}\npictures:    {folder / 'plots'}\ncurves:      {curves}")

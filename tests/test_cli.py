@@ -145,8 +145,14 @@ def run_bench(part: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> dict[st
         monkeypatch.setattr(speed, name, value)
     for name, value in (("COMPARED_FRAMES", 3_000), ("SEEDS", 1), ("GAMES", 2), ("MARKS", (0,))):
         monkeypatch.setattr(twin_speed, name, value)
-    assert rlbreakout("bench", "--part", part, "--json", file).returncode == 0
+    done = rlbreakout("bench", "--part", part, "--json", file)
+    assert done.returncode == 0
     data = json.loads(file.read_text())
+    lines = done.stdout.splitlines()  # whole ones, however narrow the terminal is
+    assert all(
+        any(line.split(maxsplit=1)[1].startswith(f"{figure['unit']:14} {figure['name']}") for line in lines[1:])
+        for figure in data["figures"]
+    )
     figures = {figure["name"]: figure["value"] for figure in data["figures"]}
     assert len(figures) == len(data["figures"]) and data["ratios"]
     for name, ratio in data["ratios"].items():

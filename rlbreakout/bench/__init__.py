@@ -8,7 +8,7 @@ PARTS = ("speed", "twin")
 
 
 def bench(json_file: Path | None = None, part: str = "speed") -> None:
-    """Measure one of PARTS, print a table, and write the figures to `json_file`, if given.
+    """Measure one of PARTS, print the figures, and write them to `json_file`, if given.
 
     Raises UserError if the file cannot be written.
     """

@@ -15,8 +15,6 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import torch
 from loky import ProcessPoolExecutor, cpu_count
-from rich.console import Console
-from rich.table import Table
 from stable_baselines3.common.callbacks import BaseCallback
 
 from rlbreakout.agents import build_algorithm
@@ -49,7 +47,7 @@ Add = Callable[..., None]
 
 
 def report(measure: Callable[[Add], None], json_file: Path | None = None) -> list[Figure]:
-    """Call `measure` to add figures; print them as a table and write them and their ratios to `json_file`, if given.
+    """Call `measure` to add figures; print them and write them and their ratios to `json_file`, if given.
 
     Raises UserError if the file cannot be written.
     """
@@ -65,11 +63,10 @@ def report(measure: Callable[[Add], None], json_file: Path | None = None) -> lis
     measure(add)
     values = {figure.name: figure.value for figure in figures}
     ratios = {figure.name: figure.value / values[figure.of] for figure in figures if figure.of}
-    table = Table("figure", "value", "unit", "ratio", "to", title=f"{cpu_count()} cores")
+    print(f"{cpu_count()} cores")
     for name, value, unit, of in figures:
         shown = f"{value:,.4g}" if value < 10 else f"{value:,.0f}"
-        table.add_row(name, shown, unit, f"{ratios[name]:,.2f}" if of else "", of)
-    Console().print(table)
+        print(f"{shown:>12} {unit:14} {name}" + (f" ({ratios[name]:,.2f} times {of})" if of else ""))
     if json_file is not None:
         result = {
             "cores": cpu_count(),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from loky import ProcessPoolExecutor, cpu_count
+from loky import ProcessPoolExecutor
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
@@ -26,7 +26,7 @@ from rlbreakout.agents.save_load import load_agent, trained_steps
 from rlbreakout.breakout.guard import check_twin
 from rlbreakout.common.errors import UserError
 from rlbreakout.common.files import write_atomically
-from rlbreakout.common.processes import end_with
+from rlbreakout.common.processes import end_with, processes_at_once
 from rlbreakout.common.random import spawn_seeds
 from rlbreakout.config import Config, check_env_id, check_seed, with_values
 from rlbreakout.envs import make_evaluation_env
@@ -212,7 +212,7 @@ class Played(NamedTuple):
 
 def _on_all_cores(calls: list[tuple[Any, ...]]) -> Iterator[Played]:
     """The results of `_play_share` for each of `calls`, in order, one call a core at a time."""
-    workers = min(cpu_count(), len(calls))
+    workers = processes_at_once(len(calls))
     if workers < 2:
         yield from (_play_share(*call) for call in calls)
         return

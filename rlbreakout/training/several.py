@@ -9,9 +9,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
 import torch
-from loky import ProcessPoolExecutor, cpu_count
+from loky import ProcessPoolExecutor
 
-from rlbreakout.common.processes import end_with
+from rlbreakout.common.processes import end_with, processes_at_once
 from rlbreakout.config import Config
 from rlbreakout.training.train import train_or_continue
 
@@ -24,7 +24,7 @@ def train_several(configs: Mapping[Path, Config], *, workers: int | None = None)
     not begin: run it again, and it continues.
     """
     waiting = list(configs.items())
-    workers = min(workers or cpu_count(), len(waiting))
+    workers = processes_at_once(len(waiting)) if workers is None else min(workers, len(waiting))
     if workers < 2:
         for folder, config in waiting:
             yield train_or_continue(config, folder)

@@ -45,7 +45,7 @@ def agent(player: Player | None = None, **values: Any) -> Agent:
 @pytest.fixture
 def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     """Play in this process: to start others takes longer than a few games."""
-    monkeypatch.setattr(evaluation, "cpu_count", lambda: 1)
+    monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 1)
 
 
 # What a score is.
@@ -122,9 +122,9 @@ def test_bad_input_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_a_seed_means_the_same_games_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "GAMES_A_SHARE", 2)
-    assert evaluation.cpu_count() > 1 or monkeypatch.setattr(evaluation, "cpu_count", lambda: 2) is None
+    monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 2)
     in_two_processes = evaluate(agent(), games=3, seed=7).scores
-    monkeypatch.setattr(evaluation, "cpu_count", lambda: 1)
+    monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 1)
     assert evaluate(agent(), games=3, seed=7).scores == in_two_processes != evaluate(agent(), games=3, seed=8).scores
 
 
@@ -190,7 +190,7 @@ def test_an_environment_that_has_played_its_share_stands_still() -> None:
 
 @pytest.mark.long
 def test_ctrl_c_ends_an_evaluation_and_its_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "cpu_count", lambda: 2)
+    monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 2)
     before = set(psutil.Process().children(recursive=True))
     with pytest.raises(KeyboardInterrupt):
         evaluate(agent(CtrlC(tmp_path)), games=40)
@@ -203,7 +203,7 @@ def test_ctrl_c_ends_an_evaluation_and_its_processes(tmp_path: Path, monkeypatch
 def test_the_processes_of_an_evaluation_end_when_it_is_killed() -> None:
     code = (
         "import rlbreakout, sys; from rlbreakout.agents import load_agent; from rlbreakout.evaluation import evaluate; "
-        "sys.modules['rlbreakout.evaluation.evaluate'].cpu_count = lambda: 2; "
+        "sys.modules['rlbreakout.evaluation.evaluate'].processes_at_once = lambda shares: 2; "
         "evaluate(load_agent('random'), games=4_000)"
     )
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as process:
