@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from rlbreakout import __version__
-from rlbreakout.common.errors import BAD_INPUT, INTERRUPTED, UserError, one_line
-from rlbreakout.common.shell import command_line
+from rlbreakout.common.errors import BAD_INPUT, FAILED, INTERRUPTED, UserError, one_line
+from rlbreakout.common.shell import command_line, prepare_process
 
 MOST_WORKERS = 256
 """Of `rlbreakout tune`: each is a process of its own."""
@@ -222,12 +223,17 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command. Exit status 2 for a learner's mistake, with one line on stderr; 130 after Ctrl-C."""
+    prepare_process()
     args = parser().parse_args(arguments)
     try:
         args.function(args)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # for what Python writes when it ends
+        raise SystemExit(FAILED) from None
     except Exception as error:
         if (line := one_line(error)) is None:
             raise

@@ -15,7 +15,7 @@ import tyro
 
 from rlbreakout.common.errors import INTERRUPTED, UserError, one_line
 from rlbreakout.common.files import write_atomically
-from rlbreakout.common.shell import command_line
+from rlbreakout.common.shell import command_line, prepare_process
 from rlbreakout.common.yaml import read_yaml
 from rlbreakout.config import CONFIGS, check_seed
 from rlbreakout.training.runs import RUNS, folder_to_continue, keep_for_this_process, new_run_folder
@@ -40,8 +40,10 @@ def read_options(options: type[Options], description: str | None) -> Options:
     From here on a UserError that nobody catches is printed as one line, and the script ends with status 2; with 130
     after Ctrl-C.
     """
-    sys.excepthook = _one_line_for_user_errors
     in_notebook = "ipykernel" in sys.modules
+    sys.excepthook = _one_line_for_user_errors
+    if not in_notebook:
+        prepare_process()
     defaults = options(**({} if in_notebook else _smoke_settings(Path(sys.argv[0]))))
     values = tyro.cli(options, default=defaults, description=description, args=[] if in_notebook else None)
     for names, least in ((AT_LEAST_ONE, 1), (AT_LEAST_ZERO, 0)):

@@ -4,6 +4,7 @@ import errno
 import importlib.util
 import json
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
@@ -12,10 +13,11 @@ import pytest
 
 from rlbreakout import __version__
 from rlbreakout.bench import measure, speed, twin_speed
-from rlbreakout.common.errors import UserError
+from rlbreakout.common.errors import UserError, one_line
 from rlbreakout.training.runs import check_writable
-from tests.conftest import TWIN, rlbreakout, run_command, sets
+from tests.conftest import ONE_THREAD, ROOT, TWIN, rlbreakout, run_command, sets
 from tests.lesson_runs import run_lesson
+from tests.processes import run_python
 
 BAD_CONFIG = "ppo:\n  learing_rate: 1\n"
 
@@ -171,3 +173,25 @@ def test_bench_measures_the_twin_beside_the_emulator(tmp_path: Path, monkeypatch
     figures = run_bench("twin", tmp_path / "twin.json", monkeypatch)
     assert figures["twin: frames that differ"] == 0 < figures["twin: frames compared with the emulator, whole state"]
     assert all(f"seed 0: score in {where}" in figures for where in ("the twin", "ALE"))
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = [sys.executable, "-m", "rlbreakout.cli", "evaluate", "random", "--games", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert process.returncode == 1 and "Error" not in errors and "Traceback" not in errors
+
+
+def test_a_terminal_without_a_letter_shows_an_escape(tmp_path: Path) -> None:
+    environment = {**ONE_THREAD, "PYTHONIOENCODING": "ascii"}
+    command = ["-m", "rlbreakout.cli", "gif", "random", "--seconds", "1", "--out", str(tmp_path / "zoë.gif")]
+    done = run_python(command, ROOT, environment, 300)
+    assert done.returncode == 0, done.stderr
+    assert "zo\\xeb.gif: 1.0 s" in done.stdout and (tmp_path / "zoë.gif").exists()
+
+
+def test_too_many_open_files_are_said_in_one_line() -> None:
+    line = one_line(OSError(errno.EMFILE, "Too many open files"))
+    assert line is not None and line.status == 1 and "ulimit -n" in line.text

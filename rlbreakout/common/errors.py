@@ -43,6 +43,8 @@ def one_line(error: BaseException) -> Line | None:
         return Line(str(error), BAD_INPUT)
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return Line(f"{error.filename}: the name is too long; allowed: {LONGEST_NAME} bytes a name", BAD_INPUT)
+    if isinstance(error, OSError) and error.errno == errno.EMFILE:
+        return Line("too many open files; allow more of them (ulimit -n 4096), or train in fewer environments", FAILED)
     if (text := disk_error(error)) is not None or isinstance(error, MachineError):
         return Line(text or str(error), FAILED)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # what torch's RuntimeError says

@@ -1,13 +1,31 @@
-"""Commands that are printed, to be pasted into a shell."""
+"""What a command or a script shares with the shell that runs it."""
 
 from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
+import sys
+import threading
+from types import FrameType
 
 
 def command_line(*words: object) -> str:
     """A command, with the words quoted that need it for this system's shell, such as paths with spaces."""
     texts = [str(word) for word in words]
     return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
+
+
+def prepare_process() -> None:
+    """Print what the terminal's encoding does not have as an escape, and take a request to end, as `docker stop` and
+    SLURM send it, as Ctrl-C: what was learned is saved."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

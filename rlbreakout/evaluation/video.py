@@ -269,23 +269,25 @@ def write_video(recording: Recording, path: Path) -> Path:
 def _write_gif(recording: Recording, path: Path) -> None:
     """Breakout has few colours, so one palette holds all of them, and equal pixels stay equal: files are small."""
     with TemporaryDirectory() as folder:
-        palette = Path(folder) / "palette.png"
-        _encode(recording, "-vf", "palettegen", palette)
-        _encode(recording, "-i", palette, "-lavfi", "paletteuse=dither=none", "-loop", "0", path)
+        _encode(recording, folder, "-vf", "palettegen", "palette.png")
+        _encode(
+            recording, folder, "-i", "palette.png", "-lavfi", "paletteuse=dither=none", "-loop", "0", path.absolute()
+        )
 
 
 def _write_mp4(recording: Recording, path: Path) -> None:
     even = "pad=ceil(iw/2)*2:ceil(ih/2)*2"  # for yuv420p, the format that every player supports
-    _encode(recording, "-vf", even, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", path)
+    settings = ("-vf", even, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18")
+    _encode(recording, ".", *settings, path.absolute())  # a:b.mp4 would be a protocol
 
 
-def _encode(recording: Recording, *options: str | Path) -> None:
-    """Pass all pictures through ffmpeg. Raises OSError if the disk is full, RuntimeError if it fails."""
+def _encode(recording: Recording, folder: str, *options: str | Path) -> None:
+    """Pass all pictures through ffmpeg, in `folder`. Raises OSError if the disk is full, RuntimeError if it fails."""
     height, width = recording.pictures[0].shape[:2]
     given = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {recording.pictures_per_second}".split()
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", *given, "-i", "-", *map(str, options)]
     with TemporaryFile() as errors:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=errors)
+        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stderr=errors)
         assert process.stdin is not None
         with suppress(BrokenPipeError), process.stdin as frames:  # or it has ended, and says why
             for picture in recording.pictures:

@@ -28,7 +28,7 @@ from rlbreakout.training.interrupts import save_at_the_end
 from rlbreakout.training.recorder import Recorder, read_evaluations
 from rlbreakout.training.runs import new_run_folder
 from rlbreakout.training.train import find_run
-from tests.conftest import dqn_config, rlbreakout, tiny_config, twin_config
+from tests.conftest import TWIN, TWIN_CONFIG, dqn_config, rlbreakout, sets, tiny_config, twin_config
 
 SMALL: dict[str, Callable[..., Config]] = {"ppo": twin_config, "value": dqn_config}
 """The config of a small training of each algorithm."""
@@ -238,6 +238,15 @@ def test_ctrl_c_saves_says_how_to_resume_and_exits_with_130(algorithm: str, tmp_
     assert resumed.returncode == 0, resumed.stderr
     assert trained_steps(folder / "last") >= config.steps
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["run"]
+
+
+def test_a_request_to_end_is_taken_as_ctrl_c(tmp_path: Path, at_step: Callable) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    at_step(150, lambda: signal.raise_signal(signal.SIGTERM))
+    done = rlbreakout("train", TWIN_CONFIG, *sets(*TWIN), "--run-dir", tmp_path / "run")
+    signal.signal(signal.SIGTERM, handler)
+    assert done.returncode == 130 and "--resume" in done.stderr
+    assert 100 < trained_steps(tmp_path / "run" / "last") < 256
 
 
 def test_a_second_ctrl_c_does_not_cut_off_the_saving(tmp_path: Path, at_step: Callable) -> None:
