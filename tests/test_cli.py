@@ -17,7 +17,6 @@ from rlbreakout.common.errors import UserError, one_line
 from rlbreakout.training.runs import check_writable
 from tests.conftest import ONE_THREAD, ROOT, TWIN, rlbreakout, run_command, sets
 from tests.lesson_runs import run_lesson
-from tests.processes import run_python
 
 BAD_CONFIG = "ppo:\n  learing_rate: 1\n"
 
@@ -186,8 +185,8 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 
 def test_a_terminal_without_a_letter_shows_an_escape(tmp_path: Path) -> None:
     environment = {**ONE_THREAD, "PYTHONIOENCODING": "ascii"}
-    command = ["-m", "rlbreakout.cli", "gif", "random", "--seconds", "1", "--out", str(tmp_path / "zoë.gif")]
-    done = run_python(command, ROOT, environment, 300)
+    command = [sys.executable, "-m", "rlbreakout.cli", "gif", "random", "--seconds", "1", "--out", tmp_path / "zoë.gif"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "zo\\xeb.gif: 1.0 s" in done.stdout and (tmp_path / "zoë.gif").exists()
 
