@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from loky import ProcessPoolExecutor
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
@@ -178,6 +179,8 @@ def evaluate(
     env_id = check_env_id(env_id or agent.config.env.id)
     if env == "twin":
         check_twin()
+    if isinstance(agent.player, BaseAlgorithm):  # its games and its log cannot be sent to another process
+        agent = replace(agent, player=agent.player.policy)
     start = time.perf_counter()
     with tqdm(total=games, desc="evaluating", unit="game", disable=not progress_bar) as bar:
         if env == "twin":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import socket
@@ -21,6 +20,7 @@ import optuna
 import psutil
 import torch
 from loky import cpu_count
+from loky.backend import get_context
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -272,7 +272,7 @@ def share_cores(worker: int, workers: int) -> list[int]:
 def run_workers(workers: int, job: tuple[Any, ...], look_after_study: Callable[[Collection[int]], None]) -> None:
     """Run `job`, arguments of run_worker, in so many processes until all have ended. Raises DiskError if the disk was
     full for one of them."""
-    context = multiprocessing.get_context("spawn")
+    context = get_context("loky")  # unlike "spawn" it does not run the script again that called `tune`
     processes = [
         context.Process(target=run_worker, args=(number, workers, *job), name=f"worker {number}")
         for number in range(workers)
@@ -319,10 +319,10 @@ def run_worker(
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
     torch.set_num_threads(config.run.threads or len(cores))
-    parent = multiprocessing.parent_process()
+    parent = psutil.Process(os.getppid())
 
     def end_with_parent() -> None:
-        if parent is not None and not parent.is_alive():
+        if not parent.is_running():
             raise SystemExit(FAILED)
 
     try:

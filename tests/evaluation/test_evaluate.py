@@ -19,13 +19,13 @@ import pytest
 import torch
 
 import rlbreakout.envs.make as envs
-from rlbreakout.agents import Agent, Player, RandomPlayer, load_agent
+from rlbreakout.agents import Agent, Player, RandomPlayer, build_algorithm, load_agent
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config, with_values
-from rlbreakout.envs import make_evaluation_env
+from rlbreakout.envs import make_evaluation_env, make_vec_env
 from rlbreakout.evaluation.evaluate import Evaluation, bootstrap_interval, evaluate, evaluate_once, play_games
 from rlbreakout.wrappers import STALLED_AFTER, CompleteGame
-from tests.conftest import ROOT, rlbreakout
+from tests.conftest import ROOT, rlbreakout, tiny_config
 from tests.emulator import change_game
 from tests.players import WHOLE_SCREENS, BallFollower, CtrlC, Metronome, Still
 
@@ -115,6 +115,18 @@ def test_bad_input_is_refused(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(UserError, match=rf"^{'environment id' if name == 'env_id' else name} .*allowed: "):
         evaluate(agent(), **wrong)
+
+
+def test_a_model_plays_in_other_processes_while_its_own_games_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "GAMES_A_SHARE", 1)
+    monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 2)
+    config = tiny_config("env.n_envs=1")
+    env = make_vec_env(config)
+    model = build_algorithm(config, env)
+    env.reset()
+    played = evaluate(Agent(model, config, "model"), games=2)
+    assert played.scores == evaluate(Agent(model.policy, config, "its policy"), games=2).scores
+    env.close()
 
 
 # A seed means the same games everywhere, and no other seed means any of them.

@@ -171,7 +171,7 @@ def fixed(kind: type[FixedTrial] = FixedTrial, **changes: Any) -> FixedTrial:
 def test_a_pruned_trial_stops_early_and_keeps_its_model(tmp_path: Path) -> None:
     with pytest.raises(optuna.TrialPruned):
         run_trial(fixed(NeverGoodEnough), study_config(), tmp_path)  # type: ignore[arg-type]
-    assert trained_steps(tmp_path / TRIALS / "trial_000" / "last") == 256
+    assert trained_steps(tmp_path / TRIALS / "trial_000" / "last") < 512  # of its config
 
 
 def test_a_diverged_training_is_a_bad_trial_and_no_crash(tmp_path: Path) -> None:
