@@ -87,7 +87,11 @@ def table(plays: list[Play], by: Mapping[str, str], cells: Mapping[str, Cell | A
 
 
 def _with_value(across: Across, value: str) -> Cell:
-    return lambda line: across.cell([play for play in line if fill(across.label, play) == value])
+    def cell(line: list[Play]) -> str:
+        plays = [play for play in line if fill(across.label, play) == value]
+        return across.cell(plays) if plays else ""
+
+    return cell
 
 
 def fill(label: str, play: Play) -> str:

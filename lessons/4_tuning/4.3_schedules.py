@@ -18,7 +18,7 @@ import numpy as np
 from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.evaluation import Evaluation, evaluate_once
 from rlbreakout.evaluation.evaluate import summarize
-from rlbreakout.evaluation.plots import Curve, draw_bands, find_scalar
+from rlbreakout.evaluation.plots import Curve, draw_bands, read_scalar
 from rlbreakout.evaluation.seeds import across_seeds
 from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
 from rlbreakout.schedules import parse_schedule
@@ -77,7 +77,7 @@ def run_of(name: str, steps: int, seed: int) -> Path:
 
 def config(name: str, steps: int, seed: int) -> Config:
     settings = {"run.lesson": "4_tuning", "run.name": run_of(name, steps, seed).name, "seed": seed, "steps": steps}
-    settings |= {"run.checkpoint_every": steps, "evaluation.every": 0}
+    settings |= {"run.checkpoint_every": steps, "evaluation.every": max(1, options.short_steps // 5)}
     if name in SCHEDULES:
         settings["ppo.learning_rate"] = SCHEDULES[name]
     return with_values(load_config(CONFIGS / ("4.3_best.yaml" if name == TUNED else "3.4_coordinates.yaml")), settings)
@@ -87,20 +87,19 @@ configs = {run_of(*kind, seed): config(*kind, seed) for seed in seeds for kind i
 for number, run in enumerate(train_several(configs, workers=options.workers), 1):
     print(f"[{number}/{len(configs)}] {run.name} is trained", flush=True)
 
-# %% Their training games, and their scores in the emulator.
+# %% What they scored on the way, in the twin, and at the end, in the emulator.
 curves: dict[tuple[str, int], list[Curve]] = {}
 results: dict[tuple[str, int], list[Evaluation]] = {}
 for kind in KINDS:
     for seed in seeds:
         run = run_of(*kind, seed)
         results.setdefault(kind, []).append(evaluate_once(run, games=max(1, options.games // options.seeds)))
-        if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # there is none before the first game ends
-            curves.setdefault(kind, []).append(curve)
+        curves.setdefault(kind, []).append(read_scalar(run, "eval_twin/mean"))
 picture = draw_bands(
     {f"{name}, {steps:,} agent steps": found for (name, steps), found in curves.items()},
     folder / "curves.png",
-    title="Lesson 4.3: training games (band: seeds)",
-    y_label="mean of the last 100 games (points)",
+    title="Lesson 4.3: evaluations during the training (band: seeds)",
+    y_label="score (points a game in the twin)",
 )
 
 # %% How far is each short run from the long one with the same seed, at the same agent step?
@@ -108,7 +107,8 @@ apart: dict[str, float] = {}
 for name in SCHEDULES:
     pairs = zip(curves.get((name, options.short_steps), []), curves.get((name, options.steps), []), strict=False)
     for short, long in pairs:
-        _, in_short, in_long = np.intersect1d(short.x, long.x, return_indices=True)
+        # But for the last evaluation of the short one, which comes after its last update.
+        _, in_short, in_long = np.intersect1d(short.x[:-1], long.x, return_indices=True)
         difference = np.abs(short.y[in_short] - long.y[in_long]).max(initial=0)
         apart[name] = max(apart.get(name, 0.0), float(difference))
 print()

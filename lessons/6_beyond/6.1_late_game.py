@@ -21,7 +21,7 @@ from rlbreakout.breakout.rules import FIRE, LEFT, new_games, play
 from rlbreakout.breakout.screen import WALL_POINTS
 from rlbreakout.config import Config, load_config, with_values
 from rlbreakout.evaluation import Evaluation, evaluate_once
-from rlbreakout.evaluation.plots import Curve, draw_bands, find_scalar
+from rlbreakout.evaluation.plots import Curve, draw_bands, read_scalar
 from rlbreakout.evaluation.seeds import across_seeds, interquartile_mean
 from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
 from rlbreakout.training import train_several
@@ -72,7 +72,7 @@ print(f"20 agent steps changed {changed} pixels of the screen; with the saved st
 # else is lesson 3.4's. Trainings run side by side, one a core, and finished ones are left alone.
 def config(variant: str, seed: int) -> Config:
     settings = {"run.lesson": "6_beyond", "run.name": f"{variant}_{seed}", "seed": seed, "steps": options.steps}
-    settings |= {"evaluation.every": 0, **VARIANTS[variant]}
+    settings |= {"evaluation.every": max(1, options.steps // 10), **VARIANTS[variant]}
     return with_values(load_config(CONFIGS / "3.4_coordinates.yaml"), settings)
 
 
@@ -90,8 +90,7 @@ for variant in options.variants:
         result = evaluate_once(run, env="twin", games=options.twin_games)
         print(f"{run.name:10} {result.mean:6.1f} points a game in the twin", flush=True)
         played.setdefault(variant, []).append(result)
-        if (curve := find_scalar(run, "rollout/ep_rew_mean")) is not None:  # of the games that began at the start
-            curves.setdefault(variant, []).append(curve)
+        curves.setdefault(variant, []).append(read_scalar(run, "eval_twin/mean"))
 
 # %% Which kind is better? Seeds differ by luck, so compare the interquartile mean of all seeds with its interval: the
 # mean of the middle half of the seeds, and how much it would move with other seeds.
@@ -105,7 +104,7 @@ for variant, evaluations in played.items():
 best = max(played, key=lambda variant: interquartile_mean([result.mean for result in played[variant]])[0])
 shown = evaluate_once(runs[best][0], games=options.games)
 print(f"\n{best}, seed {options.seed}: {shown}")
-picture = draw_bands(curves, folder / "curves.png", title="Lesson 6.1: training games that began at the start (twin)")
+picture = draw_bands(curves, folder / "curves.png", title="Lesson 6.1: evaluations during the training (twin)")
 
 # %%
 facts = {
