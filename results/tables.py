@@ -387,8 +387,9 @@ def evening() -> str:
 
 
 def seconds_of(lesson: Lesson) -> float:
-    """Processor seconds of the default command, or its wall-clock seconds, or 0 if it was not timed."""
-    return lesson.cpu_seconds or lesson.seconds or 0.0
+    """Seconds of the default command, or 0 if it was not timed: by the clock, or those of the processor if they are
+    less, because other work ran beside it."""
+    return min((seconds for seconds in (lesson.seconds, lesson.cpu_seconds) if seconds), default=0.0)
 
 
 def time_of(seconds: float) -> str:

@@ -142,7 +142,7 @@ for frame in range(1, options.frames + 1):
         ale.reset_game()
         twin = new_games(1)
 
-print(f"{options.frames:,} frames, in which {games} games ended")
+print(f"{options.frames:,} frames, games that ended: {games}")
 print(f"frames in which the state or the points differ: {states}")
 print(f"frames in which a pixel differs: {pixels}\n")
 for mistake in MISTAKES:
