@@ -88,6 +88,7 @@ def clipped_objective(clip: float = 0.2) -> Path:
         axis.axvline(1, color="grey", linewidth=0.5)
         axis.set(title=title, xlabel="ratio: new probability / old probability")
         axis.legend()
+    axes[0].set(ylabel="what a step adds to the objective")
     return save_figure(figure, "2.5_clipped_objective")
 
 

@@ -114,7 +114,7 @@ def actor_critic() -> Path:
     _box(axis, 0.36, 0.78, "actor\npolicy $\\pi(a \\mid s_t)$", "C0")
     _box(axis, 0.36, 0.22, "critic\nvalue $V(s_t)$", "C1")
     _box(axis, 0.86, 0.78, "play $a_t$\nget $r_t$ and $s_{t+1}$", "grey")
-    _box(axis, 0.86, 0.22, "advantage\n$A_t = G_t - V(s_t)$", GOOD)
+    _box(axis, 0.86, 0.22, "advantage $A_t$:\nbetter than expected?", GOOD)
     _arrow(axis, (0.15, 0.56), (0.26, 0.74))
     _arrow(axis, (0.15, 0.44), (0.26, 0.26))
     _arrow(axis, (0.47, 0.82), (0.74, 0.82))
