@@ -35,7 +35,7 @@ from rlbreakout.common.files import replaced_atomically, write_atomically
 from rlbreakout.config import CONFIGS, load_config
 from rlbreakout.envs import make_vec_env
 
-SEEDS = (0,)
+SEEDS = (0, 1)
 POINTS = 40
 """Of each curve that is kept."""
 FILE = RESULTS / "troubleshooting.json"
