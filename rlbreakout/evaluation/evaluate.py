@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ import torch
 from loky import ProcessPoolExecutor
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 from tqdm import tqdm
@@ -179,8 +181,8 @@ def evaluate(
     env_id = check_env_id(env_id or agent.config.env.id)
     if env == "twin":
         check_twin()
-    if isinstance(agent.player, BaseAlgorithm):  # its games and its log cannot be sent to another process
-        agent = replace(agent, player=agent.player.policy)
+    if isinstance(agent.player, BaseAlgorithm):
+        agent = replace(agent, player=_without_games(agent.player))
     start = time.perf_counter()
     with tqdm(total=games, desc="evaluating", unit="game", disable=not progress_bar) as bar:
         if env == "twin":
@@ -202,6 +204,16 @@ def evaluate(
         stalled=sum(share.stalled for share in played),
         speed=sum(share.steps for share in played) / seconds,
     )
+
+
+def _without_games(model: BaseAlgorithm) -> BaseAlgorithm:
+    """A copy of `model` that only plays: its games, its log and its memory cannot be sent to another process."""
+    player = copy(model)
+    player.env = None
+    player.set_logger(Logger(None, []))
+    for memory in ("rollout_buffer", "replay_buffer"):
+        setattr(player, memory, None)
+    return player
 
 
 class Played(NamedTuple):

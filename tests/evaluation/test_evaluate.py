@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from stable_baselines3 import DQN
 
 import rlbreakout.envs.make as envs
 from rlbreakout.agents import Agent, Player, RandomPlayer, build_algorithm, load_agent
@@ -122,10 +123,13 @@ def test_a_model_plays_in_other_processes_while_its_own_games_are_open(monkeypat
     monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 2)
     config = tiny_config("env.n_envs=1")
     env = make_vec_env(config)
-    model = build_algorithm(config, env)
-    env.reset()
-    played = evaluate(Agent(model, config, "model"), games=2)
-    assert played.scores == evaluate(Agent(model.policy, config, "its policy"), games=2).scores
+    for model in (build_algorithm(config, env), DQN("CnnPolicy", env, buffer_size=100, seed=0)):
+        model.learn(64)
+        played = evaluate(Agent(model, config, "model"), games=2, greedy=True)
+        monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 1)
+        assert played.scores == evaluate(Agent(model, config, "model"), games=2, greedy=True).scores
+        assert model.env is not None and model.logger is not None
+        monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 2)
     env.close()
 
 
