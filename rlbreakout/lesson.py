@@ -40,7 +40,7 @@ def read_options(options: type[Options], description: str | None) -> Options:
     From here on a UserError that nobody catches is printed as one line, and the script ends with status 2; with 130
     after Ctrl-C.
     """
-    in_notebook = "ipykernel" in sys.modules
+    in_notebook = "ipykernel.kernelapp" in sys.modules  # which a kernel imports, and what starts kernels does not
     sys.excepthook = _one_line_for_user_errors
     if not in_notebook:
         prepare_process()

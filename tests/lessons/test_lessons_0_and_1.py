@@ -105,7 +105,7 @@ def test_options_come_from_the_command_line_and_in_a_smoke_run_from_its_file(
     assert read_options(Options, "") == Options(steps=5, seed=3, rows=("one", "two"))
     command_line(script, "--steps", "7")
     assert read_options(Options, "") == Options(steps=7, rows=("one", "two"))
-    monkeypatch.setitem(sys.modules, "ipykernel", None)  # a notebook has a command line of its own
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", None)  # a notebook has a command line of its own
     assert read_options(Options, "") == Options()
 
 
@@ -263,7 +263,7 @@ def test_a_lesson_runs_as_a_notebook(command_line, monkeypatch: pytest.MonkeyPat
     assert len(cells) >= 5
     kernel = ModuleType("__main__")
     monkeypatch.setitem(sys.modules, "__main__", kernel)
-    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", ModuleType("ipykernel.kernelapp"))
     monkeypatch.chdir(tmp_path)
     command_line("kernel", "-f", "connection.json")
     for cell in cells:
