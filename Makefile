@@ -21,7 +21,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 tour: setup  ## every lesson in order, with few steps
 	$(BIN)/python lessons/tour.py
 
-test: setup  ## the tests, 6 to 10 minutes
+test: setup  ## the tests, 6 to 12 minutes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not postgres and not long"
 
 test-postgres: setup  ## the tests of studies that need a PostgreSQL server's programs
