@@ -13,6 +13,8 @@ from torch.utils.tensorboard import RecordWriter
 
 from rlbreakout.agents.save_load import has_model, read_counters, trained_steps
 from rlbreakout.common.files import replaced_atomically, write_atomically
+from rlbreakout.training.recorder import evaluations_file
+from rlbreakout.training.value import METRICS_FILE
 
 EVENTS = "events.out.tfevents.*"
 MONITOR_FILES = "*.monitor.csv"
@@ -28,8 +30,8 @@ def rewind(folder: Path) -> None:
     steps, learned_at = 0, 0.0
     if has_model(last):
         steps, learned_at = trained_steps(last), read_counters(last).get("learned_at", math.inf) / 1000
-    for name in ("evaluations.csv", "metrics.csv"):
-        drop_rows_after(folder / name, steps)
+    for rows in (evaluations_file(folder), folder / METRICS_FILE):
+        drop_rows_after(rows, steps)
     for file in folder.glob(EVENTS):
         drop_events_after(file, steps)
     for file in folder.glob(MONITOR_FILES):
