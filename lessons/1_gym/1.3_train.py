@@ -4,7 +4,7 @@ You learn: how to train an agent in three lines, what each line of the log table
 TensorBoard, and how to see what the agent does.
 Expect: 2 to 3 points a game; a random agent has 1.4. 10,240 steps are 11 minutes of play, seen one picture at a time:
 the point is what a training looks like, and what lesson 1.4 does better.
-Time: 2 minutes on two cores.
+Time: 3 minutes on two cores.
 """
 
 # %%

@@ -4,7 +4,7 @@ You learn: what the families of deep reinforcement learning are, that all of the
 "better" depends on what is scarce: steps or time.
 Expect: two pictures, score against agent steps and against seconds, and a table. PPO's settings were chosen for this
 game, and the others have settings that their authors or SB3 recommend. So this is no race, although it looks like one.
-Time: about 10 minutes. You can stop it at any time: run it again, and what is finished is skipped.
+Time: about 14 minutes. You can stop it at any time: run it again, and what is finished is skipped.
 """
 
 # %%
