@@ -10,6 +10,8 @@ import sys
 import threading
 from types import FrameType
 
+from rlbreakout.common.errors import disk_error
+
 
 def command_line(*words: object) -> str:
     """A command, with the words quoted that need it for this system's shell, such as paths with spaces."""
@@ -18,13 +20,22 @@ def command_line(*words: object) -> str:
 
 
 def prepare_process() -> None:
-    """Print what the terminal's encoding does not have as an escape, and take a request to end, as `docker stop` and
-    SLURM send it, as Ctrl-C: what was learned is saved."""
+    """Print what the terminal's encoding does not have as an escape; leave it to the main thread to report a full disk,
+    which TensorBoard's thread may notice first; and take a request to end, as `docker stop` and SLURM send it, as
+    Ctrl-C: what was learned is saved."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    threading.excepthook = report_thread
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
+
+
+def report_thread(args: threading.ExceptHookArgs) -> None:
+    """Report an error that ended a thread, unless the main thread will report it: TensorBoard raises the error of its
+    writing thread again at the next event."""
+    if args.exc_value is None or disk_error(args.exc_value) is None:
+        threading.__excepthook__(args)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from rlbreakout.breakout.guard import check_twin
 from rlbreakout.common.errors import FAILED, INTERRUPTED, DiskError, MachineError, UserError, disk_error
+from rlbreakout.common.shell import report_thread
 from rlbreakout.config import Config
 from rlbreakout.tuning.attempts import (
     ATTEMPTS,
@@ -71,7 +72,7 @@ def quiet() -> None:
 
 def _report_thread(args: threading.ExceptHookArgs) -> None:
     if not isinstance(args.exc_value, DATABASE_ERRORS):
-        threading.__excepthook__(args)
+        report_thread(args)
 
 
 def tune(

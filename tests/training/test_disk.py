@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from rlbreakout.agents.save_load import load_agent, trained_steps
 from rlbreakout.common.errors import DiskError
+from rlbreakout.common.shell import report_thread
 from rlbreakout.config import dump_config, load_config
 from rlbreakout.training import train
 from rlbreakout.tuning import workers
@@ -100,3 +102,16 @@ def test_a_disk_that_is_full_at_any_moment_of_a_study_is_reported_alike(
     monkeypatch.setattr(workers, where, full)
     with pytest.raises(DiskError, match="No space left on device; with room on the disk the same command goes on"):
         workers.tune(load_config(STUDY, [*TINY_STUDY, SEARCH, "tuning.trials=1"]), tmp_path, progress_bar=False)
+
+
+@pytest.mark.parametrize("hook", [report_thread, workers._report_thread])
+@pytest.mark.parametrize(("number", "lines"), [(errno.ENOSPC, 0), (errno.EACCES, 1)])
+def test_a_full_disk_that_another_thread_notices_is_left_to_the_main_thread(hook, number, lines, monkeypatch, capsys):
+    def write() -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(threading, "excepthook", hook)
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+    assert capsys.readouterr().err.count("Traceback") == lines
