@@ -149,7 +149,7 @@ def play_games(
 
     if not isinstance(env.unwrapped, TwinVecEnv):  # in which games that nobody waits for cost next to nothing
         for place in range(env.num_envs):  # shared out as evaluate_policy does it
-            env.set_attr("games_left", (games + place) // env.num_envs, place)
+            env.env_method("set_wrapper_attr", "games_left", (games + place) // env.num_envs, indices=place)
     with separate_randomness(seed):
         scores, lengths = evaluate_policy(
             player, env, n_eval_episodes=games, deterministic=greedy, callback=count, return_episode_rewards=True
