@@ -6,7 +6,7 @@ setup(
     packages=[*find_packages(include=["rlbreakout*"]), "rlbreakout.configs"],
     package_dir={"rlbreakout.configs": "configs"},
     package_data={
-        "rlbreakout": ["pretrained/*/*.yaml", "pretrained/*/*.safetensors"],
+        "rlbreakout": ["pretrained/*/*.yaml", "pretrained/*/*.safetensors", "watch/page/*"],
         "rlbreakout.configs": ["*.yaml"],
     },
 )

@@ -132,6 +132,32 @@ def _bench(args: argparse.Namespace) -> None:
     bench(args.json, args.part)
 
 
+def _watch(args: argparse.Namespace) -> None:
+    _serve(args, args.model, newest=args.newest, trust=args.trust)
+
+
+def _play(args: argparse.Namespace) -> None:
+    _serve(args, "champion")
+
+
+def _serve(args: argparse.Namespace, model: str, *, newest: bool = False, trust: bool = False) -> None:
+    from rlbreakout.common.errors import require_extra
+
+    require_extra("aiohttp", "watch")
+    from rlbreakout.config import check_env_id, check_seed
+    from rlbreakout.watch.newest import Newest
+    from rlbreakout.watch.server import Show, serve
+
+    if not 0 <= args.port <= 65_535:
+        raise UserError(f"port is {args.port}; allowed: 0 to 65535; 0 is any that is free")
+    if args.env_id is not None:
+        check_env_id(args.env_id)
+    agent = Newest(model, newest=newest, seed=check_seed(args.seed), trust=trust)
+    by_hand = args.command == "play"
+    show = Show(agent, agent.agent if by_hand else None, args.env_id, args.seed, not by_hand and args.greedy)
+    serve(show, host=args.host, port=args.port, browser=not args.no_browser)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     top = _Parser(prog="rlbreakout", description="Learn deep reinforcement learning on Atari Breakout.")
@@ -188,6 +214,23 @@ def parser() -> argparse.ArgumentParser:
     gif.add_argument("--view", default="screen", help="screen, agent or both (default: screen)")
     gif.add_argument("--seed", metavar="S", type=int, default=0, help="decides the games (default: 0)")
     gif.add_argument("--greedy", action="store_true", help="the likeliest action instead of a drawn one")
+
+    watch = command("watch", _watch, "watch an agent play in a web browser, and what it thinks")
+    watch.add_argument("model", metavar="MODEL", help=model)
+    watch.add_argument("--trust", action="store_true", help=trust)
+    watch.add_argument(
+        "--newest", action="store_true", help="the last model of a run folder, and every newer one that is saved"
+    )
+    watch.add_argument("--greedy", action="store_true", help="the likeliest action instead of a drawn one")
+    play = command("play", _play, "play by hand in a web browser, beside the champion on the same seed")
+    for page in (watch, play):
+        page.add_argument("--env-id", metavar="ID", help=env_id)
+        page.add_argument("--seed", metavar="S", type=int, default=0, help="decides the first game (default: 0)")
+        page.add_argument(
+            "--host", metavar="HOST", default="127.0.0.1", help="who may open it (default: 127.0.0.1, this computer)"
+        )
+        page.add_argument("--port", metavar="PORT", type=int, default=0, help="(default: one that is free)")
+        page.add_argument("--no-browser", action="store_true", help="print the address only")
 
     tune = command("tune", _tune, "search for better hyperparameters: the part `tuning` of a config file")
     tune.add_argument(

@@ -79,7 +79,8 @@ class LaunchBall(gym.Wrapper, RecordConstructorArgs):
     """Press FIRE after reset and after every lost life until a ball is seen.
 
     The agent's action of that step is replaced, so a step stays a step. Put it outside of the wrapper that skips
-    frames. It goes on pressing because a sticky action may swallow the first FIRE.
+    frames. It goes on pressing because a sticky action may swallow the first FIRE. While `by_itself` is False, whoever
+    plays launches the ball.
 
     >>> env = LaunchBall(gym.make("ALE/Breakout-v5"))
     >>> _ = env.reset(seed=0)
@@ -94,6 +95,7 @@ class LaunchBall(gym.Wrapper, RecordConstructorArgs):
         meanings = env.unwrapped.get_action_meanings()  # type: ignore[attr-defined]
         if meanings[FIRE] != "FIRE":
             raise ValueError(f"LaunchBall needs FIRE as action {FIRE}, the environment has {meanings}")
+        self.by_itself = True
         self._waiting = True
         self._lives = 0
 
@@ -105,7 +107,8 @@ class LaunchBall(gym.Wrapper, RecordConstructorArgs):
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         self._waiting = self._waiting and not ball_in_play(self.env)
-        observation, reward, terminated, truncated, info = self.env.step(FIRE if self._waiting else action)
+        action = FIRE if self._waiting and self.by_itself else action
+        observation, reward, terminated, truncated, info = self.env.step(action)
         lives_left = lives(self.env)
         self._waiting = self._waiting or lives_left < self._lives
         self._lives = lives_left

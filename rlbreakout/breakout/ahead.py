@@ -79,6 +79,24 @@ def come_down(game: Any, flight: np.ndarray) -> int:
 
 
 @compiled
+def flight_path(game: Any, path: np.ndarray) -> int:
+    """Play a game without a paddle until its ball comes down, in place, and note where the ball is.
+
+    Fills in `path`, int32 `(k, 2)`: column and row of the ball's upper left pixel, now and after each frame. Returns
+    how many there are, at most k; 0 if no ball is in play, or it is lost.
+    """
+    for frame in range(len(path)):
+        row = rules.row_of_line(game.ball_y >> PIXEL_BITS)
+        if game.ball_y < PIXEL or row >= PADDLE_TOP + PADDLE_HEIGHT:
+            return frame
+        path[frame, 0], path[frame, 1] = game.ball_x >> PIXEL_BITS, row
+        if comes_down(game):
+            return frame + 1
+        rules.fly(game)
+    return len(path)
+
+
+@compiled
 def _meet_and_come_down(game: Any, way: int, flight: np.ndarray) -> int:
     """Let a ball that has come down meet the paddle in one of WAYS, wherever the paddle is, then `come_down`."""
     rules.bounce(game, _COLUMNS_LEFT[way])

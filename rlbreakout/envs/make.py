@@ -42,6 +42,7 @@ from rlbreakout.envs import vector
 from rlbreakout.envs.twin_vec_env import MONITOR_NAME, TwinVecEnv
 from rlbreakout.envs.views import (
     DroppedScreens,
+    EveryFrame,
     HeldActions,
     IndependentSeeds,
     OtherColours,
@@ -69,21 +70,29 @@ def register() -> None:
 
 
 def make_emulator(
-    config: EnvConfig, env_id: str | None = None, render_mode: str | None = "rgb_array", *, grey: bool = False
+    config: EnvConfig,
+    env_id: str | None = None,
+    render_mode: str | None = "rgb_array",
+    *,
+    grey: bool = False,
+    every_frame: bool = False,
 ) -> gym.Env:
     """The bare game. An id that draws its own frame skip keeps it; any other shows every frame, unless max_pool is
     off: then ale-py holds the action for frame_skip frames by itself and shows the last one.
 
-    `grey` shows screens `(210, 160)` instead of ones in colour. Raises UserError if `env_id` is not Breakout.
+    `grey` shows screens `(210, 160)` instead of ones in colour; with `every_frame` the game is the same, and EveryFrame
+    keeps all its frames. Raises UserError if `env_id` is not Breakout.
     """
     register()
     env_id = check_env_id(env_id or config.id)
     settings: dict[str, Any] = {"obs_type": "grayscale"} if grey else {}
+    held = 1 if config.max_pool or not isinstance(BREAKOUT_IDS[env_id][0], int) else config.frame_skip
     if isinstance(BREAKOUT_IDS[env_id][0], int):
-        settings["frameskip"] = 1 if config.max_pool else config.frame_skip
+        settings["frameskip"] = 1 if every_frame else held
     if config.repeat_action_probability is not None:
         settings["repeat_action_probability"] = config.repeat_action_probability
-    return gym.make(env_id, render_mode=render_mode, disable_env_checker=True, **settings)
+    env = gym.make(env_id, render_mode=render_mode, disable_env_checker=True, **settings)
+    return EveryFrame(env, held) if every_frame else env
 
 
 def _random_start(env: gym.Env, config: EnvConfig) -> gym.Env:
@@ -125,9 +134,17 @@ def evaluation_game(env: gym.Env, config: EnvConfig, steps_held: int = 1) -> gym
     return StalledGame(game, patience=STALLED_AFTER * steps_held)
 
 
-def _game(config: Config, evaluation: bool, env_id: str | None, render_mode: str | None = "rgb_array") -> gym.Env:
+def _game(
+    config: Config,
+    evaluation: bool,
+    env_id: str | None,
+    render_mode: str | None = "rgb_array",
+    *,
+    every_frame: bool = False,
+) -> gym.Env:
     """What Monitor watches."""
-    env = make_emulator(config.env, env_id, render_mode, grey=not needs_colour(config.observation))
+    grey = not needs_colour(config.observation)
+    env = make_emulator(config.env, env_id, render_mode, grey=grey, every_frame=every_frame)
     if config.observation.has_coordinates:
         env = SentActions(env)
     if not evaluation:
@@ -157,16 +174,16 @@ def make_env(
     render_mode: str | None = "rgb_array",
 ) -> gym.Env:
     """One environment, monitored, without frame stack, seeded with `seed`. Raises UserError for a wrong id."""
-    env = _view(_monitored(config, evaluation, env_id, render_mode), config, evaluation)
+    env = _view(_monitored(config, evaluation, env_id, render_mode=render_mode), config, evaluation)
     if seed is not None:
         env.reset(seed=seed)
         env.action_space.seed(seed)
     return env
 
 
-def _monitored(config: Config, evaluation: bool, env_id: str | None, render_mode: str | None = "rgb_array") -> Monitor:
-    game = _game(config, evaluation, env_id, render_mode)
-    return Monitor(game, info_keywords=("stalled",) if evaluation else ())
+def _monitored(config: Config, evaluation: bool, env_id: str | None, **how: Any) -> Monitor:
+    """What `_game` makes with the same arguments, in a Monitor."""
+    return Monitor(_game(config, evaluation, env_id, **how), info_keywords=("stalled",) if evaluation else ())
 
 
 def make_vec_env(
@@ -202,13 +219,21 @@ def make_vec_env(
 
 
 def make_evaluation_env(
-    config: Config, *, n_envs: int, seed: int, env_id: str | None = None, twin: bool = False, first: int = 0
+    config: Config,
+    *,
+    n_envs: int,
+    seed: int,
+    env_id: str | None = None,
+    twin: bool = False,
+    first: int = 0,
+    every_frame: bool = False,
 ) -> VecEnv:
     """Whole games by the rules of evaluation, as one of SB3's vector environments, with the config's frame stack.
 
     They are played in gymnasium's environments of the emulator whatever `env.vec_env` says, so that a seed means the
     same games for every agent; with `twin` they are played in the twin. `env_id`: by default the config's. `first`: the
     number of the first game; the same numbers of the same seed are the same games, whoever else plays beside them.
+    `every_frame`: the emulator's environments have `take_frames` (EveryFrame).
     """
     if twin:
         return _stacked(
@@ -216,7 +241,7 @@ def make_evaluation_env(
         )
 
     def make(place: int) -> gym.Env:
-        return IndependentSeeds(_monitored(config, True, env_id), place, first)
+        return IndependentSeeds(_monitored(config, True, env_id, every_frame=every_frame), place, first)
 
     env = DummyVecEnv([partial(make, place) for place in range(n_envs)])
     env.seed(seed)

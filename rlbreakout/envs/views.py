@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
@@ -141,6 +143,47 @@ class HeldActions(VecEnvWrapper):
 def _frame_numbers(infos: Sequence[dict[str, Any]]) -> np.ndarray:
     """Frames of the emulator since each game began."""
     return np.array([info["episode_frame_number"] for info in infos])
+
+
+class EveryFrame(gym.Wrapper, RecordConstructorArgs):
+    """Hold each action for `held` frames of a game that shows every frame, and keep all of them: what the emulator does
+    with its own frame skip, seen by somebody who watches.
+
+    Put it next to the emulator. It looks to the outside like an emulator with this frame skip.
+    """
+
+    def __init__(self, env: gym.Env, held: int) -> None:
+        RecordConstructorArgs.__init__(self, held=held)
+        gym.Wrapper.__init__(self, env)
+        self.held = held
+        self._games: list[tuple[list[np.ndarray], list[int]]] = [([], [])]
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]
+        own = self.env.spec
+        if own is None or self.held == 1:
+            return own
+        return replace(own, kwargs={**own.kwargs, "frameskip": self.held})
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        self._games.append(([], []))
+        return self.env.reset(**kwargs)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        points, (frames, sent) = 0.0, self._games[-1]
+        sent.append(int(action))
+        for _ in range(self.held):
+            screen, reward, terminated, truncated, info = self.env.step(action)
+            points += float(reward)
+            frames.append(self.env.render())  # type: ignore[arg-type]
+        return screen, points, terminated, truncated, info
+
+    def take_frames(self) -> tuple[list[np.ndarray], list[int]]:
+        """The screens since the last call, `(210, 160, 3)` uint8, one a frame, and the actions that were sent; of a
+        game that has ended since then, and not of the next one."""
+        frames, sent = self._games[0]
+        self._games = [([], [])]
+        return frames, sent
 
 
 class StopAfterGames(gym.Wrapper, RecordConstructorArgs):

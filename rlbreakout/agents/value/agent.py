@@ -16,6 +16,9 @@ from rlbreakout.config import Config, OptimizerConfig, QNetworkConfig
 AT_ONCE = 256
 """Number of states in one pass through the network. A minibatch of games has thousands, which would take gigabytes."""
 
+EXPLORES = 0.01
+"""The probability that an action which is not greedy is drawn at random when the agent plays."""
+
 
 class Learned(NamedTuple):
     """The loss of a training call, and the mean Q-value of the actions that were taken."""
@@ -97,13 +100,13 @@ class ValueAgent:
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
     ) -> tuple[np.ndarray, None]:
-        """Choose actions as SB3's policies do, one in a hundred at random unless `deterministic`.
+        """Choose actions as SB3's policies do, with probability EXPLORES at random unless `deterministic`.
 
         Draws from NumPy's global generator, which an evaluation seeds.
         """
         best = self.q_values(np.asarray(observation)).argmax(axis=1)
         drawn = np.random.randint(self.policy.advantage.out_features, size=len(best))
-        explores = np.random.random(len(best)) < (0 if deterministic else 0.01)
+        explores = np.random.random(len(best)) < (0 if deterministic else EXPLORES)
         return np.where(explores, drawn, best), None
 
     def targets(self, batch: Batch) -> torch.Tensor:

@@ -1,0 +1,105 @@
+"""The page in a real browser, without a display: `make test-site`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.conftest import ONE_THREAD
+
+pytestmark = pytest.mark.browser
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Of the page of `rlbreakout play`."""
+    command = [sys.executable, "-m", "rlbreakout.cli", "play", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ONE_THREAD) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[1]
+        process.terminate()
+
+
+@pytest.fixture
+def page(address: str, request: pytest.FixtureRequest) -> Iterator:
+    """The page in a window of the width and with the colours that a test asks for; no error may be in its console."""
+    if CHROMIUM is None:
+        assert not os.environ.get("CI"), "a browser is needed here"
+        pytest.skip("no Chromium is installed")
+    width, colours = getattr(request, "param", (1280, "light"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        window = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=colours)
+        errors: list[str] = []
+        window.on("console", lambda message: message.type == "error" and errors.append(message.text))
+        window.on("pageerror", lambda error: errors.append(str(error)))
+        window.on("requestfailed", lambda sent: errors.append(sent.url))
+        window.goto(address)
+        expect(window.locator("#time")).not_to_have_text("0:00", timeout=60_000)
+        yield window
+        browser.close()
+    assert errors == []
+
+
+def paddle(page) -> int:
+    """The column at which the paddle on the page begins."""
+    row = "[...document.getElementById('screen').getContext('2d').getImageData(24, 572, 432, 1).data]"
+    return page.evaluate(f"{row}.findIndex((value, i) => i % 4 === 0 && value > 100) / 12 + 8")
+
+
+def points(page) -> int:
+    return int(page.inner_text("#score"))
+
+
+def test_arrow_keys_move_the_paddle_and_space_launches_the_ball(page) -> None:
+    assert page.is_checked("#human") and "champion, same seed" in page.inner_text("#rival")
+    places = {}
+    for key in ("ArrowRight", "ArrowLeft"):
+        page.keyboard.down(key)
+        page.wait_for_timeout(1500)
+        page.keyboard.up(key)
+        places[key] = paddle(page)
+    assert places["ArrowRight"] > places["ArrowLeft"] + 60
+    assert page.inner_text("#message") == "space launches the ball"
+    page.keyboard.press(" ")
+    expect(page.locator("#message")).to_have_text("")
+
+
+def test_the_agent_takes_over_and_scores(page) -> None:
+    page.keyboard.press("Escape")
+    page.select_option("#speed", "16")
+    expect(page.locator("#score")).to_have_text(re.compile("^([5-9]|[1-9][0-9]+)$"), timeout=120_000)
+    assert not page.is_checked("#human") and page.inner_text("#lives") == "5"
+    shares = [float(row.inner_text().split()[-1][:-1]) for row in page.query_selector_all(".action")]
+    assert sum(shares) == pytest.approx(100, abs=0.3)
+    page.keyboard.press("p")
+    expect(page.locator("#pause")).to_have_text("go on")
+    page.wait_for_timeout(300)
+    before = page.inner_text("#time"), points(page)
+    page.wait_for_timeout(700)
+    assert (page.inner_text("#time"), points(page)) == before
+
+
+def test_a_gif_is_saved(page, tmp_path: Path) -> None:
+    with page.expect_download() as download:
+        page.click("#gif")
+    file = tmp_path / "game.gif"
+    download.value.save_as(file)
+    assert file.read_bytes().startswith(b"GIF89a") and download.value.suggested_filename.endswith("-points.gif")
+
+
+@pytest.mark.parametrize(
+    "page", [(390, "dark"), (390, "light"), (1280, "dark"), (1920, "light")], indirect=True, ids=str
+)
+def test_nothing_is_wider_than_the_window(page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.locator("#seen").evaluate("image => image.complete && image.naturalWidth > 0")
