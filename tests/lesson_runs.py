@@ -16,12 +16,16 @@ from unittest.mock import patch
 import numpy as np
 from PIL import Image
 from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import VecEnv
 
 from lessons.tour import all_lessons
-from rlbreakout.agents import load_agent
-from rlbreakout.evaluation import record
+from rlbreakout.agents import Player, load_agent
+from rlbreakout.config import Config, with_values
+from rlbreakout.evaluation import Evaluation, record
+from rlbreakout.evaluation.evaluate import evaluate_on_the_way, make_env_on_the_way
 from rlbreakout.evaluation.plots import read_scalar
 from rlbreakout.lesson import SMOKE
+from rlbreakout.training import recorder
 from rlbreakout.tuning.study_plots import PICTURES
 
 SCRIPTS = {script.stem: script for script in all_lessons()}
@@ -30,8 +34,9 @@ SCRIPTS = {script.stem: script for script in all_lessons()}
 def run_lesson(name: str, folder: Path, *options: str) -> str:
     """Run a lesson in this process with the settings of smoke.yaml, and return what it prints.
 
-    What takes most of the time is made shorter: gifs have two seconds, a study has one picture, and PPO goes once
-    through its data, of which it collects fewer by default (but not where a lesson compares it with another one).
+    What takes most of the time is made shorter: gifs have two seconds, a study has one picture, a training is evaluated
+    in two games on its way, and PPO goes once through its data, of which it collects fewer by default (but not where a
+    lesson compares it with another one).
     """
     command, output = [str(SCRIPTS[name]), "--run-dir", str(folder), *options], StringIO()
     short = with_settings(record, always={"seconds": 2.0})
@@ -42,6 +47,7 @@ def run_lesson(name: str, folder: Path, *options: str) -> str:
         patch.object(sys, "excepthook", sys.excepthook),
         patch.dict(os.environ, {SMOKE: "1"}),
         patch.multiple("rlbreakout.training.train", record=short),
+        patch.multiple(recorder, make_env_on_the_way=for_two_games, evaluate_on_the_way=in_two_games),
         patch.multiple("rlbreakout.evaluation", record=short),
         patch.dict(PICTURES, {"parallel": PICTURES["parallel"]}, clear=True),
         patch.object(PPO, "__init__", PPO.__init__ if compared else quick),
@@ -49,6 +55,14 @@ def run_lesson(name: str, folder: Path, *options: str) -> str:
     ):
         runpy.run_path(command[0], run_name="__main__")
     return output.getvalue()
+
+
+def for_two_games(config: Config) -> VecEnv:
+    return make_env_on_the_way(with_values(config, {"evaluation.games": 2}))
+
+
+def in_two_games(player: Player, config: Config, env: VecEnv) -> Evaluation:
+    return evaluate_on_the_way(player, with_values(config, {"evaluation.games": 2}), env)
 
 
 def with_settings(
