@@ -44,11 +44,11 @@ def tensorboard(folder: Path) -> Iterator[Callable[..., Any]]:
         assert_on_loopback_only(process.pid)
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-        def get(path: str, data: dict[str, Any] | None = None) -> Any:
+        def get(path: str, data: dict[str, Any] | None = None, *, raw: bool = False) -> Any:
             body = None if data is None else json.dumps(data).encode()
             request = urllib.request.Request(f"http://127.0.0.1:{port}/data/plugin/{path}", body, JSON)
             with direct.open(request, timeout=60) as answer:
-                return json.load(answer)
+                return answer.read() if raw else json.load(answer)
 
         yield get
     finally:

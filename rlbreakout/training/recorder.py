@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout.agents.players import Agent, Player
 from rlbreakout.config import Config
 from rlbreakout.evaluation.evaluate import Evaluation, evaluate_on_the_way, make_env_on_the_way
 from rlbreakout.evaluation.video import record, write_video
+from rlbreakout.training.tensorboard import write_gif
 
 COLUMNS = (
     "steps", "env_id", "games", "seed", "greedy", "mean", "std", "median", "lower_quartile", "min", "max", "stalled",
@@ -38,9 +40,10 @@ class Recorder:
     | best/                    | when an evaluation has the best mean so far                             |
     | checkpoints/<steps>/     | every `run.checkpoint_every` agent steps                                |
     | last/                    | then, too, and when CHECKPOINT_SECONDS have passed                      |
-    | gifs/<steps>.gif         | every `run.gif_every` agent steps                                       |
+    | gifs/<steps>.gif         | every `run.gif_every` agent steps; TensorBoard shows them, too          |
 
-    save: writes the model to a folder; write_scalars: shows numbers in TensorBoard at an agent step; go_on: see GoOn.
+    save: writes the model to a folder; write_scalars: shows numbers in TensorBoard at an agent step; writer:
+    TensorBoard's, for what is no number; go_on: see GoOn.
     An evaluation draws random numbers of its own: training goes on as if it had not been.
     """
 
@@ -52,12 +55,13 @@ class Recorder:
         *,
         save: Callable[[Path], object],
         write_scalars: Callable[[dict[str, float], int], object],
+        writer: SummaryWriter,
         go_on: GoOn | None = None,
     ) -> None:
         self.config, self.folder, self.save = config, folder, save
         self.results: list[Evaluation] = []
         """Evaluations of this process, oldest first."""
-        self._player, self._write_scalars, self._go_on = player, write_scalars, go_on
+        self._player, self._write_scalars, self._writer, self._go_on = player, write_scalars, writer, go_on
         before = read_evaluations(folder)
         self._best = max((float(row["mean"]) for row in before), default=-np.inf)
         self._evaluated_at = max((int(row["steps"]) for row in before), default=-1)
@@ -84,7 +88,7 @@ class Recorder:
         if count_due(before, steps, run.gif_every):
             agent = Agent(self._player, self.config, run.name)
             film = record(agent, seconds=GIF_SECONDS, seed=self.config.evaluation_seed)
-            write_video(film, self.folder / "gifs" / f"{steps:09d}.gif")
+            write_gif(self._writer, write_video(film, self.folder / "gifs" / f"{steps:09d}.gif"), steps)
         return goes_on
 
     def finish(self, steps: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import TensorBoardOutputFormat, configure
 from stable_baselines3.common.utils import set_random_seed
 
 from rlbreakout.agents.build import build_algorithm, check_device
@@ -38,9 +38,10 @@ from rlbreakout.schedules import parse_schedule
 from rlbreakout.training.divergence import DivergenceCallback, divergence_explained
 from rlbreakout.training.interrupts import save_at_the_end
 from rlbreakout.training.malloc import keep_freed_memory
-from rlbreakout.training.recorder import GoOn, Recorder
+from rlbreakout.training.recorder import GoOn, Recorder, read_evaluations
 from rlbreakout.training.rewind import rewind
 from rlbreakout.training.runs import RUNS, check_writable, empty_run_folder, only_writer, start_run, write_config
+from rlbreakout.training.tensorboard import hyperparameters, write_hparams
 from rlbreakout.training.value import train_value_agent
 
 ORIGIN = "init_from.yaml"
@@ -95,8 +96,14 @@ def _train(
     """Train in `folder`, with the weights, optimizer and step count of its `last/`, or with some weights, or anew."""
     if config.algorithm == "value":
         train_value_agent(config, folder, resume=resume, weights=weights, progress_bar=progress_bar)
-        record_best(folder)
-        return
+    else:
+        _train_ppo(config, folder, resume=resume, weights=weights, progress_bar=progress_bar)
+    best = max((float(row["mean"]) for row in read_evaluations(folder)), default=0.0)
+    write_hparams(folder, hyperparameters(config), {"run/best_mean": best})
+    record_best(folder)
+
+
+def _train_ppo(config: Config, folder: Path, *, resume: bool, weights: Path | None, progress_bar: bool) -> None:
     env = make_vec_env(config, monitor_dir=folder)
     model = build_algorithm(config, env)
     if weights is not None:
@@ -107,7 +114,6 @@ def _train(
         env.seed(config.seed + model.num_timesteps)
         set_random_seed(config.seed + model.num_timesteps)
     learn(model, config, folder, progress_bar=progress_bar)
-    record_best(folder)
 
 
 def train_or_continue(config: Config, folder: Path | None = None, *, progress_bar: bool = True) -> Path:
@@ -204,7 +210,9 @@ def learn(
         for output in model.logger.output_formats:  # at once: what an update has recorded belongs to its own step
             output.write(scalars, dict.fromkeys(scalars, ()), steps)
 
-    recorder = Recorder(model, config, folder, save=save, write_scalars=write_scalars, go_on=go_on)
+    outputs = model.logger.output_formats
+    (writer,) = (output.writer for output in outputs if isinstance(output, TensorBoardOutputFormat))
+    recorder = Recorder(model, config, folder, save=save, write_scalars=write_scalars, writer=writer, go_on=go_on)
     divergence = DivergenceCallback(folder)
     try:
         with save_at_the_end(save, lambda: learned.steps, config, folder, resumable=resumable):

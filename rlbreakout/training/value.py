@@ -16,7 +16,7 @@ import torch
 from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.vec_env import VecEnv
 from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from rlbreakout.agents.save_load import has_model, load_weights, read_counters, restore, save_model
 from rlbreakout.agents.value.agent import Learned, ValueAgent, channels_first
@@ -71,7 +71,9 @@ def train_value_agent(
                 save(folder / "last")  # something to resume from the start
             with SummaryWriter(str(folder)) as writer:
                 training = Training(agent, env, folder, writer, progress_bar=progress_bar)
-                recorder = Recorder(agent, config, folder, save=save, write_scalars=training.write_scalars)
+                recorder = Recorder(
+                    agent, config, folder, save=save, write_scalars=training.write_scalars, writer=writer
+                )
                 try:
                     training.run(recorder)
                 finally:

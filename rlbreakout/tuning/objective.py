@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import optuna
 from pydantic import ValidationError
-from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout.agents.build import build_algorithm
 from rlbreakout.common.errors import UserError
@@ -18,6 +17,7 @@ from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation.evaluate import Evaluation, lower_quartile
 from rlbreakout.training.divergence import Diverged
 from rlbreakout.training.runs import start_run
+from rlbreakout.training.tensorboard import write_hparams
 from rlbreakout.training.train import learn
 from rlbreakout.tuning.study import settings, suggest
 
@@ -54,12 +54,12 @@ def run_trial(trial: optuna.Trial, config: Config, folder: Path) -> float:
             result = train_trial(trial, trial_config, tuning, values, run, index)
         except Diverged:
             trial.set_user_attr("diverged", True)
-            write_hparams(run, values, WORST)
+            show_trial(run, values, WORST)
             return WORST
         scores += result.scores
         stalled += result.stalled
         worth = summarize(result.scores, tuning)
-        write_hparams(run, values, worth)
+        show_trial(run, values, worth)
         if tuning.pruner == "wilcoxon":
             trial.report(worth, index)
             if trial.should_prune():
@@ -100,13 +100,11 @@ def train_trial(
     recorder = learn(model, config, run, go_on=go_on, progress_bar=False, resumable=False)
     last = recorder.results[-1]
     if model.num_timesteps < config.steps:
-        write_hparams(run, values, summarize(last.scores, tuning), pruned=True)
+        show_trial(run, values, summarize(last.scores, tuning), pruned=True)
         raise optuna.TrialPruned(f"stopped after {model.num_timesteps:,} of {config.steps:,} agent steps")
     return last
 
 
-def write_hparams(run: Path, values: dict[str, Any], worth: float, *, pruned: bool = False) -> None:
+def show_trial(run: Path, values: dict[str, Any], worth: float, *, pruned: bool = False) -> None:
     """Show a training in TensorBoard's HParams tab: its values, and what it is worth, in points a game."""
-    shown = {key: value if isinstance(value, (bool, int, float, str)) else str(value) for key, value in values.items()}
-    with SummaryWriter(str(run)) as writer:
-        writer.add_hparams(shown, {"trial/worth": worth, "trial/pruned": float(pruned)}, run_name=".")
+    write_hparams(run, values, {"trial/worth": worth, "trial/pruned": float(pruned)})

@@ -24,7 +24,7 @@ from loky.backend import get_context
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from rlbreakout.breakout.guard import check_twin
 from rlbreakout.common.errors import FAILED, INTERRUPTED, DiskError, MachineError, UserError, disk_error

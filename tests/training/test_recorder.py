@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torch.utils.tensorboard import SummaryWriter
 
 from rlbreakout.agents import RandomPlayer
 from rlbreakout.config import Config
 from rlbreakout.evaluation.evaluate import summarize
+from rlbreakout.training import train
 from rlbreakout.training.recorder import (
     COLUMNS,
     GoOn,
@@ -19,7 +21,8 @@ from rlbreakout.training.recorder import (
     evaluations_file,
     read_evaluations,
 )
-from tests.conftest import twin_config
+from tests.conftest import dqn_config, twin_config
+from tests.tensorboard import tensorboard
 
 EVERY = ("steps=300", "evaluation.every=100", "run.checkpoint_every=70")
 
@@ -37,6 +40,7 @@ class Run:
             folder,
             save=lambda to: self.saved.append((to.relative_to(folder).as_posix(), self.steps)),
             write_scalars=lambda scalars, steps: self.shown.extend((tag, steps) for tag in scalars),
+            writer=SummaryWriter(str(folder / "events")),
             go_on=go_on,
         )
 
@@ -140,6 +144,25 @@ def test_gifs_are_filmed_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [gif.name for gif in gifs] == ["000000200.gif", "000000260.gif"]
     with Image.open(gifs[0]) as film:
         assert getattr(film, "n_frames", 1) > 5
+
+
+@pytest.mark.parametrize("make", [twin_config, dqn_config])
+def test_tensorboard_shows_gifs_and_hyperparameters(make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rlbreakout.training.recorder.GIF_SECONDS", 1.0)
+    run = train(make("run.gif_every=200", "evaluation.every=0"), tmp_path / "runs" / "run", progress_bar=False)
+    gif = min((run / "gifs").iterdir())
+    ask = {"experimentName": "", "allowedStatuses": ["STATUS_SUCCESS", "STATUS_UNKNOWN"], "sliceSize": 10}
+    with tensorboard(tmp_path / "runs") as get:
+        groups, images = [], []
+        while not (groups and images):  # it reads the files in the background
+            groups = get("hparams/session_groups", ask).get("sessionGroups", [])
+            if "run" in get("images/tags"):
+                images = get("images/images?run=run&tag=game&sample=0")
+        assert images[0]["step"] == int(gif.stem)
+        assert get(f"images/individualImage?{images[0]['query']}", raw=True) == gif.read_bytes()
+    values, own = groups[0]["hparams"], "ppo.n_steps" if make is twin_config else "value.n_step"
+    assert own in values and values["seed"] == 0 and "observation.kind" in values
+    assert not [key for key in values if key.startswith(("run.", "value." if make is twin_config else "ppo."))]
 
 
 def test_evaluating_and_filming_leave_random_numbers_as_they_were(tmp_path: Path) -> None:
