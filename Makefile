@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PYTHONS := 3.10 3.11 3.12 3.13
 
-.PHONY: help setup tour test test-site test-postgres test-long test-all lint type format bench clean
+.PHONY: help setup tour notebooks test test-notebooks test-site test-postgres test-long test-all lint type format bench clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -15,17 +15,23 @@ setup: $(INSTALLED)  ## the virtual environment .venv with everything in it
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch>=2.8,<2.14"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[zoo,watch,distributed,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[zoo,watch,notebooks,distributed,dev]"
 	touch $@
 
 tour: setup  ## every lesson in order, with few steps
 	$(BIN)/python lessons/tour.py
 
+notebooks: setup  ## every lesson as a notebook, in notebooks/
+	$(BIN)/python lessons/notebooks.py
+
 test: setup  ## the tests, 6 to 12 minutes
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not postgres and not browser and not long"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not postgres and not browser and not notebooks and not long"
 
 test-postgres: setup  ## the tests of studies that need a PostgreSQL server's programs
 	$(BIN)/python -m pytest -m postgres
+
+test-notebooks: setup  ## every notebook with few steps
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m notebooks
 
 test-site: setup  ## the tests in a browser, which need Chromium
 	$(BIN)/python -m pytest -m browser
@@ -43,7 +49,7 @@ test-%:
 	if [ -z "$$found" ]; then echo "Python $* is not installed; it is needed for make $@" >&2; exit 1; fi; \
 	$(MAKE) --no-print-directory setup PYTHON="$$found" VENV=.venv-$*
 	.venv-$*/bin/rlbreakout evaluate random --games 10
-	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not postgres and not browser and not long"
+	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not postgres and not browser and not notebooks and not long"
 
 lint: setup  ## ruff
 	$(BIN)/ruff check .

@@ -34,18 +34,23 @@ AT_LEAST_ONE = (
 AT_LEAST_ZERO = ("seed",)
 
 
-def read_options(options: type[Options], description: str | None) -> Options:
-    """Read the command line into the dataclass `options`; in a notebook or an IDE's cells take the defaults.
+def read_options(
+    options: type[Options], description: str | None, *, lesson: str | None = None, **given: Any
+) -> Options:
+    """Read the command line into the dataclass `options`; in an IDE's cells take the defaults, and in the notebook of
+    `lesson` the values that are `given` there, where None means the default.
 
     From here on a UserError that nobody catches is printed as one line, and the script ends with status 2; with 130
     after Ctrl-C.
     """
-    in_notebook = "ipykernel.kernelapp" in sys.modules  # which a kernel imports, and what starts kernels does not
     sys.excepthook = _one_line_for_user_errors
-    if not in_notebook:
+    if in_notebook():
+        known = {name: value for name, value in given.items() if value is not None}
+        values = options(**{**known, **_smoke_settings(lesson or "")})
+    else:
         prepare_process()
-    defaults = options(**({} if in_notebook else _smoke_settings(Path(sys.argv[0]))))
-    values = tyro.cli(options, default=defaults, description=description, args=[] if in_notebook else None)
+        defaults = options(**_smoke_settings(Path(sys.argv[0]).stem))
+        values = tyro.cli(options, default=defaults, description=description)
     for names, least in ((AT_LEAST_ONE, 1), (AT_LEAST_ZERO, 0)):
         for name in names:
             value = getattr(values, name, None)
@@ -56,11 +61,16 @@ def read_options(options: type[Options], description: str | None) -> Options:
     return values
 
 
-def _smoke_settings(script: Path) -> dict[str, Any]:
-    """What smoke.yaml, one folder above the lesson's, says about `script`; nothing unless SMOKE is 1."""
+def in_notebook() -> bool:
+    """Whether this runs in the kernel of a notebook, or in the cells of an IDE."""
+    return "ipykernel.kernelapp" in sys.modules  # which a kernel imports, and what starts kernels does not
+
+
+def _smoke_settings(lesson: str) -> dict[str, Any]:
+    """What lessons/smoke.yaml says about `lesson`; nothing unless SMOKE is 1."""
     if os.environ.get(SMOKE) != "1":
         return {}
-    settings = read_yaml((script.resolve().parents[1] / "smoke.yaml").read_text(encoding="utf-8")).get(script.stem, {})
+    settings = read_yaml((CONFIGS.parent / "lessons" / "smoke.yaml").read_text(encoding="utf-8")).get(lesson, {})
     return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
@@ -99,7 +109,8 @@ def once(run: Path, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, 
 
 
 def finish(folder: Path, *, files: Sequence[Path], look_at: str, score: float | None = None, **facts: Any) -> None:
-    """Print where the lesson's files are and what to look at next, and write `lesson.json` to its folder.
+    """Print where the lesson's files are and what to look at next, and write `lesson.json` to its folder. A notebook
+    shows the pictures, too.
 
     score: mean points a game, if the lesson measured one. facts: how it was measured, and everything else that was.
     """
@@ -111,6 +122,12 @@ def finish(folder: Path, *, files: Sequence[Path], look_at: str, score: float | 
     if any(folder.rglob("events.out.tfevents.*")):
         print(f"Your curves:\n  {command_line('tensorboard', '--logdir', folder)}")
     print(f"Next: {look_at}")
+    if in_notebook():
+        from IPython.display import Image, display
+
+        for file in files:
+            if file.suffix in (".gif", ".png"):
+                display(Image(filename=str(file)))
 
 
 def _one_line_for_user_errors(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

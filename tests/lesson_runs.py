@@ -6,8 +6,8 @@ import json
 import os
 import runpy
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -32,29 +32,35 @@ SCRIPTS = {script.stem: script for script in all_lessons()}
 
 
 def run_lesson(name: str, folder: Path, *options: str) -> str:
-    """Run a lesson in this process with the settings of smoke.yaml, and return what it prints.
-
-    What takes most of the time is made shorter: gifs have two seconds, a study has one picture, a training is evaluated
-    in two games on its way, and PPO goes once through its data, of which it collects fewer by default (but not where a
-    lesson compares it with another one).
-    """
+    """Run a lesson in this process with the settings of smoke.yaml, made quick, and return what it prints."""
     command, output = [str(SCRIPTS[name]), "--run-dir", str(folder), *options], StringIO()
-    short = with_settings(record, always={"seconds": 2.0})
-    quick = with_settings(PPO.__init__, always={"n_epochs": 1}, by_default={"n_steps": 256})
-    compared = "--zoo" in options or name == "2.5_ppo_by_hand"
     with (
         patch.object(sys, "argv", command),
         patch.object(sys, "excepthook", sys.excepthook),
         patch.dict(os.environ, {SMOKE: "1"}),
-        patch.multiple("rlbreakout.training.train", record=short),
-        patch.multiple(recorder, make_env_on_the_way=for_two_games, evaluate_on_the_way=in_two_games),
-        patch.multiple("rlbreakout.evaluation", record=short),
-        patch.dict(PICTURES, {"parallel": PICTURES["parallel"]}, clear=True),
-        patch.object(PPO, "__init__", PPO.__init__ if compared else quick),
+        quick(compares="--zoo" in options or name == "2.5_ppo_by_hand"),
         redirect_stdout(output),
     ):
         runpy.run_path(command[0], run_name="__main__")
     return output.getvalue()
+
+
+@contextmanager
+def quick(*, compares: bool = False) -> Iterator[None]:
+    """Make shorter what takes most of the time of lessons: gifs have two seconds, a study has one picture, a training
+    is evaluated in two games on its way, and PPO goes once through its data, of which it collects fewer by default (but
+    not where a lesson `compares` it with another one).
+    """
+    short = with_settings(record, always={"seconds": 2.0})
+    fast = with_settings(PPO.__init__, always={"n_epochs": 1}, by_default={"n_steps": 256})
+    with (
+        patch.multiple("rlbreakout.training.train", record=short),
+        patch.multiple(recorder, make_env_on_the_way=for_two_games, evaluate_on_the_way=in_two_games),
+        patch.multiple("rlbreakout.evaluation", record=short),
+        patch.dict(PICTURES, {"parallel": PICTURES["parallel"]}, clear=True),
+        patch.object(PPO, "__init__", PPO.__init__ if compares else fast),
+    ):
+        yield
 
 
 def for_two_games(config: Config) -> VecEnv:

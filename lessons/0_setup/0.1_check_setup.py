@@ -125,4 +125,5 @@ for ok, what, found, fix in table:
     )
 wrong = sum(not line[0] for line in table)
 print(f"\n{wrong} of {len(table)} wrong" if wrong else "\nAll is well. Next: python lessons/1_gym/1.1_gym.py")
-sys.exit(1 if wrong else 0)
+if wrong:
+    sys.exit(1)

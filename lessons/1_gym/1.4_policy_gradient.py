@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.distributions import Categorical
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from rlbreakout.agents import Agent
 from rlbreakout.config import parse_config

@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from loky import ProcessPoolExecutor
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from rlbreakout.agents import build_algorithm
 from rlbreakout.config import Config, load_config, with_values

@@ -21,7 +21,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.utils import set_random_seed
 from torch import nn
 from torch.distributions import Categorical
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from rlbreakout.agents import Agent
 from rlbreakout.config import load_config

@@ -31,7 +31,7 @@ from rlbreakout.lesson import CONFIGS, finish, read_options, run_folder
 from rlbreakout.training import train_several
 from rlbreakout.tuning.study import config_values, distributions, settings
 
-RESULTS = Path(__file__).parents[2] / "results"
+RESULTS = CONFIGS.parent / "results"
 
 
 @dataclass

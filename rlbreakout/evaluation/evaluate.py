@@ -22,7 +22,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from rlbreakout.agents.players import Agent, Player, Reseeded
 from rlbreakout.agents.save_load import load_agent, trained_steps
