@@ -20,6 +20,8 @@ NAME = "mes essais à moi, Übung 1 «学习» & co"
 INSTALLED = """
 from rlbreakout.agents.save_load import find_model
 from rlbreakout.config import CONFIGS, load_config
+from rlbreakout.watch.server import FILES, PAGE
+assert all((PAGE / name).is_file() for name in FILES.values())
 print(load_config("2.3_zoo").run.name, len(list(CONFIGS.glob("*.yaml"))), find_model("champion"))
 """
 

@@ -32,7 +32,7 @@ from rlbreakout.tuning.storage import (
     repair_journal,
 )
 from rlbreakout.tuning.workers import WORKER, tune
-from tests.conftest import ONE_THREAD, rlbreakout, sets
+from tests.conftest import ONE_THREAD, ROOT, rlbreakout, sets
 from tests.postgres import PASSWORD, Postgres, find_binaries
 from tests.tensorboard import assert_on_loopback_only
 from tests.tuning.test_tuning import SEARCH, STUDY, TINY_STUDY, read_rows, study_config
@@ -180,6 +180,26 @@ def test_a_second_machine_joins_the_study(postgres: Postgres, tmp_path: Path) ->
     assert study is not None and len({trial.user_attrs[WORKER] for trial in finished(study)}) == 2
     trained = [len(list((tmp_path / name / "trials").iterdir())) for name in ("one", "two")]
     assert sum(trained) == 4
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(not (ROOT / ".venv").is_dir(), reason="needs .venv, as make setup makes it")
+def test_a_task_of_a_cluster_is_a_worker(postgres: Postgres, tmp_path: Path) -> None:
+    """study.sbatch, run as SLURM runs each task of an array; the variables are those that SLURM sets."""
+    (tmp_path / ".rlbreakout_storage").write_text(postgres.url)
+    (tmp_path / "runs").mkdir()
+    for name in (".venv", "configs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    script = ROOT / "lessons" / "4_tuning" / "many_machines" / "study.sbatch"
+    command = ["bash", str(script), "--trials", "3", *sets(*TINY_STUDY, SEARCH)]
+    places = {"HOME": str(tmp_path), "RLBREAKOUT": str(tmp_path)}
+    tasks = [
+        subprocess.Popen(command, env={**ONE_THREAD, **places, "SLURM_ARRAY_TASK_ID": task}) for task in ("1", "2")
+    ]
+    assert [task.wait(timeout=240) for task in tasks] == [0, 0]
+    study = load_study(postgres.url, tmp_path, "my_study")
+    assert len([trial for trial in study.trials if trial.state.is_finished()]) == 3
+    assert all((tmp_path / "runs" / f"my_study_{task}" / "study.json").is_file() for task in ("1", "2"))
 
 
 @pytest.mark.postgres
