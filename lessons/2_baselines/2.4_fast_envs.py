@@ -3,7 +3,7 @@
 You learn: where the time of a training goes, and what a faster environment changes about it.
 Expect: environments that are many times faster when they run alone, and a PPO that gains little, because its network
 has to process every picture all the same. Training becomes fast when the agent sees something smaller.
-Time: 2 minutes on two cores.
+Time: 5 minutes on two cores.
 """
 
 # %%
