@@ -107,7 +107,9 @@ class WatchedGame:
             action = self.step.thoughts.choose(None if self.greedy else self._random)
         self._observations, rewards, dones, infos = self._env.step(np.array([action]))
         ((frames, sent),) = self._env.env_method("take_frames")
-        self._follower.update(frames[-1][None], [sent])
+        held = len(frames) // len(sent)
+        for number, each in enumerate(sent, 1):
+            self._follower.update(frames[number * held - 1][None], [each])
         self._score, self._steps = self._score + int(rewards[0]), self._steps + 1
         if dones[0]:  # its last observation is already the first one of the next game
             self._kept.append(frames[-1])

@@ -88,6 +88,19 @@ def test_the_path_of_the_ball_is_where_it_flies(champion: Agent) -> None:
     assert followed > 30
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},  # SB3's wrappers: a step of the emulator is a frame
+        {"observation__frames_between": 4, "env__max_pool": False, "observation__kind": "rgb"},
+    ],
+)
+def test_the_ball_is_followed_however_long_an_agent_step_is(settings) -> None:
+    game = WatchedGame(random_agent(**settings), seed=0)
+    known = [bool(game.play().path) for _ in range(40)]
+    assert sum(known) > 10
+
+
 def test_a_human_launches_the_ball_and_moves_the_paddle() -> None:
     game = WatchedGame(random_agent(), sticky=0.0, human=True)
     for _ in range(20):
