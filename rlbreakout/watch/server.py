@@ -17,6 +17,7 @@ import os
 import socket
 import sys
 import tempfile
+import traceback
 import webbrowser
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +36,7 @@ from PIL import Image
 
 from rlbreakout.agents.players import Agent
 from rlbreakout.breakout.rules import N_ACTIONS, NONE
-from rlbreakout.common.errors import UserError
+from rlbreakout.common.errors import UserError, one_line
 from rlbreakout.evaluation.video import write_video
 from rlbreakout.watch.game import Step, WatchedGame
 from rlbreakout.watch.newest import Newest
@@ -73,7 +74,7 @@ class Tab:
         self.human, self.speed = show.rival is not None, 1.0
         self.joystick = self.pressed = NONE
         self.steps_to_make = np.inf
-        self.game: WatchedGame
+        self.game: WatchedGame | None = None
         self.rival: WatchedGame | None = None
         self._go_on = asyncio.Event()
         self._restart = True
@@ -83,12 +84,13 @@ class Tab:
         clock = asyncio.get_running_loop().time
         due = sent_at = clock()
         while True:
-            if self._restart:
+            self._go_on.clear()  # before what it tells of is looked at
+            if self._restart or self.game is None:
                 self._restart = False
-                await self.in_thread(self._begin)
-                await self._send_step(self.game.step)
+                self.game = await self.in_thread(self._begin)
+                await self._send_step(self.game, self.game.step)
                 due = clock()
-            self._go_on.clear()
+                continue
             if self.steps_to_make < 1 or self.game.step.over:
                 wait = None if self.human or self.steps_to_make < 1 else SECONDS_BETWEEN_GAMES
                 with suppress(asyncio.TimeoutError):
@@ -98,42 +100,44 @@ class Tab:
                 self._restart = True
                 continue
             self.steps_to_make -= 1
-            step = await self.in_thread(self._step)
+            step = await self.in_thread(self._step, self.game)
             due = max(due, clock() - 0.25) + 1 / (self.game.steps_per_second * self.speed)
             if clock() - sent_at >= 1 / MOST_MESSAGES_A_SECOND or step.over or self.steps_to_make < 1:
-                await self._send_step(step)
+                await self._send_step(self.game, step)
                 sent_at = clock()
             await asyncio.sleep(max(0.0, due - clock()))
 
-    def _begin(self) -> None:
+    def _begin(self) -> WatchedGame:
         self.close()
         agent = self.show.newest.agent
         game = partial(WatchedGame, seed=self.seed, env_id=self.show.env_id, sticky=self.sticky)
-        self.game = game(agent, human=self.human)
-        self.game.greedy = self.greedy
+        begun = game(agent, human=self.human)
+        begun.greedy = self.greedy
         if self.show.rival is not None:
             self.rival = game(self.show.rival)
+        return begun
 
-    def _step(self) -> Step:
-        if (newest := self.show.newest.look()) is not self.game.agent:
-            if newest.config.observation == self.game.agent.config.observation:
-                self.game.replace_player(newest)
+    def _step(self, game: WatchedGame) -> Step:
+        if (newest := self.show.newest.look()) is not game.agent:
+            if newest.config.observation == game.agent.config.observation:
+                game.replace_player(newest)
             else:
                 self._restart = True
         if self.rival is not None:
             self.rival.play()
         action, self.pressed = self.pressed or self.joystick, NONE  # a key may be up again by now
-        return self.game.play(action if self.human else None)
+        return game.play(action if self.human else None)
 
     def close(self) -> None:
         """End the games."""
-        for game in (getattr(self, "game", None), self.rival):
+        for game in (self.game, self.rival):
             if game is not None:
                 game.close()
+        self.game = self.rival = None
 
     async def obey(self, command: dict[str, Any]) -> None:
         """Do what the page asks for. Raises UserError for what it cannot ask for."""
-        if len(command) != 1:
+        if not isinstance(command, dict) or len(command) != 1:
             raise UserError(f"{command} is no command; allowed: an object with one key")
         ((name, value),) = command.items()
         if name == "joystick" and type(value) is int and 0 <= value < N_ACTIONS:
@@ -145,31 +149,30 @@ class Tab:
         elif name == "speed" and type(value) in (int, float) and LEAST_SPEED <= value <= MOST_SPEED:
             self.speed = float(value)
         elif name == "greedy" and type(value) is bool:
-            self.greedy = self.game.greedy = value
+            self.greedy = value
+            if self.game is not None:
+                self.game.greedy = value
         elif name == "human" and type(value) is bool:
             self.human, self.joystick, self.pressed = value, NONE, NONE
-            await self.in_thread(setattr, self.game, "human", value)
+            if self.game is not None:
+                await self.in_thread(setattr, self.game, "human", value)
         elif name == "sticky" and (value is None or (type(value) in (int, float) and 0 <= value <= 1)):
             self.sticky, self._restart = value, True
         elif name == "restart" and type(value) is int and 0 <= value < 2**31:
             self.seed, self._restart = value, True
-        elif name == "gif" and value is True:
-            await self.socket.send_json({"gif": await self.in_thread(self._gif)})
+        elif name == "gif" and value is True and self.game is not None:
+            await self.socket.send_json({"gif": await self.in_thread(_gif, self.game)})
         else:
             raise UserError(f"{command} is no command that the page can give")
         self._go_on.set()
 
-    def _gif(self) -> str:
-        with tempfile.TemporaryDirectory() as folder:
-            return _text(write_video(self.game.recording(), Path(folder) / "game.gif").read_bytes())
-
-    async def _send_step(self, step: Step) -> None:
+    async def _send_step(self, game: WatchedGame, step: Step) -> None:
         shown = step.frames if self.speed <= 1 else step.frames[:: -max(1, round(self.speed))][::-1]
         thoughts, rival = step.thoughts, self.rival
         message = {
             "frames": [png(frame) for frame in shown],
             "seen": png(step.seen),
-            "seconds": 1 / (self.game.steps_per_second * self.speed),
+            "seconds": 1 / (game.steps_per_second * self.speed),
             "probabilities": [round(float(each), 4) for each in thoughts.probabilities],
             "value": thoughts.value,
             "q_values": None if thoughts.q_values is None else [float(each) for each in thoughts.q_values],
@@ -178,7 +181,7 @@ class Tab:
             "action": step.action,
             "score": step.score,
             "lives": step.lives,
-            "game_seconds": step.steps / self.game.steps_per_second,
+            "game_seconds": step.steps / game.steps_per_second,
             "steps": step.steps,
             "over": step.over,
             "stalled": step.stalled,
@@ -189,6 +192,11 @@ class Tab:
             "rival": None if rival is None else {"score": rival.step.score, "lives": rival.step.lives},
         }
         await self.socket.send_json(message)
+
+
+def _gif(game: WatchedGame) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        return _text(write_video(game.recording(), Path(folder) / "game.gif").read_bytes())
 
 
 def png(picture: np.ndarray) -> str:
@@ -245,8 +253,10 @@ def make_app(show: Show, host: str = LOCAL) -> web.Application:
                     break
                 try:
                     await tab.obey(message.json())
-                except (ValueError, AttributeError) as error:
-                    await answer.send_json({"error": str(error)})
+                except ConnectionResetError:
+                    break
+                except Exception as error:
+                    await answer.send_json({"error": _explain(error)})
         finally:
             game.cancel()
             with suppress(asyncio.CancelledError):
@@ -273,8 +283,18 @@ async def _play(tab: Tab) -> None:
         await tab.play()
     except ConnectionResetError:
         pass
-    except UserError as error:
-        await tab.socket.send_json({"error": str(error)})
+    except Exception as error:
+        await tab.socket.send_json({"error": _explain(error)})
+
+
+def _explain(error: Exception) -> str:
+    """What the page says about an error; the terminal has the traceback of one that is nobody's mistake."""
+    if isinstance(error, ValueError):  # a UserError, or what is no JSON
+        return str(error)
+    if (line := one_line(error)) is not None:
+        return line.text
+    traceback.print_exception(error)
+    return f"the game has ended with an error, which the terminal shows: {error}"
 
 
 def _about(tab: Tab) -> dict[str, Any]:

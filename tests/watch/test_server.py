@@ -21,6 +21,7 @@ from PIL import Image
 
 from rlbreakout.agents.save_load import load_agent
 from rlbreakout.breakout.rules import FIRE, LEFT
+from rlbreakout.watch import WatchedGame
 from rlbreakout.watch import server as watch_server
 from rlbreakout.watch.newest import Newest
 from rlbreakout.watch.server import FILES, MOST_TABS, Show, is_host_allowed, make_app
@@ -147,6 +148,33 @@ def test_a_command_that_is_none_is_answered_and_the_game_goes_on(command: object
         assert await page.until(lambda message: "error" in message)
         before = await page.step()
         assert (await page.step())["steps"] > before["steps"]
+
+    with_server(Show(agent), use)
+
+
+def test_a_game_that_breaks_says_so_on_the_page(
+    agent: Newest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    async def use(server: TestServer, client: ClientSession) -> None:
+        page = await open_tab(server, client)
+        await page.step()
+        monkeypatch.setattr(WatchedGame, "play", lambda game, action: 1 / 0)
+        told = await page.until(lambda message: "error" in message)
+        assert told["error"] == "the game has ended with an error, which the terminal shows: division by zero"
+
+    with_server(Show(agent), use)
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_commands_that_come_while_the_first_game_begins_are_obeyed(
+    agent: Newest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def use(server: TestServer, client: ClientSession) -> None:
+        page = await open_tab(server, client)
+        for command in ({"pause": True}, {"greedy": True}, {"restart": 9}, {"human": True}):
+            await page.send(**command)
+        shown = await page.until(lambda message: message.get("seed") == 9)
+        assert shown["steps"] == 0 and shown["human"] and shown["paused"]
 
     with_server(Show(agent), use)
 
