@@ -225,9 +225,18 @@ def parser() -> argparse.ArgumentParser:
     play = command("play", _play, "play by hand in a web browser, beside the champion on the same seed")
     for page in (watch, play):
         page.add_argument("--env-id", metavar="ID", help=env_id)
-        page.add_argument("--seed", metavar="S", type=int, default=0, help="decides the first game (default: 0)")
         page.add_argument(
-            "--host", metavar="HOST", default="127.0.0.1", help="who may open it (default: 127.0.0.1, this computer)"
+            "--seed",
+            metavar="S",
+            type=int,
+            default=0,
+            help="decides the first game; the next one has the next seed (default: 0)",
+        )
+        page.add_argument(
+            "--host",
+            metavar="HOST",
+            default="127.0.0.1",
+            help="the address to listen on (default: 127.0.0.1, which only this computer can reach)",
         )
         page.add_argument("--port", metavar="PORT", type=int, default=0, help="(default: one that is free)")
         page.add_argument("--no-browser", action="store_true", help="print the address only")

@@ -5,7 +5,7 @@ UserError of one line that names the file, the key, what is wrong and what is al
 """
 # ruff: noqa: F401
 
-from rlbreakout.config.fields import BREAKOUT_IDS, check_env_id, check_seed
+from rlbreakout.config.fields import BREAKOUT_IDS, MOST_SEED, check_env_id, check_seed
 from rlbreakout.config.load import CONFIGS, dump_config, flatten, installed_versions, load_config, parse_config
 from rlbreakout.config.parts import (
     BLOCK_NAMES,

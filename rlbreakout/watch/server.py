@@ -37,6 +37,7 @@ from PIL import Image
 from rlbreakout.agents.players import Agent
 from rlbreakout.breakout.rules import N_ACTIONS, NONE
 from rlbreakout.common.errors import UserError, one_line
+from rlbreakout.config import MOST_SEED, check_seed
 from rlbreakout.evaluation.video import write_video
 from rlbreakout.watch.game import Step, WatchedGame
 from rlbreakout.watch.newest import Newest
@@ -87,8 +88,8 @@ class Tab:
             self._go_on.clear()  # before what it tells of is looked at
             if self._restart or self.game is None:
                 self._restart = False
-                self.game = await self.in_thread(self._begin)
-                await self._send_step(self.game, self.game.step)
+                game = await self.in_thread(self._begin)
+                await self._send_step(game, game.step)
                 due = clock()
                 continue
             if self.steps_to_make < 1 or self.game.step.over:
@@ -96,7 +97,7 @@ class Tab:
                 with suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._go_on.wait(), wait)
                     continue
-                self.seed += 1
+                self.seed = (self.seed + 1) % (MOST_SEED + 1)
                 self._restart = True
                 continue
             self.steps_to_make -= 1
@@ -107,14 +108,20 @@ class Tab:
                 sent_at = clock()
             await asyncio.sleep(max(0.0, due - clock()))
 
+    async def wait_for_a_new_game(self) -> None:
+        """Something went wrong: wait until the page asks for another game."""
+        while not self._restart:
+            self._go_on.clear()
+            await self._go_on.wait()
+
     def _begin(self) -> WatchedGame:
         self.close()
         agent = self.show.newest.agent
         game = partial(WatchedGame, seed=self.seed, env_id=self.show.env_id, sticky=self.sticky)
-        begun = game(agent, human=self.human)
-        begun.greedy = self.greedy
+        self.game = begun = game(agent)
         if self.show.rival is not None:
             self.rival = game(self.show.rival)
+        begun.human, begun.greedy = self.human, self.greedy  # as they are by now
         return begun
 
     def _step(self, game: WatchedGame) -> Step:
@@ -158,9 +165,11 @@ class Tab:
                 await self.in_thread(setattr, self.game, "human", value)
         elif name == "sticky" and (value is None or (type(value) in (int, float) and 0 <= value <= 1)):
             self.sticky, self._restart = value, True
-        elif name == "restart" and type(value) is int and 0 <= value < 2**31:
-            self.seed, self._restart = value, True
-        elif name == "gif" and value is True and self.game is not None:
+        elif name == "restart" and type(value) is int:
+            self.seed, self._restart = check_seed(value), True
+        elif name == "gif" and value is True:
+            if self.game is None:
+                raise UserError("no game has begun yet")
             await self.socket.send_json({"gif": await self.in_thread(_gif, self.game)})
         else:
             raise UserError(f"{command} is no command that the page can give")
@@ -277,14 +286,17 @@ def make_app(show: Show, host: str = LOCAL) -> web.Application:
 
 
 async def _play(tab: Tab) -> None:
-    """Play until the tab is closed; tell the page what went wrong."""
-    try:
+    """Play until the tab is closed; tell the page what went wrong, and go on with the next game that it asks for."""
+    with suppress(ConnectionResetError):
         await tab.socket.send_json({"about": _about(tab)})
-        await tab.play()
-    except ConnectionResetError:
-        pass
-    except Exception as error:
-        await tab.socket.send_json({"error": _explain(error)})
+        while True:
+            try:
+                await tab.play()
+            except ConnectionResetError:
+                raise
+            except Exception as error:
+                await tab.socket.send_json({"error": _explain(error)})
+                await tab.wait_for_a_new_game()
 
 
 def _explain(error: Exception) -> str:
@@ -294,7 +306,7 @@ def _explain(error: Exception) -> str:
     if (line := one_line(error)) is not None:
         return line.text
     traceback.print_exception(error)
-    return f"the game has ended with an error, which the terminal shows: {error}"
+    return f"the game has ended with an error, which the terminal shows: {error}; begin a new game"
 
 
 def _about(tab: Tab) -> dict[str, Any]:
@@ -306,7 +318,7 @@ def _about(tab: Tab) -> dict[str, Any]:
         "human": tab.human,
         "greedy": tab.greedy,
         "rival": None if rival is None else rival.name,
-        "seconds_between_games": SECONDS_BETWEEN_GAMES,
+        "most_seed": MOST_SEED,
     }
 
 
@@ -347,7 +359,7 @@ async def _serve(show: Show, host: str, port: int, browser: bool) -> None:
     try:
         try:
             await web.TCPSite(runner, host, port).start()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host like a..b
             raise UserError(_why_not(error, host, port)) from None
         own_port = runner.addresses[0][1]
         address = f"http://{'[' + host + ']' if ':' in host else host}:{own_port}/"
@@ -361,10 +373,11 @@ async def _serve(show: Show, host: str, port: int, browser: bool) -> None:
         await runner.cleanup()
 
 
-def _why_not(error: OSError, host: str, port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
+def _why_not(error: OSError | UnicodeError, host: str, port: int) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRINUSE:
         return f"port {port} is in use; allowed: another one, or 0 for any that is free"
-    if error.errno == errno.EACCES:
+    if number == errno.EACCES:
         return f"port {port} is not allowed; allowed: 1024 to 65535, or 0 for any that is free"
     return f"host {host!r} cannot be listened on; allowed: an address of this computer, such as {LOCAL}"
 

@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -19,34 +21,46 @@ pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Of the page of `rlbreakout play`."""
+@contextmanager
+def serving() -> Iterator[tuple[str, subprocess.Popen]]:
+    """The address of the page of `rlbreakout play`, and its process."""
     command = [sys.executable, "-m", "rlbreakout.cli", "play", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ONE_THREAD) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().split()[1]
+        yield process.stdout.readline().split()[1], process
         process.terminate()
+
+
+@contextmanager
+def window(address: str, width: int, colours: str) -> Iterator[tuple[Any, list[str]]]:
+    """The page in a window, when its game has begun, and the errors in its console."""
+    if CHROMIUM is None:
+        assert not os.environ.get("CI"), "a browser is needed here"
+        pytest.skip("no Chromium is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=colours)
+        errors: list[str] = []
+        page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("requestfailed", lambda sent: errors.append(sent.url))
+        page.goto(address)
+        expect(page.locator("#time")).not_to_have_text("0:00", timeout=60_000)
+        yield page, errors
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving() as (address, _):
+        yield address
 
 
 @pytest.fixture
 def page(address: str, request: pytest.FixtureRequest) -> Iterator:
     """The page in a window of the width and with the colours that a test asks for; no error may be in its console."""
-    if CHROMIUM is None:
-        assert not os.environ.get("CI"), "a browser is needed here"
-        pytest.skip("no Chromium is installed")
-    width, colours = getattr(request, "param", (1280, "light"))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        window = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=colours)
-        errors: list[str] = []
-        window.on("console", lambda message: message.type == "error" and errors.append(message.text))
-        window.on("pageerror", lambda error: errors.append(str(error)))
-        window.on("requestfailed", lambda sent: errors.append(sent.url))
-        window.goto(address)
-        expect(window.locator("#time")).not_to_have_text("0:00", timeout=60_000)
-        yield window
-        browser.close()
+    with window(address, *getattr(request, "param", (1280, "light"))) as (page, errors):
+        yield page
     assert errors == []
 
 
@@ -74,16 +88,53 @@ def test_arrow_keys_move_the_paddle_and_space_launches_the_ball(page) -> None:
     expect(page.locator("#message")).to_have_text("")
 
 
+def test_controls_give_the_keys_back_and_the_seed_can_be_typed(page) -> None:
+    page.fill("#seed", "")
+    page.type("#seed", "1234", delay=200)
+    assert page.input_value("#seed") == "1234"
+    page.keyboard.press("Enter")
+    expect(page.locator("#time")).to_have_text("0:00")
+    page.click("#restart")
+    expect(page.locator("#message")).to_have_text("space launches the ball")
+    page.keyboard.press(" ")
+    expect(page.locator("#message")).to_have_text("")
+    assert page.input_value("#seed") == "1234" and page.is_checked("#human")
+    page.fill("#seed", "-5")
+    page.click("#restart")
+    expect(page.locator("#message")).to_have_text("the seed must be a whole number from 0 to 2000000000")
+
+
+def test_a_finger_on_the_picture_moves_the_paddle(page) -> None:
+    page.keyboard.press(" ")
+    expect(page.locator("#message")).to_have_text("")
+    box = page.locator("#screen").bounding_box()
+    places = []
+    for part in (0.9, 0.1):
+        page.mouse.move(box["x"] + part * box["width"], box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.wait_for_timeout(1200)
+        page.mouse.up()
+        places.append(paddle(page))
+    assert places[0] > places[1] + 40
+
+
+def test_the_page_says_that_the_server_has_ended() -> None:
+    """In a tab of its own, with a server of its own."""
+    with serving() as (own, process), window(own, 1280, "light") as (page, _):
+        process.terminate()
+        expect(page.locator("#message")).to_have_text("the server has ended; start it again, and reload this page")
+
+
 def test_the_agent_takes_over_and_scores(page) -> None:
     page.keyboard.press("Escape")
     page.select_option("#speed", "16")
     expect(page.locator("#score")).to_have_text(re.compile("^([5-9]|[1-9][0-9]+)$"), timeout=120_000)
     assert not page.is_checked("#human") and page.inner_text("#lives") == "5"
-    shares = [float(row.inner_text().split()[-1][:-1]) for row in page.query_selector_all(".action")]
-    assert sum(shares) == pytest.approx(100, abs=0.3)
     page.keyboard.press("p")
     expect(page.locator("#pause")).to_have_text("go on")
     page.wait_for_timeout(300)
+    shares = [float(row.inner_text().split()[-1][:-1]) for row in page.query_selector_all(".action")]
+    assert sum(shares) == pytest.approx(100, abs=0.3)
     before = page.inner_text("#time"), points(page)
     page.wait_for_timeout(700)
     assert (page.inner_text("#time"), points(page)) == before

@@ -131,7 +131,7 @@ def test_a_human_plays_beside_the_rival(agent: Newest) -> None:
         {"joystick": 9},
         {"joystick": True},
         {"restart": -1},
-        {"restart": 2**31},
+        {"restart": 2_000_000_001},
         {"sticky": 2},
         {"pause": 1},
         {"step": True, "pause": True},
@@ -160,7 +160,13 @@ def test_a_game_that_breaks_says_so_on_the_page(
         await page.step()
         monkeypatch.setattr(WatchedGame, "play", lambda game, action: 1 / 0)
         told = await page.until(lambda message: "error" in message)
-        assert told["error"] == "the game has ended with an error, which the terminal shows: division by zero"
+        assert (
+            told["error"]
+            == "the game has ended with an error, which the terminal shows: division by zero; begin a new game"
+        )
+        monkeypatch.undo()
+        await page.send(restart=4)
+        assert (await page.until(lambda message: message.get("seed") == 4))["steps"] == 0
 
     with_server(Show(agent), use)
     assert "ZeroDivisionError" in capsys.readouterr().err
@@ -271,6 +277,7 @@ def test_a_newer_model_plays_on_and_a_damaged_one_does_not(
     [
         (("--port", "70000"), "port is 70000; allowed: 0 to 65535"),
         (("--host", "192.0.2.1"), "host '192.0.2.1' cannot be listened on; allowed: an address of this computer"),
+        (("--host", "a..b"), "host 'a..b' cannot be listened on"),
         (("--host", "no such host"), "host 'no such host' cannot be listened on"),
         (("--env-id", "ALE/Pong-v5"), "ALE/Pong-v5"),
         (("--seed", "-1"), "seed"),

@@ -15,10 +15,17 @@ let values = [];
 let about = {};
 let last = null;
 let drawing = 0;
+let paused = false;
+let stepsWithoutBall = 0;
+let heldUntil = 0;
 
 function send(name, value) {
-  if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ [name]: value }));
+  const open = socket.readyState === WebSocket.OPEN;
+  if (open) socket.send(JSON.stringify({ [name]: value }));
+  return open;
 }
+
+const counted = (number, one) => `${number} ${one}${number === 1 ? "" : "s"}`;
 
 const rows = ACTIONS.map((name) => {
   const row = document.createElement("div");
@@ -39,6 +46,7 @@ async function picture(data) {
 // The frames of a step are spread over the time that it takes, until the next step comes.
 async function drawFrames(step) {
   const turn = ++drawing;
+  if (document.hidden) return;
   const images = await Promise.all(step.frames.map(picture));
   const begun = performance.now();
   for (let i = 0; i < images.length; i++) {
@@ -102,28 +110,36 @@ function show(step) {
   at("lives").textContent = step.lives;
   const seconds = Math.floor(step.game_seconds);
   at("time").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  at("title").textContent = step.newest ? `${about.name} ${step.newest}` : about.name;
+  const name = step.newest ? `${about.name} ${step.newest}` : about.name;
+  at("title").textContent = about.rival ? `You and the ${about.rival}` : name;
   at("human").checked = step.human;
-  at("pause").textContent = step.paused ? "go on" : "pause";
-  at("seed").value = step.seed;
+  if (step.steps === 0) at("seed").value = step.seed;
   at("seen").src = `data:image/png;base64,${step.seen}`;
   at("rival").hidden = !step.rival;
-  if (step.rival) at("rival").textContent = `${about.rival}, same seed: ${step.rival.score} points, ${step.rival.lives} lives`;
-  if (step.over) {
-    const why = step.stalled ? "stalled: no point for a long time" : "game over";
-    const next = step.human ? "r begins a new game" : "the next game begins soon";
-    say(`${why}: ${step.score} points; ${next}`);
-  } else if (step.steps === 0 || at("message").textContent.startsWith("game over")) {
-    say(step.human ? "space launches the ball" : "");
-  } else if (at("message").textContent.startsWith("space") && step.action === FIRE) {
-    say("");
+  if (step.rival) {
+    const { score, lives } = step.rival;
+    at("rival").textContent = `${about.rival}, same seed, unseen: ${counted(score, "point")}, ${lives} lives`;
   }
+  stepsWithoutBall = step.path.length ? 0 : stepsWithoutBall + 1;
+  sayWhatIsUp();
   drawThoughts(step);
   drawFrames(step);
 }
 
-function say(text) {
+// A message that is held stays for some seconds, whatever the game has to say.
+function say(text, seconds = 0) {
+  if (!seconds && performance.now() < heldUntil) return;
+  heldUntil = performance.now() + 1000 * seconds;
   at("message").textContent = text;
+}
+
+const mayLaunch = () => last.human && !last.over && (last.steps === 0 || stepsWithoutBall > 2);
+
+function sayWhatIsUp() {
+  const why = last.stalled ? "stalled: no point for a long time" : "game over";
+  const next = last.human ? "r begins a new game" : "the next game begins soon";
+  if (last.over) say(`${why}: ${counted(last.score, "point")}; ${next}`);
+  else say(mayLaunch() ? "space launches the ball" : "");
 }
 
 function saveGif(data) {
@@ -133,7 +149,6 @@ function saveGif(data) {
   link.download = `${about.name.split("/").pop()}-seed-${last.seed}-${last.score}-points.gif`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  at("gif").disabled = false;
 }
 
 socket.onmessage = ({ data }) => {
@@ -145,19 +160,27 @@ socket.onmessage = ({ data }) => {
     at("greedy").checked = about.greedy;
     if (about.human) at("screen").focus();
   } else if (message.gif) {
+    at("gif").disabled = false;
     saveGif(message.gif);
   } else if (message.error) {
-    say(message.error);
+    at("gif").disabled = false;
+    say(message.error, 6);
   } else {
     show(message);
   }
 };
-socket.onclose = () => say(at("message").textContent || "the server has ended; start it again and reload this page");
+socket.onclose = () => {
+  at("gif").disabled = true;
+  if (last) say("the server has ended; start it again, and reload this page", 1e6);
+};
 
 function setHuman(human) {
   at("human").checked = human;
   send("human", human);
   held.length = 0;
+  if (!last) return;
+  last.human = human;
+  sayWhatIsUp();
 }
 
 function moveJoystick() {
@@ -192,22 +215,58 @@ window.addEventListener("blur", () => {
   }
 });
 
+// A finger on the picture, or the mouse: which half of it.
+at("screen").addEventListener("pointerdown", (event) => {
+  if (!last || !last.human) return;
+  event.preventDefault();
+  at("screen").setPointerCapture(event.pointerId);
+  const isLeft = event.offsetX < at("screen").clientWidth / 2;
+  held.push(mayLaunch() ? FIRE : isLeft ? LEFT : RIGHT);
+  moveJoystick();
+});
+for (const kind of ["pointerup", "pointercancel"]) {
+  at("screen").addEventListener(kind, () => {
+    held.length = 0;
+    moveJoystick();
+  });
+}
+
+// What was clicked gives the keys back to the game; what was reached with the tab key keeps them.
+at("controls").addEventListener("click", (event) => {
+  if (event.detail > 0 && event.target.matches("button, input[type=checkbox]")) event.target.blur();
+});
+at("controls").addEventListener("change", (event) => {
+  if (event.target.matches("select")) event.target.blur();
+});
+
+function setPaused(value) {
+  paused = value;
+  at("pause").textContent = paused ? "go on" : "pause";
+}
 at("pause").onclick = () => {
-  const pause = at("pause").textContent === "pause";
-  at("pause").textContent = pause ? "go on" : "pause";
-  send("pause", pause);
+  setPaused(!paused);
+  send("pause", paused);
 };
 at("step").onclick = () => {
-  at("pause").textContent = "go on";
+  setPaused(true);
   send("step", true);
 };
 at("speed").onchange = () => send("speed", Number(at("speed").value));
 at("greedy").onchange = () => send("greedy", at("greedy").checked);
 at("human").onchange = () => setHuman(at("human").checked);
 at("sticky").onchange = () => send("sticky", at("sticky").value === "" ? null : Number(at("sticky").value));
-at("restart").onclick = () => send("restart", Math.max(0, Math.floor(Number(at("seed").value))));
+at("restart").onclick = () => {
+  const text = at("seed").value, seed = Number(text);
+  if (text === "" || !Number.isInteger(seed) || seed < 0 || seed > about.most_seed) {
+    say(`the seed must be a whole number from 0 to ${about.most_seed}`, 6);
+  } else send("restart", seed);
+};
+at("seed").onkeydown = (event) => {
+  if (event.key !== "Enter") return;
+  at("seed").blur();
+  at("restart").click();
+};
 at("gif").onclick = () => {
-  at("gif").disabled = true;
-  send("gif", true);
+  at("gif").disabled = send("gif", true);
 };
 at("path").onchange = () => last && drawFrames(last);
