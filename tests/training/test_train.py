@@ -25,7 +25,7 @@ from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation.plots import read_games, read_scalar
 from rlbreakout.training import learn, record_best, train, train_or_continue
 from rlbreakout.training.interrupts import save_at_the_end
-from rlbreakout.training.recorder import Recorder, read_evaluations
+from rlbreakout.training.recorder import COLUMNS, Recorder, append_row, read_evaluations
 from rlbreakout.training.runs import new_run_folder
 from rlbreakout.training.train import find_run
 from tests.conftest import TWIN, TWIN_CONFIG, dqn_config, rlbreakout, sets, tiny_config, twin_config
@@ -430,7 +430,9 @@ def test_a_run_that_was_stopped_before_it_had_a_model_begins_anew(left: tuple[st
         with SummaryWriter(str(folder)) as writer:
             writer.add_scalar("eval_twin/mean", 77.0, 128)
             writer.add_scalar("eval_twin/mean", 78.0, 200)
-        (folder / "evaluations.csv").write_text("steps,mean\n128,77.0\n200,78.0\n")
+        for steps, mean in ((128, 77.0), (200, 78.0)):
+            known = {"steps": steps, "mean": mean}
+            append_row(folder / "evaluations.csv", COLUMNS, [known.get(column, 0) for column in COLUMNS])
     assert train(config, folder, resume=True, progress_bar=False) == folder
     assert trained_steps(folder / "last") == 256
     assert [row["steps"] for row in read_evaluations(folder)] == ["128", "256"]
