@@ -63,7 +63,7 @@ class Recorder:
         """Evaluations of this process, oldest first."""
         self._player, self._write_scalars, self._writer, self._go_on = player, write_scalars, writer, go_on
         before = read_evaluations(folder)
-        self._best = max((float(row["mean"]) for row in before), default=-np.inf)
+        self._best = best_mean(before, default=-np.inf)
         self._evaluated_at = max((int(row["steps"]) for row in before), default=-1)
         self._env = make_env_on_the_way(config) if config.evaluation.every else None
         self._steps = -1
@@ -155,3 +155,8 @@ def read_evaluations(folder: Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return [row for row in csv.DictReader(file) if None not in row.values()]  # or it was cut off by a kill
+
+
+def best_mean(evaluations: list[dict[str, str]], default: float) -> float:
+    """The highest mean score, in points, among rows of evaluations.csv; `default` if there are none."""
+    return max((float(row["mean"]) for row in evaluations), default=default)

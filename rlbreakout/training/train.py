@@ -38,7 +38,7 @@ from rlbreakout.schedules import parse_schedule
 from rlbreakout.training.divergence import DivergenceCallback, divergence_explained
 from rlbreakout.training.interrupts import save_at_the_end
 from rlbreakout.training.malloc import keep_freed_memory
-from rlbreakout.training.recorder import GoOn, Recorder, read_evaluations
+from rlbreakout.training.recorder import GoOn, Recorder, best_mean, read_evaluations
 from rlbreakout.training.rewind import rewind
 from rlbreakout.training.runs import RUNS, check_writable, empty_run_folder, only_writer, start_run, write_config
 from rlbreakout.training.tensorboard import hyperparameters, write_hparams
@@ -98,7 +98,7 @@ def _train(
         train_value_agent(config, folder, resume=resume, weights=weights, progress_bar=progress_bar)
     else:
         _train_ppo(config, folder, resume=resume, weights=weights, progress_bar=progress_bar)
-    best = max((float(row["mean"]) for row in read_evaluations(folder)), default=0.0)
+    best = best_mean(read_evaluations(folder), default=0.0)
     write_hparams(folder, hyperparameters(config), {"run/best_mean": best})
     record_best(folder)
 
