@@ -7,8 +7,8 @@
 |----------------|-------------------------------------------------------------------------------------------|
 | `constants.js` | the numbers of rules, screen, look-ahead and blocks, under their names in Python          |
 | `policy.json`  | name, blocks with their entries, sizes of the layers, and how the agent is evaluated      |
-| `policy.bin`   | weights and biases of each layer, little-endian float32, first of the actions' network,   |
-|                | then of the value's                                                                       |
+| `policy.bin`   | weights, `(inputs, outputs)`, and biases of each layer, little-endian float32, first of   |
+|                | the network for the actions, then of that for the value                                   |
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def export_game(folder: Path, agent: str = AGENT) -> None:
     (folder / "constants.js").write_text("".join(_constants()), encoding="utf-8")
     (folder / "policy.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
     every_layer = (layer for network in layers.values() for layer in network)
-    tensors = (part for layer in every_layer for part in (layer.weight, layer.bias))
+    tensors = (part for layer in every_layer for part in (layer.weight.T, layer.bias))
     (folder / "policy.bin").write_bytes(b"".join(part.detach().numpy().astype("<f4").tobytes() for part in tensors))
 
 

@@ -31,10 +31,10 @@ export class Game {
     for (; this.frames < idle; this.frames++) oneFrame(this.state, NONE);
   }
 
-  // What the agent thinks now: the probability of each action, and the return that it expects.
+  // What the agent sees, and what it thinks of it: the probability of each action, and the return that it expects.
   think() {
     const seen = this.blocks.compute(this.state);
-    return { probabilities: this.policy.probabilities(seen), value: this.policy.expectedReturn(seen) };
+    return { seen, probabilities: this.policy.probabilities(seen), value: this.policy.expectedReturn(seen) };
   }
 
   decide() {

@@ -3,7 +3,7 @@
 
 export class Policy {
   // about: what policy.json says. weights: all of policy.bin, an ArrayBuffer of little-endian float32; for each layer
-  // its weights, row by row, and its biases.
+  // its weights, those of an input side by side, and its biases.
   constructor(about, weights) {
     this.about = about;
     let offset = 0;
@@ -61,16 +61,17 @@ function readFloats(buffer, offset, n) {
   return Float32Array.from({ length: n }, (_, i) => view.getFloat32(offset + 4 * i, true));
 }
 
+// Inputs that are 0 add nothing, and many are: broken bricks, and what a ReLU has cut off.
 function pass(layers, observation) {
   let values = observation;
-  layers.forEach(({ inputs, outputs, weights, biases }, layer) => {
-    const next = new Float32Array(outputs), isLast = layer === layers.length - 1;
-    for (let row = 0, at = 0; row < outputs; row++) {
-      let sum = biases[row];
-      for (let i = 0; i < inputs; i++) sum += weights[at++] * values[i];
-      next[row] = isLast ? sum : Math.max(sum, 0);
+  layers.forEach(({ outputs, weights, biases }, layer) => {
+    const sums = Float64Array.from(biases);
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
+      if (value === 0) continue;
+      for (let output = 0, at = outputs * i; output < outputs; output++, at++) sums[output] += weights[at] * value;
     }
-    values = next;
+    values = layer < layers.length - 1 ? sums.map((sum) => Math.max(sum, 0)) : sums;
   });
   return values;
 }
