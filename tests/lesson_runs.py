@@ -25,7 +25,7 @@ from rlbreakout.evaluation import Evaluation, record
 from rlbreakout.evaluation.evaluate import evaluate_on_the_way, make_env_on_the_way
 from rlbreakout.evaluation.plots import read_scalar
 from rlbreakout.lesson import SMOKE
-from rlbreakout.training import recorder
+from rlbreakout.training import recorder, several
 from rlbreakout.tuning.study_plots import PICTURES
 
 SCRIPTS = {script.stem: script for script in all_lessons()}
@@ -47,15 +47,16 @@ def run_lesson(name: str, folder: Path, *options: str) -> str:
 
 @contextmanager
 def quick(*, compares: bool = False) -> Iterator[None]:
-    """Make shorter what takes most of the time of lessons: gifs have two seconds, a study has one picture, a training
-    is evaluated in two games on its way, and PPO goes once through its data, of which it collects fewer by default (but
-    not where a lesson `compares` it with another one).
+    """Make shorter what takes most of the time of lessons: gifs have two seconds, a study has one picture, agents are
+    trained in this process one after the other, a training is evaluated in one game on its way, and PPO goes once
+    through its data, of which it collects fewer by default (but not where a lesson `compares` it with another one).
     """
     short = with_settings(record, always={"seconds": 2.0})
     fast = with_settings(PPO.__init__, always={"n_epochs": 1}, by_default={"n_steps": 256})
     with (
         patch.multiple("rlbreakout.training.train", record=short),
-        patch.multiple(recorder, make_env_on_the_way=for_two_games, evaluate_on_the_way=in_two_games),
+        patch.multiple(several, processes_at_once=lambda _: 1),
+        patch.multiple(recorder, make_env_on_the_way=for_one_game, evaluate_on_the_way=in_one_game),
         patch.multiple("rlbreakout.evaluation", record=short),
         patch.dict(PICTURES, {"parallel": PICTURES["parallel"]}, clear=True),
         patch.object(PPO, "__init__", PPO.__init__ if compares else fast),
@@ -63,12 +64,12 @@ def quick(*, compares: bool = False) -> Iterator[None]:
         yield
 
 
-def for_two_games(config: Config) -> VecEnv:
-    return make_env_on_the_way(with_values(config, {"evaluation.games": 2}))
+def for_one_game(config: Config) -> VecEnv:
+    return make_env_on_the_way(with_values(config, {"evaluation.games": 1}))
 
 
-def in_two_games(player: Player, config: Config, env: VecEnv) -> Evaluation:
-    return evaluate_on_the_way(player, with_values(config, {"evaluation.games": 2}), env)
+def in_one_game(player: Player, config: Config, env: VecEnv) -> Evaluation:
+    return evaluate_on_the_way(player, with_values(config, {"evaluation.games": 1}), env)
 
 
 def with_settings(

@@ -32,6 +32,8 @@ class Options:
     """Agent steps of PPO that are timed, with each of the environments on pictures."""
     seconds: float = 3.0
     """How long each environment plays alone."""
+    games: int = 8
+    """Games side by side, in each of the environments on pictures."""
     seed: int = 0
     """Decides the network's first weights, the games and the actions."""
     run_dir: Path | None = None
@@ -41,14 +43,15 @@ class Options:
 options = read_options(Options, __doc__)
 folder = run_folder("2_baselines/2.4_fast_envs", options.run_dir)
 
-# %% Eight games of lesson 2.3, played by four kinds of environments. What the agent sees is the same.
+# %% The games of lesson 2.3, eight side by side, played by four kinds of environments. What the agent sees is the same.
 #
 # dummy:   SB3's DummyVecEnv. Python steps one game after the other, each with its wrappers.
 # subproc: SB3's SubprocVecEnv. A process for each game; pictures come back through pipes.
 # vector:  ale-py's AtariVectorEnv. Threads in C++ run the emulator and do the work of the wrappers.
 # twin:    no emulator at all, but an exact model of the game, compiled (lesson 7).
-n_steps = max(1, min(128, options.steps // 8))  # 128, unless there are fewer steps to time
-zoo = with_values(load_config(CONFIGS / "2.3_zoo.yaml"), {"seed": options.seed, "ppo.n_steps": n_steps})
+n_steps = max(1, min(128, options.steps // options.games))  # 128, unless there are fewer steps to time
+settings = {"seed": options.seed, "env.n_envs": options.games, "ppo.n_steps": n_steps}
+zoo = with_values(load_config(CONFIGS / "2.3_zoo.yaml"), settings)
 CHOICES: dict[str, Config] = {
     vec_env: with_values(zoo, {"env.vec_env": vec_env}) for vec_env in ("dummy", "subproc", "vector", "twin")
 }
