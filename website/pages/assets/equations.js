@@ -1,0 +1,3 @@
+for (const equation of document.querySelectorAll(".equation")) {
+  katex.render(equation.textContent, equation, { displayMode: equation.matches("div"), throwOnError: false });
+}
