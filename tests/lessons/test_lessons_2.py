@@ -39,7 +39,7 @@ def test_2_1_compares_one_game_with_eight(lesson) -> None:
         assert image.width > 500
 
 
-def test_2_2_tells_lives_from_games(lesson) -> None:
+def test_2_2_tells_lives_from_games_and_shows_the_spread_of_the_last_100(lesson) -> None:
     folder, output = lesson("2.2_callbacks")
     assert_a_trained_run(folder)
     for tag in (
@@ -52,10 +52,6 @@ def test_2_2_tells_lives_from_games(lesson) -> None:
     assert three["clipped reward a life"] < three["score of a training game (sampled, last 100)"]
     assert re.search(r"nobody launches the ball: (not )?over after", output) and "greedy" in output
     assert (folder / "three_rewards.png").exists()
-
-
-def test_2_2_shows_the_spread_the_lower_bound_and_the_length_of_the_last_100_games(lesson) -> None:
-    folder, _ = lesson("2.2_callbacks")
     scores, lengths = (of_games[-100:] for of_games in read_games(folder))
     low = scores.mean() - 1.96 * scores.std() / 10
     for name, value in {"score_std": scores.std(), "score_low": low, "agent_steps": lengths.mean() / 4}.items():
