@@ -37,8 +37,8 @@ AGENT = "champion"
 PAGE = Path(__file__).parent / "game"
 
 CONSTANTS: dict[ModuleType, str] = {
-    screen: """HEIGHT WIDTH GAME_TOP GAME_LEFT GAME_RIGHT BRICK_HEIGHT BRICK_WIDTH BRICKS_LEFT BRICKS_IN_A_ROW BRICK_ROWS
-        BRICKS_TOP BRICKS_BOTTOM WALL_POINTS MOST_POINTS PADDLE_TOP PADDLE_HEIGHT WIDE_PADDLE NARROW_PADDLE
+    screen: """HEIGHT WIDTH GAME_TOP GAME_LEFT GAME_RIGHT BRICK_HEIGHT BRICK_WIDTH BRICKS_LEFT BRICKS_IN_A_ROW
+        BRICK_ROWS BRICKS_TOP BRICKS_BOTTOM WALL_POINTS MOST_POINTS PADDLE_TOP PADDLE_HEIGHT WIDE_PADDLE NARROW_PADDLE
         PADDLE_LEFTMOST PADDLE_RIGHTMOST BALL_HEIGHT BALL_WIDTH""",
     rules: """NONE FIRE RIGHT LEFT LIVES LAST_FRAME PIXEL PIXEL_BITS KNOB_START KNOB_STEP KNOB_LEAST KNOB_MOST READINGS
         MOST_READING TWICE_DRAWN LAUNCH_LINE LAUNCH_COLUMNS LAUNCH_DIRECTIONS LOST_LINE SPEEDS MOST_HITS
@@ -124,7 +124,6 @@ def _check_config(agent: str, config: Config) -> float:
     skip, sticky = BREAKOUT_IDS[env.id]
     needed: dict[str, tuple[Any, Any]] = {
         "algorithm": (config.algorithm, "ppo"),
-        "policy": (config.policy, "MlpPolicy"),
         "observation.kind": (seen.kind, "coordinates"),
         "observation.frame_stack": (seen.frame_stack, 1),
         "observation.frames_between": (seen.frames_between, None),
