@@ -31,7 +31,7 @@ test-postgres: setup  ## the tests of studies that need a PostgreSQL server's pr
 	$(BIN)/python -m pytest -m postgres
 
 test-notebooks: setup  ## every notebook with few steps
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m notebooks
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "notebooks and not long"
 
 test-site: setup  ## the tests in a browser, which need Chromium
 	$(BIN)/python -m pytest -m browser

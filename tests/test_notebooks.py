@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from rlbreakout.lesson import SMOKE
 from tests.conftest import ONE_THREAD, ROOT, SCRIPTS
 from tests.kernels import Kernel
 
+IN_CI = ("1.3_train", "3.4_coordinates")
+"""1.3 makes a new folder each time, 3.4 continues in its own."""
 WITH_OPTIONS = [name for name, script in SCRIPTS.items() if "read_options" in script.read_text()]
 
 
@@ -68,26 +71,36 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
         yield kernel
 
 
-def run_notebook(kernel: Kernel, name: str, **options: object) -> tuple[str, list[str]]:
-    """Run a notebook from top to bottom; return what it prints, and the kinds of what it shows."""
+def run_notebook(
+    kernel: Kernel, name: str, folder: str | None = None, interrupt_after: float = math.inf
+) -> tuple[str, list[str], str | None]:
+    """Run a notebook from top to bottom, up to the first error; return what it prints, the kinds of what it shows, and
+    the name of the error.
+
+    folder: its run folder, if it is not the usual one. interrupt_after: seconds.
+    """
     quick = f"import tests.lesson_runs\nquick = tests.lesson_runs.quick(compares={name == '2.5_ppo_by_hand'})\n"
     assert kernel.run(quick + "quick.__enter__()").error is None
-    printed, shown = "", []
+    printed, shown, error = "", [], None
     first, *others = code_cells(notebook(SCRIPTS[name]))
-    given = "".join(f"\n{key} = {value!r}" for key, value in options.items())
+    given = f"\nrun_dir = __import__('pathlib').Path({folder!r})" if folder is not None else ""
+    end = time.monotonic() + interrupt_after
     for cell in [first + given, *others]:
-        done = kernel.run(cell)
-        assert done.error is None, f"{cell}\n\n{done.printed}\n{done.error}"
+        done = kernel.run(cell, lambda: time.monotonic() > end)
         printed, shown = printed + done.printed, shown + done.shown
+        if (error := done.error) is not None:
+            printed = f"{printed}\n\n{cell}\n{error}"
+            break
     assert kernel.run("quick.__exit__(None, None, None)").error is None
-    return printed, shown
+    return printed, shown, error
 
 
 @pytest.mark.notebooks
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_notebook_runs_and_shows_its_pictures(name: str, kernel: Kernel) -> None:
     """One after the other in the same kernel: what an earlier one left does no harm."""
-    printed, shown = run_notebook(kernel, name)
+    printed, shown, error = run_notebook(kernel, name)
+    assert error is None, printed
     if name == "0.1_check_setup":
         return
     files = printed.split("Your files:")[1].split("Your curves:")[0].splitlines()
@@ -96,19 +109,17 @@ def test_a_notebook_runs_and_shows_its_pictures(name: str, kernel: Kernel) -> No
 
 
 @pytest.mark.notebooks
-@pytest.mark.parametrize("name", ["1.3_train", "3.4_coordinates"])
+@pytest.mark.parametrize(
+    "name", [name if name in IN_CI else pytest.param(name, marks=pytest.mark.long) for name in WITH_OPTIONS]
+)
 def test_a_notebook_runs_again_and_after_an_interrupted_cell(name: str, kernel: Kernel) -> None:
-    """1.3 makes a new folder each time, 3.4 continues in its own."""
+    seconds = 0.0
     for _ in range(2):
-        run_notebook(kernel, name)
-    first, *others = code_cells(notebook(SCRIPTS[name]))
-    kernel.run("import os; os.environ.pop('" + SMOKE + "')")
-    assert kernel.run(f"{first}\nsteps = 1_000_000_000").error is None
-    for cell in others:
-        started = time.monotonic()
-        done = kernel.run(cell, lambda: time.monotonic() - started > 10)  # noqa: B023
-        if done.error is not None:
-            break
-    assert done.error in ("KeyboardInterrupt", "SystemExit"), done.printed
-    kernel.run("os.environ['" + SMOKE + "'] = '1'")
-    run_notebook(kernel, name)
+        begun = time.monotonic()
+        printed, _, error = run_notebook(kernel, name)
+        assert error is None, printed
+        seconds = max(seconds, time.monotonic() - begun)
+    printed, _, error = run_notebook(kernel, name, f"interrupted_{name}", interrupt_after=seconds / 4)
+    assert error in ("KeyboardInterrupt", "SystemExit"), printed
+    printed, _, error = run_notebook(kernel, name, f"interrupted_{name}")
+    assert error is None, printed
