@@ -66,8 +66,8 @@ def export_game(folder: Path, agent: str = AGENT) -> None:
     sticky = _check_config(agent, config)
     assert isinstance(policy, ActorCriticPolicy)
     layers = {
-        "actions": [*_linear_layers(agent, policy.mlp_extractor.policy_net), policy.action_net],
-        "value": [*_linear_layers(agent, policy.mlp_extractor.value_net), policy.value_net],
+        "actions": _linear_layers(agent, [*policy.mlp_extractor.policy_net.children(), policy.action_net]),
+        "value": _linear_layers(agent, [*policy.mlp_extractor.value_net.children(), policy.value_net]),
     }
     about = {
         "name": loaded.name,
@@ -136,17 +136,13 @@ def _check_config(agent: str, config: Config) -> float:
     return sticky if env.repeat_action_probability is None else env.repeat_action_probability
 
 
-def _linear_layers(agent: str, network: torch.nn.Module) -> list[torch.nn.Linear]:
-    """The linear layers of a network that has one ReLU after each. Raises UserError for any other network."""
-    layers = list(network.children())
-    linear, activations = layers[::2], layers[1::2]
-    for layer, kind in [*((layer, torch.nn.Linear) for layer in linear), *((a, torch.nn.ReLU) for a in activations)]:
-        if not isinstance(layer, kind):
-            raise UserError(
-                f"the page cannot play {agent}: its network has a {type(layer).__name__} layer; allowed: Linear, each "
-                "followed by ReLU"
-            )
-    return [layer for layer in linear if isinstance(layer, torch.nn.Linear)]
+def _linear_layers(agent: str, layers: list[torch.nn.Module]) -> list[torch.nn.Linear]:
+    """The linear layers of a network that has a ReLU between any two. Raises UserError for any other network."""
+    linear = [layer for layer in layers[::2] if isinstance(layer, torch.nn.Linear)]
+    if len(linear) < len(layers[::2]) or not all(isinstance(layer, torch.nn.ReLU) for layer in layers[1::2]):
+        kinds = ", ".join(type(layer).__name__ for layer in layers)
+        raise UserError(f"the page cannot play {agent}: its layers are {kinds}; allowed: Linear with ReLU between them")
+    return linear
 
 
 def _constants() -> Iterable[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -72,7 +71,7 @@ def good_games(n: int, frames: int) -> Games:
     random, player, kept = np.random.default_rng(2), Player(16, seed=2), [new_games(16)]
     states = new_games(16)
     for _ in range(4_500):
-        play(states, player.act(states), random.integers(4, 6))
+        play(states, player.act(states), int(random.integers(4, 6)))
         states[states["lives"] == 0] = new_games(1)
         kept.append(states.copy())
     seen = np.concatenate(kept)
@@ -108,20 +107,21 @@ def trace_python(games: Games, policy: ActorCriticPolicy, block_names: list[str]
         distribution: Any = policy.get_distribution(flat).distribution
         values = policy.predict_values(flat).double().numpy()
     shape = observations.shape[:2]
-    sums = [np.array([*_checksums(every.reshape(-1), coloured)]).reshape(every.shape) for coloured in (False, True)]
     return Trace(
         every,
-        *sums,
+        _checksums(every, coloured=False),
+        _checksums(every, coloured=True),
         observations,
         distribution.probs.double().numpy().reshape(*shape, N_ACTIONS),
         values.reshape(shape),
     )
 
 
-def _checksums(states: np.ndarray, coloured: bool) -> Iterator[int]:
+def _checksums(states: np.ndarray, coloured: bool) -> np.ndarray:
     """Sums of the words of each screen, each word multiplied by an odd number of its own: another word, another sum."""
-    for first in range(0, len(states), 200):
-        some = states[first : first + 200]
+    flat, sums = states.reshape(-1), np.empty(states.size, dtype=np.uint32)
+    for first in range(0, len(flat), 200):
+        some = flat[first : first + 200]
         if coloured:
             screens = np.full((len(some), HEIGHT, WIDTH, 4), 255, dtype=np.uint8)
             screens[..., :3] = draw_rgb(some)
@@ -129,7 +129,8 @@ def _checksums(states: np.ndarray, coloured: bool) -> Iterator[int]:
             screens = draw(some)
         words = screens.reshape(len(some), -1).view(np.uint32)
         factors = np.arange(1, words.shape[1] + 1, dtype=np.uint32) * np.uint32(0x9E3779B1) | np.uint32(1)
-        yield from (words @ factors).tolist()
+        sums[first : first + 200] = words @ factors
+    return sums.reshape(states.shape)
 
 
 _TRACE = """async ({names, states, actions, n, seenEvery}) => {
@@ -189,7 +190,7 @@ _TRACE = """async ({names, states, actions, n, seenEvery}) => {
     probabilities: new Float64Array(probabilities), values: new Float64Array(values)};
   return Object.fromEntries(await Promise.all(Object.entries(parts).map(async ([k, v]) => [k, await text(v)])));
 }"""
-_TYPES = {"states": STATE, "screens": "<u4", "colours": "<u4", "observations": "<f4"}
+_TYPES: dict[str, Any] = {"states": STATE, "screens": "<u4", "colours": "<u4", "observations": "<f4"}
 
 
 def trace_javascript(page: Any, games: Games, like: Trace) -> Trace:
