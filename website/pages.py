@@ -21,6 +21,7 @@ from website.github_markdown import GitHubMarkdown
 
 ROOT = Path(__file__).parents[1]
 VENDOR, GAME = ROOT / "website" / "vendor", ROOT / "website" / "game"
+FRAGMENT = GAME / "game.html"
 EXPORTED = ROOT / "build" / "game"
 MARKDOWN = ("README.md", "TRUST.md", "CONTRIBUTING.md", "lessons/**/*.md", "exercises/*.md", "results/README.md")
 SCRIPTS = ("lessons/*/*.py", "exercises/*.py", "exercises/answers/*.py", "LICENSE")
@@ -72,7 +73,7 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         files.append(File.generated(config, f"{name}.md", content=page_of(ROOT / name)))
     export_game(EXPORTED)
     for folder, assets in ((VENDOR, "assets"), (GAME, "assets/game"), (EXPORTED, "assets/game")):
-        for path in sorted(folder.rglob("*.*")):
+        for path in sorted(set(folder.rglob("*.*")) - {FRAGMENT}):
             uri = f"{assets}/{path.relative_to(folder).as_posix()}"
             files.append(File.generated(config, uri, abs_src_path=str(path)))
 
@@ -88,10 +89,11 @@ def page_of(path: Path) -> str:
         body += "\n".join(f"- [{file.name}]({path.name}/{file.name})" for file in sorted(path.glob("*.py")))
     else:
         if (path.parent / "README.md").exists() and path.parent != ROOT:
-            body += "[The page that it belongs to](README.md)\n\n"
+            title = (path.parent / "README.md").read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+            body += f"From [{title}](README.md).\n\n"
         language = LANGUAGES.get(path.suffix or path.name, "text")
         body += f"~~~~{language}\n{path.read_text(encoding='utf-8')}~~~~\n"
-    return f"---\nsearch:\n  exclude: true\n---\n{body}"
+    return f"---\nhide: [toc]\nsearch: {{exclude: true}}\n---\n{body}"
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
@@ -103,8 +105,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     """Put the game below the heading of its page."""
     if page.file.src_uri != "play.md":
         return html
-    game = (GAME / "game.html").read_text(encoding="utf-8")
-    return html.replace("</h1>", f"</h1>{GAME_FILES}{game}", 1)
+    return html.replace("</h1>", f"</h1>{GAME_FILES}{FRAGMENT.read_text(encoding='utf-8')}", 1)
 
 
 def on_serve(server: LiveReloadServer, config: MkDocsConfig, builder: object) -> None:
