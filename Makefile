@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PYTHONS := 3.10 3.11 3.12 3.13
 
-.PHONY: help setup tour notebooks test test-notebooks test-site test-postgres test-long test-all lint type format bench clean
+.PHONY: help setup tour notebooks test test-notebooks test-site test-postgres test-long test-all site site-serve lint type format bench clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -15,7 +15,7 @@ setup: $(INSTALLED)  ## the virtual environment .venv with everything in it
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch>=2.8,<2.14"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[zoo,watch,notebooks,distributed,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[zoo,watch,notebooks,distributed,docs,dev]"
 	touch $@
 
 tour: setup  ## every lesson in order, with few steps
@@ -51,6 +51,12 @@ test-%:
 	.venv-$*/bin/rlbreakout evaluate random --games 10
 	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not postgres and not browser and not notebooks and not long"
 
+site: setup  ## the website, in site/
+	$(BIN)/python website/build.py
+
+site-serve: setup  ## the website on this computer, built anew on each change
+	$(BIN)/python website/build.py --serve
+
 lint: setup  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,4 +73,4 @@ bench: setup  ## how fast this machine is
 	$(BIN)/rlbreakout bench
 
 clean:  ## remove what can be made again; runs/ stays
-	rm -rf $(VENV) $(PYTHONS:%=.venv-%) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PYTHONS:%=.venv-%) build site *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -33,6 +33,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
         if options.serve:
+            print("http://127.0.0.1:8000 shows it in some seconds; Ctrl-C ends it", flush=True)
             serve(CONFIG, dev_addr="127.0.0.1:8000")
         else:
             build(load_config(CONFIG, site_dir=str(out)))

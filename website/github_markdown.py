@@ -35,7 +35,7 @@ class GitHubMarkdown(Extension):
         ):
             for name in names:
                 registry.deregister(name)
-        md.parser.parseDocument = self._parse  # type: ignore[method-assign]
+        md.parser.parseDocument = self._parse
         md.serializer = lambda element: ElementTree.tostring(element, "unicode", method="html")
 
     def _parse(self, lines: Sequence[str]) -> ElementTree.ElementTree:

@@ -29,7 +29,7 @@ GLOSSARY = "lessons/GLOSSARY.md"
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".sbatch": "sh", "Dockerfile": "docker"}
 AS_IT_IS = (".png", ".gif", ".json")
 LETTERS = {"theta": "θ", "lambda": "λ", "epsilon": "ϵ", "sigma": "σ", "pm": "±"}
-PLAY = '<a class="md-button md-button--primary" href="play.md">Play against the champion, here in your browser</a>'
+PLAY = '<a class="md-button md-button--primary" href="play.md">Play, or watch the champion, here in your browser</a>'
 GAME_FILES = """<link rel="stylesheet" href="assets/game/game.css">
 <script type="module" src="assets/game/play.js"></script>"""
 
@@ -52,7 +52,7 @@ class State:
 
 
 def on_config(config: MkDocsConfig) -> None:
-    config.markdown_extensions.append(GitHubMarkdown(change))  # type: ignore[arg-type]
+    config.markdown_extensions.append(GitHubMarkdown(change))
     State.terms = read_glossary((ROOT / GLOSSARY).read_text(encoding="utf-8"))
 
 
@@ -157,7 +157,7 @@ def _link_scripts(code: ElementTree.Element) -> None:
 
 def read_glossary(text: str) -> dict[str, Term]:
     """The terms of its tables, in lower case. A row may have several, with commas between them."""
-    terms: ClassVar[dict[str, Term]] = {}
+    terms: dict[str, Term] = {}
     column = 0
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
