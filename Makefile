@@ -34,7 +34,7 @@ test-notebooks: setup  ## every notebook with few steps
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "notebooks and not long"
 
 test-site: setup  ## the tests in a browser, which need Chromium
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser
 
 test-long: setup  ## what is worth running before a release: long comparisons, trainings killed again and again
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long

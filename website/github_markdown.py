@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from html import escape
 from xml.etree import ElementTree
@@ -53,13 +52,7 @@ def to_html(text: str) -> str:
     parser.use(dollarmath_plugin, allow_space=False, allow_digits=False)
     for name, render in {"fence": _fence, "math_inline": _inline_equation, "math_block": _equation}.items():
         parser.add_render_rule(name, lambda _, tokens, index, *rest, render=render: render(tokens[index]))
-    return parser.render(_with_lines_of_their_own(text))
-
-
-def _with_lines_of_their_own(text: str) -> str:
-    """Blank lines around what <details> folds, so that the Markdown in it is read as such."""
-    text = re.sub(r"^( *)(<details>.*</summary>)(?=\S)", r"\1\2\n\n\1", text, flags=re.MULTILINE)
-    return re.sub(r"^( *)(.*\S)</details>$", r"\1\2\n\n\1</details>", text, flags=re.MULTILINE)
+    return parser.render(text)
 
 
 def _fence(token: Token) -> str:
