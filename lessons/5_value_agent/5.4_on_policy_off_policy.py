@@ -27,7 +27,7 @@ from rlbreakout.envs import make_vec_env
 from rlbreakout.evaluation import Evaluation, evaluate, record, write_video
 from rlbreakout.evaluation.plots import Curve, by_the_clock, draw_curves, find_scalar
 from rlbreakout.lesson import CONFIGS, check_choices, finish, once, read_options, run_folder
-from rlbreakout.training import start_run
+from rlbreakout.training import progress, start_run
 from rlbreakout.training.value import train_value_agent
 
 # %% The four algorithms.
@@ -108,7 +108,8 @@ def train(algorithm: str, run: Path) -> Agent:
         kind = {"dqn": DQN, "qrdqn": QRDQN}[algorithm]
         model = kind("CnnPolicy", env, seed=options.seed, **sb3_settings(settings))
     model.set_logger(configure(str(run), ["tensorboard"]))
-    model.learn(options.steps, progress_bar=True)
+    with progress() as bars:
+        model.learn(options.steps, callback=bars)
     model.logger.close()
     env.close()
     return Agent(model, settings, algorithm)

@@ -31,7 +31,7 @@ from rlbreakout.evaluation import Evaluation, evaluate, record, write_video
 from rlbreakout.evaluation.plots import Curve, by_the_clock, draw_bands, find_scalar
 from rlbreakout.evaluation.seeds import across_seeds, interquartile_mean
 from rlbreakout.lesson import CONFIGS, check_choices, finish, once, read_options, run_folder
-from rlbreakout.training import start_run
+from rlbreakout.training import progress, start_run
 
 # What all of them share: the layers of their networks, and gamma.
 LAYERS: dict[str, Any] = {"net_arch": [128, 128], "activation_fn": torch.nn.ReLU}
@@ -136,7 +136,8 @@ def train_and_play(name: str, seed: int, run: Path) -> dict[str, Any]:
     model = make(config, env)
     model.set_logger(configure(str(run), ["tensorboard"]))
     start = time.perf_counter()
-    model.learn(options.steps, progress_bar=True)
+    with progress() as bars:
+        model.learn(options.steps, callback=bars)
     seconds = time.perf_counter() - start
     model.logger.close()
     env.close()

@@ -5,6 +5,6 @@
 
 from rlbreakout.training.runs import start_run
 from rlbreakout.training.several import train_several
-from rlbreakout.training.train import learn, record_best, train, train_or_continue
+from rlbreakout.training.train import learn, progress, record_best, train, train_or_continue
 
-__all__ = ["learn", "record_best", "start_run", "train", "train_or_continue", "train_several"]
+__all__ = ["learn", "progress", "record_best", "start_run", "train", "train_or_continue", "train_several"]

@@ -242,11 +242,15 @@ def learn(
 
 
 @contextmanager
-def progress(shown: bool) -> Iterator[list[ProgressBarCallback]]:
-    """SB3's progress bar, if it is shown, closed at the end of the block: what is printed next does not meet it."""
+def progress(shown: bool = True) -> Iterator[list[BaseCallback]]:
+    """SB3's progress bar, if it is shown, as callbacks for `model.learn`.
+
+    It is closed at the end of the block, also after Ctrl-C, which SB3 does not do: what is printed next, and the next
+    bar, do not meet it.
+    """
     bars = [ProgressBarCallback()] if shown else []
     try:
-        yield bars
+        yield [*bars]
     finally:
         for bar in bars:
             if hasattr(bar, "pbar"):  # it has begun
