@@ -14,8 +14,8 @@ setup: $(INSTALLED)  ## the virtual environment .venv with everything in it
 # Touched last, so that an interrupted installation is done again.
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch>=2.8,<2.14"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[zoo,watch,notebooks,distributed,docs,dev]"
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt "torch>=2.8,<2.14"
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[zoo,watch,notebooks,distributed,docs,dev]"
 	touch $@
 
 tour: setup  ## every lesson in order, with few steps
