@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.browser import chromium
 from tests.conftest import ONE_THREAD
 
 pytestmark = pytest.mark.browser
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @contextmanager
@@ -34,11 +32,7 @@ def serving() -> Iterator[tuple[str, subprocess.Popen]]:
 @contextmanager
 def window(address: str, width: int, colours: str) -> Iterator[tuple[Any, list[str]]]:
     """The page in a window, when its game has begun, and the errors in its console."""
-    if CHROMIUM is None:
-        assert not os.environ.get("CI"), "a browser is needed here"
-        pytest.skip("no Chromium is installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=colours)
         errors: list[str] = []
         page.on("console", lambda message: message.type == "error" and errors.append(message.text))
@@ -47,7 +41,6 @@ def window(address: str, width: int, colours: str) -> Iterator[tuple[Any, list[s
         page.goto(address)
         expect(page.locator("#time")).not_to_have_text("0:00", timeout=60_000)
         yield page, errors
-        browser.close()
 
 
 @pytest.fixture(scope="module")

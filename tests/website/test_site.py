@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-import os
 import re
-import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.browser import chromium, serve
 from tests.conftest import ONE_THREAD, ROOT
 
 pytestmark = pytest.mark.browser
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NOBODY_ELSE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 BUILD = ROOT / "website" / "build.py"
 NO_NETWORK = """
@@ -55,11 +50,6 @@ READ_PAGE = """() => {
     tooWide: document.documentElement.scrollWidth > window.innerWidth,
   };
 }"""
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 class Parts(HTMLParser):
@@ -106,22 +96,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
     """Where the site is, which is not the root of the server."""
-    handler = functools.partial(Quiet, directory=str(site.parents[1]))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/project/site/"
-        server.shutdown()
+    with serve(site.parents[1]) as address:
+        yield f"{address}/project/site/"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        assert not os.environ.get("CI"), "a browser is needed here"
-        pytest.skip("no Chromium is installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", NOBODY_ELSE])
+    with chromium(NOBODY_ELSE) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
