@@ -146,7 +146,7 @@ def test_a_greedy_game_is_launched_held_and_ended_as_in_the_twin(bare: Page, fra
             trail.append([state[name].item() for name in ("score", "lives", "clock", "paddle", "ball_x", "ball_y")])
     play = """async (frameSkip) => {
         const [{Game}, {loadPolicy}] = await Promise.all(
-            ["game", "network"].map((name) => import(new URL(`${name}.js`, location.href))));
+            ["whole_game", "network"].map((name) => import(new URL(`${name}.js`, location.href))));
         const game = new Game(await loadPolicy(location.href), {seed: 0, sticky: 0, frameSkip, noopMax: 0});
         game.greedy = true;
         const trail = [];
@@ -168,7 +168,7 @@ def test_a_greedy_game_is_launched_held_and_ended_as_in_the_twin(bare: Page, fra
 def test_20_sampled_games_are_as_good_as_the_agents_in_the_emulator(bare: Page) -> None:
     play = """async (n) => {
         const [{Game}, {loadPolicy}] = await Promise.all(
-            ["game", "network"].map((name) => import(new URL(`${name}.js`, location.href))));
+            ["whole_game", "network"].map((name) => import(new URL(`${name}.js`, location.href))));
         const policy = await loadPolicy(location.href), scores = [];
         for (let seed = 0; seed < n; seed++) {
             const game = new Game(policy, {...policy.about, seed});

@@ -2,7 +2,7 @@
 // behaves like the page of `rlbreakout watch` (rlbreakout/watch/page/page.js).
 
 import { FIRE, LEFT, NONE, PIXEL, RIGHT } from "./constants.js";
-import { Game } from "./game.js";
+import { Game } from "./whole_game.js";
 import { loadPolicy } from "./network.js";
 import { at, makeMind, showScreen } from "./panel.js";
 
