@@ -14,15 +14,15 @@ RANDOM = "random"
 
 
 class Player(Protocol):
-    """What plays a game: SB3's policies and algorithms, ValueAgent, RandomPlayer."""
+    """What plays a game: SB3's policies and algorithms, ValueAgent, Planner, RandomPlayer."""
 
     def predict(
         self,
         observation: np.ndarray | dict[str, np.ndarray],
-        state: tuple[np.ndarray, ...] | None = None,
+        state: Any = None,
         episode_start: np.ndarray | None = None,
         deterministic: bool = False,
-    ) -> tuple[np.ndarray, tuple[np.ndarray, ...] | None]: ...
+    ) -> tuple[np.ndarray, Any]: ...
 
 
 @runtime_checkable

@@ -30,6 +30,7 @@ from stable_baselines3.common.preprocessing import is_image_space, is_image_spac
 from stable_baselines3.common.vec_env import VecTransposeImage
 
 from rlbreakout.agents.build import policy_class, policy_settings
+from rlbreakout.agents.planner import Planner, ValueNetwork
 from rlbreakout.agents.players import RANDOM, Agent, RandomPlayer
 from rlbreakout.agents.sb3_zip import load_zip, refuse
 from rlbreakout.agents.value.agent import ValueAgent
@@ -47,7 +48,7 @@ FORMAT = 2
 
 
 def save_model(
-    model: BaseAlgorithm | ValueAgent,
+    model: BaseAlgorithm | ValueAgent | Planner,
     folder: Path,
     config: Config,
     *,
@@ -64,7 +65,7 @@ def save_model(
         "format": FORMAT,
         "algorithm": config.algorithm,
         "policy": config.policy,
-        "observation_shape": _shape(model.observation_space),
+        "observation_shape": _shape(_channels_first(observation_space(config))),
         "n_actions": N_ACTIONS,
         "steps": model.num_timesteps if steps is None else steps,
         **({"counters": dict(counters)} if counters else {}),
@@ -72,9 +73,10 @@ def save_model(
     new = new_folder(folder)
     try:
         _write_tensors(policy.state_dict(), new / "policy.safetensors")
-        optimizer = policy.optimizer.state_dict()["state"]
-        flat = {f"{index}.{name}": value for index, values in optimizer.items() for name, value in values.items()}
-        _write_tensors(flat, new / "optimizer.safetensors")
+        if not isinstance(model, Planner):
+            optimizer = policy.optimizer.state_dict()["state"]
+            flat = {f"{index}.{name}": value for index, values in optimizer.items() for name, value in values.items()}
+            _write_tensors(flat, new / "optimizer.safetensors")
         write_atomically(new / "model.yaml", to_yaml(about))
         dump_config(config, new / "config.yaml")
     except OSError:
@@ -141,15 +143,19 @@ def load_agent(name: str | Path, seed: int = 0, *, trust: bool = False) -> Agent
         player.policy.load_state_dict(weights)
         return Agent(player, config, str(name))
     policy = _untrained(config)
-    assert isinstance(policy, BasePolicy)
     policy.load_state_dict(_read_weights(folder / "policy.safetensors", policy.state_dict()))
+    if isinstance(policy, ValueNetwork):
+        return Agent(Planner(policy, seed), config, str(name))
+    assert isinstance(policy, BasePolicy)
     policy.set_training_mode(False)
     return Agent(policy, config, str(name))
 
 
-def _untrained(config: Config) -> BasePolicy | QNetwork:
+def _untrained(config: Config) -> BasePolicy | QNetwork | ValueNetwork:
     """The network that `config` describes. Of a Q-network only the shapes: it may be too large for any machine."""
     space, actions = observation_space(config), gym.spaces.Discrete(N_ACTIONS)
+    if config.algorithm == "planner":
+        return ValueNetwork()
     if config.algorithm == "value":
         height, width, channels = space.shape or ()
         with torch.device("meta"):

@@ -14,6 +14,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.dqn.policies import DQNPolicy
 
+from rlbreakout.agents.planner import Planner
 from rlbreakout.agents.players import Player, RandomPlayer
 from rlbreakout.agents.value.agent import EXPLORES, ValueAgent
 
@@ -37,7 +38,7 @@ class Thoughts:
 
 
 class Mind:
-    """Reads the thoughts of a player in one game: SB3's PPO, A2C, recurrent PPO, DQN and QR-DQN, ValueAgent and
+    """Reads the thoughts of a player in one game: SB3's PPO, A2C, recurrent PPO, DQN and QR-DQN, ValueAgent, Planner and
     RandomPlayer. Raises TypeError for another player.
 
     >>> mind = Mind(load_agent("champion").player)
@@ -47,18 +48,24 @@ class Mind:
     def __init__(self, player: Player) -> None:
         self.player: Any = player.policy if isinstance(player, BaseAlgorithm) else player
         self._explores = getattr(player, "exploration_rate", EXPLORES)
-        known = (ActorCriticPolicy, DQNPolicy, QRDQNPolicy, ValueAgent, RandomPlayer)
+        known = (ActorCriticPolicy, DQNPolicy, QRDQNPolicy, ValueAgent, Planner, RandomPlayer)
         if not isinstance(self.player, known):
             raise TypeError(f"nobody knows what a {type(self.player).__name__} thinks")
-        self._memory: RNNStates | None = None
+        self._memory: Any = None
 
-    def think(self, observations: np.ndarray | dict[str, np.ndarray]) -> Thoughts:
-        """The thoughts about the next observation of the game, `(1, ...)`."""
+    def think(self, observations: np.ndarray | dict[str, np.ndarray], action: int | None = None) -> Thoughts:
+        """The thoughts about the next observation of the game, `(1, ...)`, to which `action` led."""
         if isinstance(self.player, RandomPlayer):
             return Thoughts(np.full(self.player.n_actions, 1 / self.player.n_actions))
         if isinstance(self.player, ValueAgent):
             assert isinstance(observations, np.ndarray)
             return self._of_q_values(self.player.q_values(observations)[0])
+        if isinstance(self.player, Planner):
+            assert isinstance(observations, np.ndarray)
+            if self._memory is not None and action is not None:
+                self._memory.belief.action[:] = action
+            values, self._memory = self.player.action_values(observations, self._memory)
+            return Thoughts(self.player.probabilities(values)[0], float(values.max()), values[0])
         seen, _ = self.player.obs_to_tensor(observations)
         with torch.no_grad():
             if isinstance(self.player, DQNPolicy):

@@ -42,10 +42,14 @@ WAY = np.dtype(
         ("returns", np.bool_),
         ("frames_to_return", np.int32),
         ("return_column", np.int32),
+        ("been_there", np.int32),
     ]
 )
 """What follows from meeting the ball in one way, until it is back: whether it breaks bricks, the frames until the first
-one, and the points for all; whether, after how many frames and at which column it comes down again."""
+one, and the points for all; whether, after how many frames and at which column it comes down again, and how often it
+has come down just like that since the last point."""
+MOST_VISITS = 64
+"""Balls that came down since the last point which are remembered."""
 
 
 @compiled
@@ -121,12 +125,13 @@ def ways_differ(game: Any) -> bool:
 
 
 @compiled
-def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray) -> None:
+def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray, visits: np.ndarray) -> None:
     """Find out what each of WAYS leads to, for a game whose ball has come down.
 
     Fills in `ways`, `(4,)` of dtype WAY, and `worth`, float64 `(2,)`: the value of sending the ball to the left and to
     the right, in bricks, with the best way at every bounce. The bricks of a flight are discounted by DISCOUNT for each
-    frame until the first of them breaks. `scratch`, a contiguous `(4,)` of dtype STATE, is overwritten.
+    frame until the first of them breaks. `visits`: where the ball has been since the last point (see `visit`).
+    `scratch`, a contiguous `(4,)` of dtype STATE, is overwritten.
     """
     flight = np.empty(3, dtype=np.int64)
     depth = BOUNCES_WITH_FEW if down.bricks.sum() < FEW_BRICKS else 1
@@ -159,6 +164,8 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
             ways[way].returns = took[now] >= 0
             ways[way].frames_to_return = max(took[now], 0)
             ways[way].return_column = scratch[1].ball_x >> PIXEL_BITS
+            again = took[now] >= 0 and flight[0] == 0
+            ways[way].been_there = times_visited(scratch[1], visits) if again else 0
         best[now, way // 2] = max(best[now, way // 2], value[now])
         if took[now] >= 0 and now + 1 < depth:
             now += 1
@@ -247,6 +254,8 @@ class Outlook(NamedTuple):
     worth: `(n, 2)` float64, the value of sending the ball to the left and to the right, in discounted bricks.
     margins: `(n, 3, 2)` float64, for each of ACTIONS_TRIED, if the agent step that begins now holds it: how far inside
         the left and the right half of the paddle the ball can still be met, in columns (see `margins`).
+    last_point: `(n, 2)` int64, the score and the clock when the score last changed (see `frames_without_points`).
+    visits: `(n, 65, 4)` int64, where the ball came down since the last point (see `visit`).
     scratch: `(4,)` of dtype STATE, working memory.
     """
 
@@ -256,6 +265,8 @@ class Outlook(NamedTuple):
     ways: np.ndarray
     worth: np.ndarray
     margins: np.ndarray
+    last_point: np.ndarray
+    visits: np.ndarray
     scratch: np.ndarray
 
 
@@ -273,6 +284,8 @@ def outlook(n: int) -> Outlook:
         ways=np.zeros((n, len(WAYS)), dtype=WAY),
         worth=np.zeros((n, 2)),
         margins=np.zeros((n, len(ACTIONS_TRIED), 2)),
+        last_point=np.zeros((n, 2), dtype=np.int64),
+        visits=no_visits(n),
         scratch=np.zeros(BOUNCES_WITH_FEW + 1, dtype=STATE),
     )
 
@@ -287,17 +300,54 @@ def look_ahead(states: np.ndarray, games: np.ndarray, ahead: Outlook) -> None:
         ahead.frames[i] = come_down(work[0], ahead.flight[i])
         if ahead.frames[i] < 0:
             continue
-        known = _same_future(work[0], ahead.down[i])
+        known = same_future(work[0], ahead.down[i])
         ahead.down[i] = work[0]
         if not known:
-            try_ways(work[0], ahead.scratch, ahead.ways[i], ahead.worth[i])
+            visit(work[0], ahead.visits[i])
+            try_ways(work[0], ahead.scratch, ahead.ways[i], ahead.worth[i], ahead.visits[i])
         column, width = work[0].ball_x >> PIXEL_BITS, rules.width_of(work[0])
         for action in range(len(ACTIONS_TRIED)):
             margins(game, ACTIONS_TRIED[action], HELD, ahead.frames[i], column, width, ahead.margins[i, action])
 
 
+def no_visits(n: int) -> np.ndarray:
+    """`(n, 65, 4)` int64: for each of n games the balls that came down since its last point, none so far. Row 0 has
+    their number and the score, each other row one ball's place and speed."""
+    return np.zeros((n, MOST_VISITS + 1, 4), dtype=np.int64)
+
+
 @compiled
-def _same_future(one: Any, other: Any) -> bool:
+def visit(down: Any, visits: np.ndarray) -> None:
+    """Remember how the ball of a game comes down; what was before its last point is forgotten. `visits`: `(65, 4)`."""
+    if visits[0, 1] != down.score:
+        visits[0, 0], visits[0, 1] = 0, down.score
+    at = visits[1 + visits[0, 0] % MOST_VISITS]
+    at[0], at[1], at[2], at[3] = down.ball_x, down.ball_y, down.ball_vx, down.ball_vy
+    visits[0, 0] += 1
+
+
+@compiled
+def times_visited(down: Any, visits: np.ndarray) -> int:
+    """How often the ball came down just like that since the last point."""
+    times = 0
+    for number in range(1, min(visits[0, 0], MOST_VISITS) + 1):
+        at = visits[number]
+        if at[0] == down.ball_x and at[1] == down.ball_y and at[2] == down.ball_vx and at[3] == down.ball_vy:
+            times += 1
+    return times
+
+
+@compiled
+def frames_without_points(game: Any, i: int, ahead: Outlook) -> int:
+    """Frames since the score of a game last changed, as far as it was looked at in this game; `i` is its index."""
+    last = ahead.last_point[i]
+    if game.score != last[0] or game.clock < last[1]:
+        last[0], last[1] = game.score, game.clock
+    return game.clock - last[1]
+
+
+@compiled
+def same_future(one: Any, other: Any) -> bool:
     """Whether the ball and the bricks of two games whose ball has come down are the same."""
     return (
         one.ball_x == other.ball_x

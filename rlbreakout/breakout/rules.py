@@ -113,7 +113,7 @@ BRICK_POINTS = np.array([row.points for row in BRICK_ROWS], dtype=np.int32)
 FRAMES_TO_BUILD = 37
 """After reset. The second wall takes one frame."""
 
-_LIMITS = {
+LIMITS = {
     "clock": (0, LAST_FRAME),
     "lives": (0, LIVES),
     "score": (0, 999),
@@ -130,9 +130,9 @@ _LIMITS = {
     "knob": (KNOB_LEAST, KNOB_MOST),
 }
 """The numbers in a state, with the least and the most that `play` accepts."""
-_LEAST, _MOST = np.array(list(_LIMITS.values())).T.copy()
+_LEAST, _MOST = np.array(list(LIMITS.values())).T.copy()
 STATE = np.dtype(
-    [(name, np.int32) for name in _LIMITS]
+    [(name, np.int32) for name in LIMITS]
     + [(name, np.bool_) for name in ("steep", "met", "broke", "narrow")]
     + [("bricks", np.uint8, (len(BRICK_ROWS), BRICKS_IN_A_ROW))]
 )
@@ -217,7 +217,7 @@ def _describe_wrong(states: np.ndarray, actions: np.ndarray, frames: np.ndarray,
     if not 0 <= frames[game] <= LAST_FRAME:
         return f"frames[{game}] is {frames[game]}; allowed: 0 to {LAST_FRAME}"
     why = "no life is left, but a ball is in play; allowed: ball_y below 256"
-    for name, (least, most) in _LIMITS.items():
+    for name, (least, most) in LIMITS.items():
         if not least <= states[name][game] <= most:
             why = f"{name} is {states[name][game]}; allowed: {least} to {most}"
             break
@@ -228,7 +228,7 @@ def _describe_wrong(states: np.ndarray, actions: np.ndarray, frames: np.ndarray,
 def _play(states: np.ndarray, numbers: np.ndarray, actions: np.ndarray, frames: np.ndarray, points: np.ndarray) -> int:
     """Play all games and fill in `points`. If one of them cannot be played, return its index and play none; else -1.
 
-    numbers: `states` as `(n, 42)` int32, the fields of _LIMITS first.
+    numbers: `states` as `(n, 42)` int32, the fields of LIMITS first.
     """
     for game in range(len(states)):
         possible = 0 <= actions[game] < N_ACTIONS and 0 <= frames[game] <= LAST_FRAME
@@ -436,14 +436,20 @@ def next_knob(knob: int, action: int) -> int:
 
 @compiled
 def reading_of(knob: int) -> int:
-    """What the game reads at one of the 101 resistances that the knob can have.
+    """What the game reads at one of the 101 resistances that the knob can have."""
+    return READINGS[knob_number(knob)]
+
+
+@compiled
+def knob_number(knob: int) -> int:
+    """The number of a resistance that the knob can have, 0 to 100, from the least: its index in READINGS.
 
     They lie on three ladders of KNOB_STEP, one from the start and one from either end, so each span of KNOB_STEP has
     three.
     """
     span, rest = knob // KNOB_STEP, knob % KNOB_STEP
     ladder = (1 if rest > KNOB_LEAST % KNOB_STEP else 0) + (1 if rest > KNOB_MOST % KNOB_STEP else 0)
-    return READINGS[min(max(3 * (span - KNOB_LEAST // KNOB_STEP) + ladder, 0), len(READINGS) - 1)]
+    return min(max(3 * (span - KNOB_LEAST // KNOB_STEP) + ladder, 0), len(READINGS) - 1)
 
 
 @compiled

@@ -35,7 +35,6 @@ GONE = {
     ),
     **dict.fromkeys((f"starts.{name}" for name in ("late_bricks", "failure_steps", "saves")), "leave it out"),
     "network.noisy": "leave it out",
-    "env.stalled_after": "training games go on; evaluation ends them after 5,000 agent steps without a point",
     "value.reward_incentive": "leave it out",
     "value.memory_megabytes": "memory_size must fit into the memory that is free",
     "tuning.wait_for_storage": "run the same command again: the study goes on",

@@ -10,7 +10,7 @@ from rlbreakout.common.errors import UserError
 from rlbreakout.config.fields import NAME, Count, CountOrZero, Fraction, Nodes, Part, Seed, check_env_id, whole_number
 from rlbreakout.schedules import parse_schedule
 
-BlockName = Literal["now", "arrival", "choices", "clock"]
+BlockName = Literal["now", "arrival", "choices", "clock", "state"]
 BLOCK_NAMES: tuple[str, ...] = get_args(BlockName)
 """The blocks of coordinates. Each is a file in observation/blocks/."""
 EnvId = Annotated[str, AfterValidator(check_env_id)]
@@ -115,6 +115,8 @@ class EnvConfig(Part):
     """In training, a reward of 1, 4 or 7 points counts as 1. Evaluation always counts points."""
     lost_life_reward: Annotated[float, Field(ge=-100, le=100)] = 0.0
     """Reward for losing a life, added in training after clipping."""
+    stalled_after: Count | None = None
+    """In training, end a game after this many agent steps without a point, as if a life had been lost. None: never."""
     launch_ball: Literal["never", "on_reset", "every_life"] = "every_life"
     """When FIRE is pressed for the agent in training. on_reset: once an episode, by SB3's FireResetEnv; every_life: by
     LaunchBall."""

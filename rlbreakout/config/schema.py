@@ -24,6 +24,7 @@ POLICIES: dict[str, str] = {
 
 PLAYED_BY: dict[str, tuple[tuple[Any, ...], tuple[str, ...]]] = {
     "env.longest_frame_skip": ((None,), ("twin",)),
+    "env.stalled_after": ((None,), ("twin",)),
     "randomize.share": ((0.0,), ("twin",)),
     **{f"starts.{kind}": ((0.0,), ("twin",)) for kind in parts.START_KINDS},
     "env.launch_ball": (("never", "on_reset"), ("dummy", "subproc", "twin")),
@@ -48,8 +49,9 @@ class Config(Part):
     starts: parts.StartsConfig = Field(default_factory=parts.StartsConfig)
     randomize: parts.RandomizeConfig = Field(default_factory=parts.RandomizeConfig)
     observation: parts.ObservationConfig = Field(default_factory=parts.ObservationConfig)
-    algorithm: Literal["ppo", "value"] = "ppo"
-    """ppo: SB3's PPO, with `network` and `ppo`; value: the value-based agent of lesson 5, with `value`."""
+    algorithm: Literal["ppo", "value", "planner"] = "ppo"
+    """ppo: SB3's PPO, with `network` and `ppo`; value: the value-based agent of lesson 5, with `value`; planner: the
+    search of lesson 7.4, which trains its value network."""
     network: parts.NetworkConfig = Field(default_factory=parts.NetworkConfig)
     ppo: parts.PPOConfig = Field(default_factory=parts.PPOConfig)
     value: ValueConfig = Field(default_factory=ValueConfig)
@@ -130,6 +132,13 @@ def _check_observation(config: Config) -> None:
 
 
 def _check_algorithm(config: Config) -> None:
+    if config.algorithm == "planner":
+        seen = config.observation
+        if (seen.kind, seen.blocks, seen.frame_stack) != ("coordinates", ["state"], 1):
+            raise UserError(
+                f"algorithm planner cannot take observation.kind {seen.kind!r}, blocks {seen.blocks} and frame_stack "
+                f"{seen.frame_stack}; allowed: coordinates, [state] and 1"
+            )
     if config.algorithm != "value":
         return
     if config.observation.has_coordinates:

@@ -95,6 +95,9 @@ class TwinVecEnv(GamesTogether):
         """Frames since each game began."""
         self._all_frames = np.zeros(n, dtype=np.int64)
         self._without_points = np.zeros(n, dtype=np.int64)
+        held_for = config.frames_a_step // settings.frame_skip
+        self._stalled_after = STALLED_AFTER * held_for if evaluation else settings.stalled_after or LAST_FRAME
+        """Steps without a point after which a game ends."""
         self._waiting = np.zeros(n, dtype=bool)
         """Games in which the ball has to be launched."""
         self._randomized = np.zeros(n, dtype=bool)
@@ -147,12 +150,11 @@ class TwinVecEnv(GamesTogether):
         lives = states["lives"]
         ended = (lives == 0) | (states["score"] >= MOST_POINTS)
         truncated = (states["clock"] >= LAST_FRAME) & ~ended
-        stalled = np.zeros(self.num_envs, dtype=bool)
-        if self.evaluation:
-            held_for = self.config.frames_a_step // self.config.env.frame_skip
-            stalled = (self._without_points >= STALLED_AFTER * held_for) & ~ended
+        stalled = (self._without_points >= self._stalled_after) & ~ended
         over = ended | truncated | stalled
         lost = lives < lives_before
+        if not self.evaluation:
+            truncated, lost = truncated & ~stalled, lost | stalled
         if self._launch == "every_life":
             self._waiting |= lost
         dones = over | lost if self._episodic else over
@@ -167,7 +169,7 @@ class TwinVecEnv(GamesTogether):
 
         # Of a complete game training environments of the emulator show the last screen, a ball is still in play.
         seen = self._observe(frames, over if self.evaluation else over & ~(ended & (lives > 0)))
-        infos = self._infos(truncated | stalled)
+        infos = self._infos(truncated | stalled if self.evaluation else truncated)
         ending = np.flatnonzero(dones)
         for game in ending.tolist():
             infos[game]["terminal_observation"] = take_game(seen, game)

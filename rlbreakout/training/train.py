@@ -70,6 +70,8 @@ def train(
     longer finite; SystemExit(130) after Ctrl-C, with `last/` saved.
     """
     check_device(config)
+    if config.algorithm == "planner":
+        raise UserError("algorithm is 'planner'; allowed: ppo or value. Lesson 7.4 trains a planner")
     if "twin" in (config.env.vec_env, config.evaluation.env):
         check_twin()
     if not resume:

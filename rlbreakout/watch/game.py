@@ -143,7 +143,7 @@ class WatchedGame:
         return Step(
             frames=frames,
             seen=seen,
-            thoughts=self._mind.think(self._observations),
+            thoughts=self._mind.think(self._observations, action),
             path=self._path(),
             action=action,
             score=self._score,
