@@ -17,6 +17,7 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from rlbreakout.agents.planner import Planner
 from rlbreakout.agents.players import Player, RandomPlayer
 from rlbreakout.agents.value.agent import EXPLORES, ValueAgent
+from rlbreakout.observation.blocks.state import to_states
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Mind:
             assert isinstance(observations, np.ndarray)
             if self._memory is not None and action is not None:
                 self._memory.belief.action[:] = action
-            values, self._memory = self.player.action_values(observations, self._memory)
+            values, self._memory = self.player.action_values(to_states(observations), self._memory)
             return Thoughts(self.player.probabilities(values)[0], float(values.max()), values[0])
         seen, _ = self.player.obs_to_tensor(observations)
         with torch.no_grad():

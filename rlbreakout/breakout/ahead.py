@@ -30,9 +30,13 @@ FEW_BRICKS, BOUNCES_WITH_FEW = 40, 3
 """With fewer than FEW_BRICKS bricks, a side is valued over BOUNCES_WITH_FEW bounces, otherwise over one."""
 MOST_COLUMNS = 4
 """The largest margin: being further inside a half of the paddle than this makes no difference."""
-EXACT_FRAMES = 8
+EXACT_FRAMES = 16
 """With at most this many frames left, every stretch of turning the knob is tried. With more, the paddle is assumed to
 reach every column between the leftmost and the rightmost one that it can reach."""
+
+ACTIONS_TRIED = np.array([NONE, RIGHT, LEFT])
+HELD = 4
+"""Frames for which each of ACTIONS_TRIED is held."""
 
 WAY = np.dtype(
     [
@@ -48,6 +52,8 @@ WAY = np.dtype(
 """What follows from meeting the ball in one way, until it is back: whether it breaks bricks, the frames until the first
 one, and the points for all; whether, after how many frames and at which column it comes down again, and how often it
 has come down just like that since the last point."""
+NOVELTY = 0.2
+"""Bricks that a way to meet the ball is worth which breaks none: without it an agent would go round for ever."""
 MOST_VISITS = 64
 """Balls that came down since the last point which are remembered."""
 
@@ -130,7 +136,8 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
 
     Fills in `ways`, `(4,)` of dtype WAY, and `worth`, float64 `(2,)`: the value of sending the ball to the left and to
     the right, in bricks, with the best way at every bounce. The bricks of a flight are discounted by DISCOUNT for each
-    frame until the first of them breaks. `visits`: where the ball has been since the last point (see `visit`).
+    frame until the first of them breaks. Anything new is worth NOVELTY, and a way is worth half as much for each time
+    that it has led to the same place since the last point. `visits`: where the ball has been since the last point (see `visit`).
     `scratch`, a contiguous `(4,)` of dtype STATE, is overwritten.
     """
     flight = np.empty(3, dtype=np.int64)
@@ -140,6 +147,7 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
     tried = np.zeros(BOUNCES_WITH_FEW, dtype=np.int64)  # number of ways tried
     value = np.zeros(BOUNCES_WITH_FEW)  # value of the current way, without later bounces
     took = np.zeros(BOUNCES_WITH_FEW, dtype=np.int64)  # frames until the ball is back
+    again = np.zeros(BOUNCES_WITH_FEW, dtype=np.int64)  # how often it has been there
     scratch[0] = down
     now = 0
     while now >= 0:  # through the tree of choices, depth first
@@ -148,7 +156,7 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
             if now >= 0:
                 later = DISCOUNT ** took[now] * max(best[now + 1, 0], best[now + 1, 1])
                 side = (tried[now] - 1) // 2
-                best[now, side] = max(best[now, side], value[now] + later)
+                best[now, side] = max(best[now, side], _half(value[now] + later, again[now]))
             continue
         way = tried[now]
         tried[now] += 1
@@ -156,7 +164,8 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
             continue
         scratch[now + 1] = scratch[now]
         took[now] = _meet_and_come_down(scratch[now + 1], way, flight)
-        value[now] = DISCOUNT ** flight[1] * flight[0] if flight[0] > 0 else 0.0
+        value[now] = DISCOUNT ** flight[1] * flight[0] if flight[0] > 0 else NOVELTY if now == 0 else 0.0
+        again[now] = times_visited(scratch[1], visits) if now == 0 and took[now] >= 0 and flight[0] == 0 else 0
         if now == 0:
             ways[way].breaks = flight[0] > 0
             ways[way].frames_to_brick = max(flight[1], 0)
@@ -164,15 +173,20 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
             ways[way].returns = took[now] >= 0
             ways[way].frames_to_return = max(took[now], 0)
             ways[way].return_column = scratch[1].ball_x >> PIXEL_BITS
-            again = took[now] >= 0 and flight[0] == 0
-            ways[way].been_there = times_visited(scratch[1], visits) if again else 0
-        best[now, way // 2] = max(best[now, way // 2], value[now])
+            ways[way].been_there = again[now]
+        best[now, way // 2] = max(best[now, way // 2], _half(value[now], again[now]))
         if took[now] >= 0 and now + 1 < depth:
             now += 1
             tried[now], best[now] = 0, 0
     if not ways_differ(down):
         ways[LEFT_STEEP], ways[RIGHT_STEEP] = ways[LEFT_FLAT], ways[RIGHT_FLAT]
     worth[:] = best[0]
+
+
+@compiled
+def _half(value: float, times: int) -> float:
+    """`value`, halved so many times."""
+    return value * 0.5 ** min(times, 10)
 
 
 @compiled
@@ -219,7 +233,7 @@ def margins(game: Any, action: int, held: int, frames: int, column: int, width: 
             best[half] = _columns_inside(place, column, width, half)
         return
     for direction in (RIGHT, LEFT):
-        for stretch in range(left + 1):
+        for stretch in range(0, left + 1, HELD):
             early = paddle_after(paddle, reading, knob, direction, 0, stretch, left)
             late = paddle_after(paddle, reading, knob, direction, left - stretch, left, left)
             for half in range(2):
@@ -270,9 +284,6 @@ class Outlook(NamedTuple):
     scratch: np.ndarray
 
 
-ACTIONS_TRIED = np.array([NONE, RIGHT, LEFT])
-HELD = 4
-"""Frames for which each of ACTIONS_TRIED is held."""
 
 
 def outlook(n: int) -> Outlook:

@@ -17,16 +17,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 def compiled(function: F) -> F:
     """Compile `function` on first use and cache the result for the next program, if a folder can be written.
 
-    Compiled code checks no bounds unless the environment variable NUMBA_BOUNDSCHECK is 1. An array that is not
+    Threads run compiled code side by side: it does not hold Python's global lock. It checks no bounds unless the environment variable NUMBA_BOUNDSCHECK is 1. An array that is not
     contiguous makes Numba compile a second, slower version: make it contiguous before you pass it.
     """
     try:
-        return cast(F, njit(cache=True)(function))
+        return cast(F, njit(cache=True, nogil=True)(function))
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
         _Announcement.until = (
             "again in every program, because no folder for the result can be written (NUMBA_CACHE_DIR names one)"
         )
-        return cast(F, njit(function))
+        return cast(F, njit(nogil=True)(function))
 
 
 class _Announcement(event.Listener):

@@ -13,7 +13,7 @@ import numpy as np
 from rlbreakout.breakout import rules
 from rlbreakout.breakout.ahead import LONGEST_FLIGHT, comes_down
 from rlbreakout.agents.planner.reach import LEFT_OF_MIDDLE, LONGEST_WINDOW, MEETINGS
-from rlbreakout.breakout.rules import HITS_AFTER_UPPER_ROWS, LIVES, PIXEL, STATE
+from rlbreakout.breakout.rules import HITS_AFTER_UPPER_ROWS, PIXEL, STATE
 from rlbreakout.breakout.screen import BRICK_ROWS, BRICKS_IN_A_ROW, MOST_POINTS, WALL_POINTS, WIDTH
 from rlbreakout.common.compiled import compiled
 from rlbreakout.common.random import next_uniform
@@ -123,7 +123,11 @@ def tree_memory() -> Tree:
     """Working memory for one search at a time."""
     n = (len(MEETINGS) ** (DEEPEST + 1) - 1) // (len(MEETINGS) - 1)
     return Tree(
-        np.zeros(n, dtype=STATE), np.zeros(n), np.zeros(n), np.zeros(2), np.zeros((3, max(MOST_UNITS, N_FEATURES)), dtype=np.float32)
+        np.zeros(n, dtype=STATE),
+        np.zeros(n),
+        np.zeros(n),
+        np.zeros(2),
+        np.zeros((3, max(MOST_UNITS, N_FEATURES)), dtype=np.float32),
     )
 
 
@@ -178,71 +182,80 @@ def window(game: Any, down: np.ndarray) -> int:
     return LONGEST_WINDOW
 
 
+class Played(NamedTuple):
+    """k bounces of each of n games.
+
+    features: `(k + 1, n, N_FEATURES)` float32, of the games before each bounce and after the last one. rewards:
+    `(k, n)` float32, bricks, discounted to the bounce. discounts: `(k, n)` float32, DISCOUNT for each frame until the
+    ball is down again; 0 where a game ends. found: `(k, n)` float32, what the search found the bounce to be worth.
+    """
+
+    features: np.ndarray
+    rewards: np.ndarray
+    discounts: np.ndarray
+    found: np.ndarray
+
+
+def bounce_games(n: int) -> np.ndarray:
+    """`(n,)` of dtype STATE: new games in which the first ball has come down."""
+    downs = rules.new_games(n)
+    downs["building"] = 0
+    for number in range(n):
+        downs[number]["clock"] = number % 4  # which decides where the ball is launched
+        _serve(downs[number])
+    return downs
+
+
+def play_bounces(
+    downs: np.ndarray, bounces: int, weights: ValueWeights, random: np.ndarray, *, depth: int = 1, explore: float = 0.0
+) -> Played:
+    """Play games of bounces on for so many `bounces`, in place. A game that is over begins anew.
+
+    downs: `(n,)` of dtype STATE, games whose ball has come down. Each bounce is the best one that `search` finds when
+    it looks `depth` bounces ahead, or with probability `explore` any other. random: `(n,)` uint64, the generators'
+    states (see `next_uniform`), which move on.
+    """
+    n = len(downs)
+    numbers = [np.zeros((bounces, n), dtype=np.float32) for _ in range(3)]
+    played = Played(np.zeros((bounces + 1, n, N_FEATURES), dtype=np.float32), *numbers)
+    _play(downs, depth, weights, explore, random, bounce_games(4), played, tree_memory())
+    return played
+
+
 @compiled
-def serve(game: Any) -> None:
+def _play(
+    downs: np.ndarray,
+    depth: int,
+    weights: ValueWeights,
+    explore: float,
+    random: np.ndarray,
+    fresh: np.ndarray,
+    played: Played,
+    tree: Tree,
+) -> None:
+    worth, outcome = np.zeros(len(MEETINGS)), np.zeros(2)
+    for n in range(len(downs)):
+        game = downs[n]
+        for bounce in range(len(played.rewards)):
+            features(game, played.features[bounce, n])
+            search(game, depth, weights, tree, worth)
+            way = worth.argmax()
+            played.found[bounce, n] = SURE * worth[way] + (1 - SURE) * worth.mean()
+            if next_uniform(random, n) < explore:
+                way = int(next_uniform(random, n) * len(MEETINGS))
+            frames = meet(game, way, outcome)
+            played.rewards[bounce, n] = outcome[0]
+            played.discounts[bounce, n] = DISCOUNT**frames if frames >= 0 else 0.0
+            if frames < 0:
+                downs[n] = fresh[int(next_uniform(random, n) * len(fresh))]
+        features(game, played.features[len(played.rewards), n])
+
+
+@compiled
+def _serve(game: Any) -> None:
     """Launch a ball in a game without one, and play on, without a paddle, until it has come down."""
     while not comes_down(game):
         if game.ball_y < PIXEL:
             rules.one_frame(game, rules.FIRE)
         else:
             rules.fly(game)
-
-
-@compiled
-def play_bounces(
-    downs: np.ndarray,
-    depth: int,
-    weights: ValueWeights,
-    explore: float,
-    random: np.ndarray,
-    seen: np.ndarray,
-    rewards: np.ndarray,
-    discounts: np.ndarray,
-    found: np.ndarray,
-    fresh: np.ndarray,
-    tree: Tree,
-) -> None:
-    """Play n games of bounces for k bounces each, in place, and note what was seen and what came of it.
-
-    downs: `(n,)` of dtype STATE, games whose ball has come down. Each bounce is the best one that `search` finds at
-    `depth`, or with probability `explore` any other. random: `(n,)` uint64, states of `next_uniform`. Fills in, at
-    `[bounce, game]`: `seen` `(k + 1, n, N_FEATURES)` float32 before the bounce, its `rewards` and `discounts`
-    `(k, n)` (0 at the end of a game), and what the search `found` it to be worth, `(k, n)`. A game that is over begins
-    anew.
-    """
-    worth, outcome = np.zeros(len(MEETINGS)), np.zeros(2)
-    for n in range(len(downs)):
-        game = downs[n]
-        for k in range(len(rewards)):
-            features(game, seen[k, n])
-            search(game, depth, weights, tree, worth)
-            best = 0
-            for way in range(1, len(MEETINGS)):
-                if worth[way] > worth[best]:
-                    best = way
-            found[k, n] = SURE * worth[best] + (1 - SURE) * worth.mean()
-            if next_uniform(random, n) < explore:
-                best = int(next_uniform(random, n) * len(MEETINGS))
-            frames = meet(game, best, outcome)
-            rewards[k, n] = outcome[0]
-            discounts[k, n] = DISCOUNT**frames if frames >= 0 else 0.0
-            if frames < 0:
-                downs[n] = fresh[0]
-                game.building = 0
-                game.clock = int(next_uniform(random, n) * 4)
-                serve(game)
-        features(game, seen[len(rewards), n])
-
-
-def untrained(units: int = 64, seed: int = 0) -> ValueWeights:
-    """Weights that expect nothing: the last layer is 0."""
-    random = np.random.default_rng(seed)
-    shapes = (units, N_FEATURES), (units, units), (1, units)
-    layers = []
-    for out, given in shapes:
-        layers += [(random.standard_normal((out, given)) * (2 / given) ** 0.5).astype(np.float32), np.zeros(out, np.float32)]
-    layers[4][:] = 0
-    return ValueWeights(*layers)
-
-
-__all__ = ["DISCOUNT", "LIVES", "ValueWeights", "estimate", "features", "meet", "search", "serve", "window"]

@@ -45,14 +45,14 @@ class Planner:
         self._random = np.random.default_rng(seed)
 
     def action_values(
-        self, observation: np.ndarray, memory: Memory | None = None, episode_start: np.ndarray | None = None
+        self, states: np.ndarray, memory: Memory | None = None, episode_start: np.ndarray | None = None
     ) -> tuple[np.ndarray, Memory]:
         """What each action is worth, `(n, 4)` float64, in discounted bricks, and what to remember.
 
-        memory: of the step before; None: these games begin. episode_start: `(n,)` bool, games that begin now. Before the
-        next step, `note` has to be told what was done.
+        states: `(n,)` of dtype STATE. memory: what was returned for the states before; None: these games begin. The
+        actions that led from there to here must be in `memory.belief.action`. episode_start: `(n,)` bool, games that
+        begin now.
         """
-        states = to_states(np.asarray(observation))
         n = len(states)
         if memory is None or len(memory.belief.action) != n:
             memory = Memory(first_belief(n), no_plans(n))
@@ -78,7 +78,7 @@ class Planner:
         """Choose actions, `(n,)` int64, as Stable-Baselines3's policies do: the best one if `deterministic`, otherwise
         drawn from `probabilities`. `state` is what was returned with the last ones."""
         assert isinstance(observation, np.ndarray)
-        values, memory = self.action_values(observation, state, episode_start)
+        values, memory = self.action_values(to_states(observation), state, episode_start)
         if deterministic:
             actions = values.argmax(axis=1)
         else:
