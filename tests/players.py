@@ -100,6 +100,11 @@ class Player:
         return np.where(self._random.random(self._n) < self._share, drawn, actions)
 
 
+def depends_on_the_state_only(name: str) -> bool:
+    """Whether an entry of the blocks tells nothing of what has been since the last point."""
+    return not any(word in name for word in ("without_points", "been_there", "worth"))
+
+
 class CtrlC:
     """Presses Ctrl-C in the process that started this one, tells which process it is in `folder`, and plays nothing."""
 

@@ -31,9 +31,9 @@ from rlbreakout.agents import load_agent
 from rlbreakout.breakout import ahead, draw, rules, screen
 from rlbreakout.common.errors import UserError, one_line
 from rlbreakout.config import BREAKOUT_IDS, Config
-from rlbreakout.observation.blocks import arrival, choices, entries_of, entry, now
+from rlbreakout.observation.blocks import arrival, choices, clock, entries_of, entry, now
 
-AGENT = "champion"
+AGENT = "champion-policy"
 PAGE = Path(__file__).parent / "game"
 
 CONSTANTS: dict[ModuleType, str] = {
@@ -47,11 +47,12 @@ CONSTANTS: dict[ModuleType, str] = {
     draw: """WALL_COLOUR PADDLE_COLOUR BRICK_COLOURS RGB UPPER_WALL_TOP DIGITS_TOP BLOCK_HEIGHT BLOCK_WIDTH DIGIT_WIDTH
         DIGIT_HEIGHT HUNDREDS TENS ONES LIVES_DIGIT DIGITS LAST_LINE_RIGHT""",
     ahead: """LEFT_FLAT LEFT_STEEP RIGHT_STEEP RIGHT_FLAT WAYS LONGEST_FLIGHT DISCOUNT FEW_BRICKS BOUNCES_WITH_FEW
-        MOST_COLUMNS EXACT_FRAMES ACTIONS_TRIED HELD""",
+        MOST_COLUMNS EXACT_FRAMES ACTIONS_TRIED HELD NOVELTY MOST_VISITS""",
     entry: "NEAR FRAMES",
     now: "MOST_COLUMNS_A_FRAME MOST_ROWS_A_FRAME",
     arrival: "MANY_BRICKS",
     choices: "POINTS SURE_COLUMNS ACTION_NAMES WORTH",
+    clock: "SOON LATE OFTEN",
     wrappers: "STALLED_AFTER",
 }
 

@@ -2,8 +2,8 @@
 
 You learn: what it takes to clear the walls under sticky actions; what the champion sees; and that an agent is only as
 good as the hardest test that you put it to.
-Expect: the agent that comes with rlbreakout plays whole games in the emulator, beside one that you train for a minute
-with the same settings. With --rows both also play where things are different from their training: other sticky
+Expect: champion-policy, which comes with rlbreakout, plays whole games in the emulator, beside an agent that you train
+for a minute with the same settings. With --rows both also play where things are different from their training: other sticky
 actions, frame skips, starts and colours, and lost screens.
 Time: about 4 minutes on two cores. You can stop it at any time: run it again, and it continues.
 """
@@ -42,9 +42,11 @@ ROWS: dict[str, dict[str, Any]] = {
 @dataclass
 class Options:
     steps: int = 1_000_000
-    """Agent steps to train the second agent for. The champion had 24,000,000."""
+    """Agent steps to train the short agent for. champion-policy had 40,000,000."""
     seed: int = 0
     """Decides the training."""
+    agents: tuple[str, ...] = ("champion-policy", "short")
+    """Who plays: short, which is trained here, agents that come with rlbreakout, and run folders."""
     games: int = 20
     """Whole games for each agent and row."""
     rows: tuple[str, ...] = ("as trained",)
@@ -61,28 +63,35 @@ folder = run_folder("6_beyond/6.4_champion", options.run_dir, resume=True)
 # %% What the champion sees: no picture, but numbers. The screens and its own actions are enough to follow the exact
 # state of the game, and the numbers are worked out from that. The console's memory is not read.
 config = with_values(
-    load_config(CONFIGS / "6.4_champion.yaml"),
+    load_config(CONFIGS / "6.4_champion-policy.yaml"),
     {"seed": options.seed, "steps": options.steps, "evaluation.every": 0},
 )
 SEES = {
     "now": "ball, paddle, lives, and which of the 108 bricks are left",
     "arrival": "where and when the ball comes down, after all bounces on its way",
     "choices": "what each way to meet it leads to, and which of them are still possible",
+    "clock": "how long there has been no point, and where the ball has been since",
 }
 print(f"The agents see {len(entries_of(config.observation.blocks))} numbers:")
 for block in config.observation.blocks:
     print(f"  {block:8}{len(entries_of([block])):4}   {SEES[block]}")
 
 # %% Train a short one. It is the same PPO as in lesson 3.4, in the twin; what is new is in the config.
-run = train_or_continue(config, folder / f"short_{options.seed}")
-curve = find_scalar(run, "rollout/ep_rew_mean")  # of the games that began at the start
-title = "Lesson 6.4: training games of the short training (twin)"
-picture = draw_curves({} if curve is None else {f"seed {options.seed}": curve}, folder / "curve.png", title=title)
+agents, files = {}, []
+for name in options.agents:
+    if name != "short":
+        agents[name] = load_agent(name)
+        continue
+    run = train_or_continue(config, folder / f"short_{options.seed}")
+    agents[name] = load_agent(run / "last")
+    curve = find_scalar(run, "rollout/ep_rew_mean")  # of the games that began at the start
+    title = "Lesson 6.4: training games of the short training (twin)"
+    curves = {} if curve is None else {f"seed {options.seed}": curve}
+    files = [draw_curves(curves, folder / "curve.png", title=title), run / "agent.gif"]
 
-# %% How good are both? Whole games in the emulator, from the start, with the same seeds in each row.
-agents = {"champion": load_agent("champion"), "short": load_agent(run / "last")}
+# %% How good are they? Whole games in the emulator, from the start, with the same seeds in each row.
 results: dict[str, dict[str, Evaluation]] = {name: {} for name in agents}
-print(f"\n{'':9} {'':32} mean [95% interval]     median  first wall  both  stalled")
+print(f"\n{'':16} {'':32} mean [95% interval]     median  first wall  both  stalled")
 for row in options.rows:
     for name, agent in agents.items():
         there = replace(agent, config=with_values(agent.config, ROWS[row]))
@@ -92,16 +101,16 @@ for row in options.rows:
         first, both = (scores >= WALL_POINTS).mean(), (scores >= MOST_POINTS).mean()
         interval = f"{result.mean:.1f} [{result.ci95[0]:.1f}, {result.ci95[1]:.1f}]"
         table = f"{interval:22} {result.median:7.1f} {first:10.0%} {both:6.0%} {result.stalled:7}"
-        print(f"{name:9} {row:32} {table}", flush=True)
+        print(f"{name:16} {row:32} {table}", flush=True)
 
 # %%
-gif = write_video(
-    record(agents["champion"], seconds=20, from_points=WALL_POINTS - 60, speed=8), folder / "champion.gif"
-)
+first_agent = options.agents[0]
+late = WALL_POINTS - 60 if first_agent != "short" else 0
+gif = write_video(record(agents[first_agent], seconds=20, from_points=late, speed=8), folder / "champion.gif")
 finish(
     folder,
-    files=[gif, picture, run / "agent.gif"],
-    **results["champion"][options.rows[0]].facts(),
+    files=[gif, *files],
+    **results[first_agent][options.rows[0]].facts(),
     steps=config.steps,
     results={
         name: {row: result.facts() | {"median": result.median, "scores": result.scores} for row, result in rows.items()}

@@ -57,11 +57,11 @@ folder = run_folder("7_twin/7.5_pixels", options.run_dir)
 teacher = load_agent(options.teacher)
 blocks = teacher.config.observation.blocks
 pixels = with_values(
-    load_config(CONFIGS / "7.5_pixels.yaml"),
+    load_config(CONFIGS / "7.5_pixel-champion.yaml"),
     {"seed": options.seed, "run.device": options.device, "steps": options.labels, "network.cnn": "nature", "env.n_envs": 1},
 )
 STEPS = 64  # between two times of learning
-BATCH = 512
+BATCH = 1024 if options.device == "cuda" else 512
 TELLS = 20  # numbers that the student has to tell
 
 # %% Each core plays some of the games. They show pictures, which the student sees, and numbers, which the teacher sees.
@@ -89,7 +89,7 @@ names = [entry.name for entry in entries_of(blocks)]
 numbers = len(names)
 told = torch.tensor([i for i, name in enumerate(names[:200]) if not name.startswith("brick_")][:TELLS])
 teller = torch.nn.Linear(policy.features_dim, len(told)).to(device)
-optimizer = torch.optim.AdamW([*policy.parameters(), *teller.parameters()], lr=5e-4, weight_decay=1e-4)
+optimizer = torch.optim.AdamW([*policy.parameters(), *teller.parameters()], lr=5e-4, weight_decay=1e-4, fused=device.type == "cuda")
 master = teacher.player.to(device)
 
 # %%

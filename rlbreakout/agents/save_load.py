@@ -86,15 +86,22 @@ def save_model(
 
 
 def _write_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Write tensors. Raises OSError where safetensors raises an error of its own."""
-    # Actor and critic share the feature extractor under several names; safetensors wants each tensor in its own memory.
-    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    """Write tensors, each once. Raises OSError where safetensors raises an error of its own."""
+    other = _other_names(tensors)
+    own = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items() if name not in other}
     try:
         save_file(own, path)
     except SafetensorError as error:
         if (number := re.search(r"os error (\d+)", str(error))) is None:
             raise
         raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+
+
+def _other_names(tensors: dict[str, torch.Tensor]) -> dict[str, str]:
+    """The names of tensors that have been named before, and their first names: actor and critic share convolutions."""
+    first: dict[tuple[int, tuple[int, ...]], str] = {}
+    places = {name: (tensor.data_ptr(), tuple(tensor.shape)) for name, tensor in tensors.items() if not tensor.is_meta}
+    return {name: first[at] for name, at in places.items() if at[0] and first.setdefault(at, name) != name}
 
 
 def has_model(folder: Path) -> bool:
@@ -279,6 +286,9 @@ def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 def _read_weights(path: Path, expected: dict[str, Any]) -> dict[str, torch.Tensor]:
     weights = _read_tensors(path)
+    for name, first in _other_names(expected).items():
+        if name not in weights and first in weights:
+            weights[name] = weights[first]
     for name in expected:
         if name not in weights:
             raise UserError(f"{path} does not fit this policy: {name} is missing")

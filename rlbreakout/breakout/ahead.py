@@ -295,7 +295,7 @@ def outlook(n: int) -> Outlook:
         ways=np.zeros((n, len(WAYS)), dtype=WAY),
         worth=np.zeros((n, 2)),
         margins=np.zeros((n, len(ACTIONS_TRIED), 2)),
-        last_point=np.zeros((n, 2), dtype=np.int64),
+        last_point=np.full((n, 2), -1),
         visits=no_visits(n),
         scratch=np.zeros(BOUNCES_WITH_FEW + 1, dtype=STATE),
     )

@@ -79,10 +79,11 @@ class Observer:
             picture = trim(screens[..., None], config.trim)
             return mono(halve(picture) if config.half else picture, config.mode)
         picture = mono(screens, config.mode)
-        aim = self._aimbot.watch(one_channel(screens), elapsed, games)
-        paint_mark(picture, aim)
-        if config.counters:
-            paint_counters(picture, aim)
+        if self._aimbot is not None:
+            aim = self._aimbot.watch(one_channel(screens), elapsed, games)
+            paint_mark(picture, aim)
+            if config.counters:
+                paint_counters(picture, aim)
         picture = trim(picture, config.trim)
         return halve(picture) if config.half else picture
 

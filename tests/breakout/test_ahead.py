@@ -14,6 +14,7 @@ from rlbreakout.breakout.ahead import (
     HELD,
     LONGEST_FLIGHT,
     MOST_COLUMNS,
+    NOVELTY,
     WAYS,
     Outlook,
     look_ahead,
@@ -65,7 +66,7 @@ def games() -> np.ndarray:
         states[over] = new_games(1)
     played = np.concatenate(kept)
     played = random.permutation(played[(played["ball_y"] >= PIXEL) & (played["clock"] < SLOW_ENOUGH)])[:6_000]
-    assert len(played) == 6_000 and (played["score"] > WALL_POINTS).sum() > 200
+    assert len(played) == 6_000 and (played["score"] > WALL_POINTS).sum() > 50
     return played
 
 
@@ -146,7 +147,7 @@ def bounced(down: np.ndarray, way: str, random: np.random.Generator) -> np.ndarr
 
 def check_ways(down: np.ndarray, seed: int = 0) -> np.ndarray:
     """Compare what each way leads to with playing it. Returns `(n, 4)`: bricks, discounted by the frames until the
-    first of them."""
+    first of them, or NOVELTY; half as much where the ball comes back as it came."""
     ahead, random, worth = look(down), np.random.default_rng(seed), np.zeros((len(down), len(WAYS)))
     for number, way in enumerate(WAYS):
         real, told = Fall(bounced(down, way, random)), ahead.ways[:, number]
@@ -158,8 +159,16 @@ def check_ways(down: np.ndarray, seed: int = 0) -> np.ndarray:
         back = real.frames >= 0
         assert np.array_equal(told["frames_to_return"][back], real.frames[back] + 1), way
         assert np.array_equal(told["return_column"][back], (real.down["ball_x"] >> PIXEL_BITS)[back]), way
-        worth[:, number] = np.where(real.bricks > 0, DISCOUNT**first * real.bricks, 0)
+        again = back & came_back(down, real)
+        assert np.array_equal(told["been_there"], again), way
+        worth[:, number] = np.where(real.bricks > 0, DISCOUNT**first * real.bricks, NOVELTY) * 0.5**again
     return worth
+
+
+def came_back(down: np.ndarray, real: Fall) -> np.ndarray:
+    """Whether the ball is just where it was, and no brick broke."""
+    same = np.all([down[name] == real.down[name] for name in ("ball_x", "ball_y", "ball_vx", "ball_vy")], axis=0)
+    return same & (real.bricks == 0)
 
 
 def balls_that_are_down(games: np.ndarray) -> np.ndarray:
@@ -189,19 +198,21 @@ def test_with_few_bricks_the_worth_is_the_best_of_three_bounces(games: np.ndarra
     down = balls_that_are_down(games)
     down = down[down["bricks"].sum(axis=(1, 2)) < FEW_BRICKS][:8]
 
-    def best(states: np.ndarray, bounces: int) -> np.ndarray:
-        """`(n, 4)`: what each way is worth."""
+    def best(states: np.ndarray, bounces: int, nothing: float = 0.0) -> np.ndarray:
+        """`(n, 4)`: what each way is worth; `nothing`, where no brick breaks at once."""
         worth, random = np.zeros((len(states), len(WAYS))), np.random.default_rng(0)
         for number, way in enumerate(WAYS):
             real = Fall(bounced(states, way, random))
-            worth[:, number] = np.where(real.bricks > 0, DISCOUNT ** (real.first_brick + 1.0) * real.bricks, 0)
+            worth[:, number] = np.where(real.bricks > 0, DISCOUNT ** (real.first_brick + 1.0) * real.bricks, nothing)
             back = real.frames >= 0
             if bounces > 1:
                 later = best(real.down[back], bounces - 1).max(axis=1)
                 worth[back, number] += DISCOUNT ** (real.frames[back] + 1.0) * later
+            if nothing:
+                worth[:, number] *= 0.5 ** came_back(states, real)
         return worth
 
-    worth = best(down, BOUNCES_WITH_FEW)
+    worth = best(down, BOUNCES_WITH_FEW, NOVELTY)
     sides = np.stack([worth[:, :2].max(axis=1), worth[:, 2:].max(axis=1)], axis=1)
     assert len(down) == 8 and sides.max() > 1
     np.testing.assert_allclose(look(down).worth, sides, rtol=1e-12)
@@ -235,22 +246,27 @@ TURNED = np.array([[np.searchsorted(KNOBS, next_knob(knob, way)) for knob in KNO
 
 @compiled
 def _reachable(
-    paddle: int, knob: int, action: int, held: int, frames: int, read: np.ndarray, turned: np.ndarray
+    paddle: int, knob: int, action: int, held: int, frames: int, step: int, read: np.ndarray, turned: np.ndarray
 ) -> np.ndarray:
     """`(160,)` bool: where the paddle can be after `frames` frames. `action` (0 none, 1 right, 2 left) is held for the
-    first `held` of them, then anything is done in each. `knob` is an index."""
+    first `held` of them, then anything is done, for `step` frames each. `knob` is an index."""
     now = np.zeros((160, len(read)), dtype=np.bool_)
     now[paddle, knob] = True
-    for frame in range(frames):
+    frame = 0
+    while frame < frames:
+        length = min(step if frame >= held else held - frame, frames - frame)
         then = np.zeros((160, len(read)), dtype=np.bool_)
         for place in range(160):
             for index in range(len(read)):
                 if now[place, index]:
-                    moved = next_paddle(place, read[index])
                     for choice in range(3):
                         if frame >= held or choice == action:
-                            then[moved, index if choice == 0 else turned[choice - 1, index]] = True
-        now = then
+                            moved, number = place, index
+                            for _ in range(length):
+                                moved = next_paddle(moved, read[number])
+                                number = number if choice == 0 else turned[choice - 1, number]
+                            then[moved, number] = True
+        now, frame = then, frame + length
     places = np.zeros(160, dtype=np.bool_)
     for place in range(160):
         places[place] = now[place].any()
@@ -270,23 +286,32 @@ def meets(down: Any) -> np.ndarray:
     return np.stack([states["met"] & left & flew, states["met"] & ~left & flew])
 
 
+def left_over(frames: int) -> bool:
+    """Whether the ball comes down within an agent step: a stretch that is made late then begins in one, too."""
+    return frames % HELD != 0
+
+
 @pytest.mark.parametrize(("exact", "n"), [(True, 300), (False, 50)], ids=["near", "far"])
-def test_a_half_can_meet_the_ball_if_and_only_if_some_actions_do_it(games: np.ndarray, exact: bool, n: int) -> None:
-    """All sequences of actions are tried, not only those that the margins are made of."""
+def test_a_half_can_meet_the_ball_if_some_actions_do_it(games: np.ndarray, exact: bool, n: int) -> None:
+    """All sequences of actions are tried, near by of steps of HELD frames. The one
+    stretch that the margins are made of does it in three of four cases in which any does."""
     ahead = look(games)
     near = (ahead.frames >= 0) & (ahead.frames <= EXACT_FRAMES + HELD)
     chosen = np.flatnonzero(near if exact else (ahead.frames >= 0) & ~near)[:n]
-    can, cannot = 0, 0
+    can, cannot, missed = 0, 0, 0
     for game in chosen:
         state, frames, possible = games[game], int(ahead.frames[game]), meets(ahead.down[game])
         knob = int(np.searchsorted(KNOBS, state["knob"]))
         for choice in range(len(ACTIONS_TRIED)):
-            places = _reachable(int(state["paddle"]), knob, choice, HELD, frames, READ, TURNED)
+            places = _reachable(int(state["paddle"]), knob, choice, HELD, frames, HELD if exact else 1, READ, TURNED)
             for half, margin in enumerate(ahead.margins[game, choice]):
-                assert (margin >= 1) == (places & possible[half]).any(), (state, choice, half, margin)
+                possibly = (places & possible[half]).any()
+                assert margin < 1 or possibly or left_over(frames), (state, choice, half, margin)
                 assert margin <= MOST_COLUMNS
                 can, cannot = can + (margin >= 1), cannot + (margin < 1)
+                missed += possibly and margin < 1
     assert len(chosen) == n and can > n and cannot > n // 4
+    assert missed <= (0.25 * (can + missed) if exact else 0), (missed, can, cannot)
     assert ACTIONS_TRIED.tolist() == [NONE, RIGHT, LEFT]
 
 
@@ -317,8 +342,30 @@ def test_what_is_remembered_of_a_flight_changes_nothing(games: np.ndarray) -> No
         look_ahead(states, np.arange(n), kept)
         new = look(states)
         known = new.frames >= 0
-        for name in ("frames", "down", "ways", "worth", "margins"):
+        for name in ("frames", "down", "margins"):
             assert np.array_equal(getattr(kept, name)[known], getattr(new, name)[known]), (step, name)
-    look_ahead(games[:n], np.arange(n), kept)
-    new = look(games[:n])
-    assert np.array_equal(kept.worth[new.frames >= 0], new.worth[new.frames >= 0])
+        for name in ("breaks", "frames_to_brick", "points", "returns", "return_column"):
+            assert np.array_equal(kept.ways[name][known], new.ways[name][known]), (step, name)
+
+
+def test_where_the_ball_has_been_since_the_last_point_is_remembered() -> None:
+    """A ball that is sent to the left again and again goes round: the way back is worth ever less, until a point."""
+    game, kept = new_games(1), outlook(1)
+    game["building"], game["bricks"], game["score"] = 0, 0, 100
+    game["bricks"][0, 5, 0] = 1
+    game["ball_x"], game["ball_y"], game["ball_vx"], game["ball_vy"] = 75 * PIXEL, 0xB0 * PIXEL, 512, 512
+    been, worth = [], []
+    for _ in range(60):
+        look_ahead(game, np.zeros(1, dtype=int), kept)
+        assert kept.frames[0] >= 0
+        been.append(int(kept.ways["been_there"][0, 0]))
+        worth.append(float(kept.worth[0].min()))
+        fall = Fall(bounced(kept.down, "left_flat", np.random.default_rng(0)))
+        if fall.points[0]:
+            break
+        game = fall.down
+    assert max(been) >= 3 and been.index(1) < been.index(2) < been.index(3) and min(worth) < NOVELTY / 4
+    assert kept.visits[0, 0, 0] == len(been)
+    game["score"] += 1
+    look_ahead(game, np.zeros(1, dtype=int), kept)
+    assert kept.visits[0, 0, 0] == 1 and not kept.ways["been_there"][0].any()

@@ -10,7 +10,7 @@ from rlbreakout.common.errors import UserError
 from rlbreakout.config import BLOCK_NAMES, parse_config
 from rlbreakout.envs import make_vec_env
 from rlbreakout.observation.blocks import Blocks, blocks_space, draw_blocks, entries_of
-from tests.players import Player
+from tests.players import Player, depends_on_the_state_only
 
 GAMES = 16
 STEPS = 4_000
@@ -53,9 +53,10 @@ def test_every_entry_stays_in_its_range_over_whole_games(played: list[np.ndarray
 
 
 def test_entries_have_names_of_their_own_and_a_unit() -> None:
-    entries = Blocks(BLOCK_NAMES, 1).entries
-    assert entries == entries_of(BLOCK_NAMES)
-    assert len({entry.name for entry in entries}) == len(entries) and all(entry.unit for entry in entries)
+    for names in (["now", "arrival", "choices", "clock"], ["state"]):
+        entries = Blocks(names, 1).entries
+        assert entries == entries_of(names)
+        assert len({entry.name for entry in entries}) == len(entries) and all(entry.unit for entry in entries)
 
 
 @pytest.mark.parametrize("names", [["now"], ["clock", "now"], ["choices", "arrival", "now", "clock"]])
@@ -73,18 +74,27 @@ def test_blocks_stand_in_the_order_of_the_config(names: list[str], played: list[
     )
     env = make_vec_env(config)
     assert env.observation_space == blocks_space(names)
-    env.reset()
+    blocks = Blocks(names, 3)
+    assert np.array_equal(env.reset(), blocks.compute(env.states))  # type: ignore[attr-defined]
     seen = env.step(np.ones(3, dtype=int))[0]
-    assert np.array_equal(seen, Blocks(names, 3).compute(env.states))  # type: ignore[attr-defined]
+    assert np.array_equal(seen, blocks.compute(env.states))  # type: ignore[attr-defined]
 
 
-def test_numbers_depend_on_the_states_only(played: list[np.ndarray]) -> None:
-    old, further = Blocks(BLOCK_NAMES, GAMES), some(played, 40 * GAMES, seed=1).reshape(40, GAMES)
+class Memoryless(Blocks):
+    """Blocks, without the entries that depend on what has been since the last point."""
+
+    def compute(self, states: np.ndarray, games: np.ndarray | None = None) -> np.ndarray:
+        values = super().compute(states, games)
+        return values[:, [depends_on_the_state_only(entry.name) for entry in self.entries]]
+
+
+def test_numbers_depend_on_the_states_only_but_for_what_has_been(played: list[np.ndarray]) -> None:
+    old, further = Memoryless(BLOCK_NAMES, GAMES), some(played, 40 * GAMES, seed=1).reshape(40, GAMES)
     for states in played[2_000:2_200]:
-        new = Blocks(BLOCK_NAMES, GAMES).compute(states)
+        new = Memoryless(BLOCK_NAMES, GAMES).compute(states)
         assert np.array_equal(old.compute(states), new)
     for states in further:  # states of other games in the place of those before
-        assert np.array_equal(old.compute(states), Blocks(BLOCK_NAMES, GAMES).compute(states))
+        assert np.array_equal(old.compute(states), Memoryless(BLOCK_NAMES, GAMES).compute(states))
     order = np.random.default_rng(0).permutation(GAMES)
     assert np.array_equal(old.compute(states[order]), old.compute(states)[order])
     assert np.array_equal(old.compute(states[order], order), old.compute(states)[order])
@@ -172,7 +182,7 @@ def test_entries_say_what_their_units_say() -> None:
     ("observation", "env", "told"),
     [
         ({"blocks": ["now", "now"]}, {}, r"blocks is \['now', 'now'\]; allowed: each of now, arrival, choices, clock"),
-        ({"blocks": ["now", "then"]}, {}, "'now', 'arrival', 'choices' or 'clock'"),
+        ({"blocks": ["now", "then"]}, {}, "'now', 'arrival', 'choices', 'clock' or 'state'"),
         ({"blocks": []}, {}, "observation.blocks"),
         ({}, {"max_pool": True}, "env.max_pool is true; allowed: false"),
         (
@@ -203,5 +213,5 @@ def test_the_drawing_of_a_vector_shows_the_game_that_it_was_made_of(played: list
 
 
 def test_blocks_that_tell_nothing_are_drawn_as_an_empty_screen() -> None:
-    drawing = draw_blocks(entries_of(["clock"]), np.array([1, 0, 0, 0], dtype=np.float32))
+    drawing = draw_blocks(entries_of(["clock"]), np.eye(10, dtype=np.float32)[0])
     assert not drawing[57:93, 8:152].any()

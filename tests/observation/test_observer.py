@@ -49,7 +49,7 @@ def test_the_space_is_what_every_environment_shows(observation: dict[str, Any]) 
 def test_a_stack_lengthens_the_last_axis() -> None:
     space = observation_space(config({"kind": "both", "half": True, "blocks": ["clock"], "frame_stack": 3}))
     assert isinstance(space, gym.spaces.Dict)
-    assert [(name, part.shape) for name, part in space.items()] == [("coordinates", (12,)), ("image", (87, 72, 3))]
+    assert [(name, part.shape) for name, part in space.items()] == [("coordinates", (30,)), ("image", (87, 72, 3))]
 
 
 def test_colour_is_needed_only_where_it_is_shown() -> None:

@@ -3,8 +3,8 @@
 
 import {
   ACTIONS_TRIED, BALL_HEIGHT, BOUNCES_WITH_FEW, DISCOUNT, EXACT_FRAMES, FEW_BRICKS, HELD, LEFT, LEFT_FLAT, LEFT_STEEP,
-  LONGEST_FLIGHT, MOST_COLUMNS, NONE, PADDLE_HEIGHT, PADDLE_LEFTMOST, PADDLE_RIGHTMOST, PADDLE_TOP, PIXEL, PIXEL_BITS,
-  RIGHT, RIGHT_FLAT, RIGHT_STEEP, SPEEDS, WAYS,
+  LONGEST_FLIGHT, MOST_COLUMNS, MOST_VISITS, NONE, NOVELTY, PADDLE_HEIGHT, PADDLE_LEFTMOST, PADDLE_RIGHTMOST,
+  PADDLE_TOP, PIXEL, PIXEL_BITS, RIGHT, RIGHT_FLAT, RIGHT_STEEP, SPEEDS, WAYS,
 } from "./constants.js";
 import { bounce, clip, copyGame, fly, newGame, nextKnob, nextPaddle, readingOf, rowOfLine, widthOf } from "./rules.js";
 
@@ -69,7 +69,7 @@ function waysDiffer(game) {
 
 // Find out what each of WAYS leads to, for a game whose ball has come down, and the value of sending the ball to the
 // left and to the right.
-function tryWays(down, { scratch, flight, ways, worth }) {
+function tryWays(down, { scratch, flight, ways, worth, visits }) {
   const bricks = down.bricks.reduce((sum, brick) => sum + brick, 0);
   const depth = bricks < FEW_BRICKS ? BOUNCES_WITH_FEW : 1;
 
@@ -80,7 +80,8 @@ function tryWays(down, { scratch, flight, ways, worth }) {
       if ((way === LEFT_STEEP || way === RIGHT_STEEP) && !waysDiffer(scratch[now])) continue;
       const after = copyGame(scratch[now], scratch[now + 1]);
       const took = meetAndComeDown(after, way, flight), side = way >> 1;
-      let value = flight.bricks > 0 ? DISCOUNT ** flight.firstBrick * flight.bricks : 0;
+      let value = flight.bricks > 0 ? DISCOUNT ** flight.firstBrick * flight.bricks : now === 0 ? NOVELTY : 0;
+      const again = now === 0 && took >= 0 && flight.bricks === 0 ? timesVisited(after, visits) : 0;
       if (now === 0) {
         ways[way] = {
           breaks: flight.bricks > 0,
@@ -89,10 +90,11 @@ function tryWays(down, { scratch, flight, ways, worth }) {
           returns: took >= 0,
           framesToReturn: Math.max(took, 0),
           returnColumn: after.ballX >> PIXEL_BITS,
+          beenThere: again,
         };
       }
       if (took >= 0 && now + 1 < depth) value += DISCOUNT ** took * Math.max(...valueSides(now + 1));
-      best[side] = Math.max(best[side], value);
+      best[side] = Math.max(best[side], value * 0.5 ** Math.min(again, 10));
     }
     return best;
   }
@@ -146,7 +148,7 @@ function findMargins(game, action, held, frames, column, width, best) {
     return;
   }
   for (const direction of [RIGHT, LEFT]) {
-    for (let stretch = 0; stretch <= left; stretch++) {
+    for (let stretch = 0; stretch <= left; stretch += HELD) {
       const early = paddleAfter(paddle, reading, knob, direction, 0, stretch, left);
       const late = paddleAfter(paddle, reading, knob, direction, left - stretch, left, left);
       for (let half = 0; half < 2; half++) {
@@ -178,6 +180,8 @@ export function newOutlook() {
     flight: { bricks: 0, firstBrick: -1, points: 0 },
     ways: [],
     worth: [0, 0],
+    lastPoint: { score: -1, clock: -1 },
+    visits: { count: 0, score: 0, balls: [] },
     margins: ACTIONS_TRIED.map(() => [0, 0]),
     work: newGame(),
     wayFlight: { bricks: 0, firstBrick: -1, points: 0 },
@@ -191,11 +195,34 @@ export function lookAhead(game, ahead) {
   if (ahead.frames < 0) return;
   const known = haveSameFuture(work, ahead.down);
   copyGame(work, ahead.down);
-  if (!known) tryWays(work, { ...ahead, flight: ahead.wayFlight });
+  if (!known) {
+    visit(work, ahead.visits);
+    tryWays(work, { ...ahead, flight: ahead.wayFlight });
+  }
   const column = work.ballX >> PIXEL_BITS, width = widthOf(work);
   ACTIONS_TRIED.forEach((action, i) => {
     findMargins(game, action, HELD, ahead.frames, column, width, ahead.margins[i]);
   });
+}
+
+// Remember how the ball of a game comes down; what was before its last point is forgotten.
+function visit(down, visits) {
+  if (visits.score !== down.score) Object.assign(visits, { count: 0, score: down.score, balls: [] });
+  visits.balls[visits.count % MOST_VISITS] = [down.ballX, down.ballY, down.ballVx, down.ballVy];
+  visits.count += 1;
+}
+
+// How often the ball came down just like that since the last point.
+function timesVisited({ ballX, ballY, ballVx, ballVy }, { balls }) {
+  return balls.filter(([x, y, vx, vy]) => x === ballX && y === ballY && vx === ballVx && vy === ballVy).length;
+}
+
+// Frames since the score of the game last changed.
+export function framesWithoutPoints(game, { lastPoint }) {
+  if (game.score !== lastPoint.score || game.clock < lastPoint.clock) {
+    Object.assign(lastPoint, { score: game.score, clock: game.clock });
+  }
+  return game.clock - lastPoint.clock;
 }
 
 // Whether the ball and the bricks of two games whose ball has come down are the same.

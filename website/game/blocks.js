@@ -2,10 +2,11 @@
 // each entry stand in policy.json.
 
 import {
-  ACTION_NAMES, BALL_WIDTH, FRAMES, HITS_AFTER_UPPER_ROWS, LAUNCH_COLUMNS, LIVES, LOST_LINE, MANY_BRICKS, MOST_COLUMNS,
-  MOST_COLUMNS_A_FRAME, MOST_ROWS_A_FRAME, NEAR, PIXEL, POINTS, SURE_COLUMNS, WAYS, WIDTH, WORTH,
+  ACTION_NAMES, BALL_WIDTH, FRAMES, HITS_AFTER_UPPER_ROWS, LATE, LAUNCH_COLUMNS, LIVES, LOST_LINE, MANY_BRICKS,
+  MOST_COLUMNS, MOST_COLUMNS_A_FRAME, MOST_ROWS_A_FRAME, NEAR, OFTEN, PIXEL, POINTS, SOON, SURE_COLUMNS, WAYS, WIDTH,
+  WORTH,
 } from "./constants.js";
-import { lookAhead, newOutlook, rest } from "./ahead.js";
+import { framesWithoutPoints, lookAhead, newOutlook, rest } from "./ahead.js";
 import { clip, widthOf } from "./rules.js";
 
 const ENTRIES_A_WAY = 5;
@@ -75,6 +76,13 @@ function fillChoices(game, ahead, value) {
 
 function fillClock(game, ahead, value) {
   value[(game.clock + 1) % LAUNCH_COLUMNS.length] = 1;
+  const frames = framesWithoutPoints(game, ahead), first = LAUNCH_COLUMNS.length;
+  value[first] = within(0, frames / SOON);
+  value[first + 1] = within(0, frames / LATE);
+  if (ahead.frames < 0) return;
+  ahead.ways.forEach(({ beenThere }, number) => {
+    value[first + 2 + number] = within(0, beenThere / OFTEN);
+  });
 }
 
 const FILL = { now: fillNow, arrival: fillArrival, choices: fillChoices, clock: fillClock };

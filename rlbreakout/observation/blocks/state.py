@@ -28,7 +28,7 @@ def fill(states: np.ndarray, games: np.ndarray, ahead: Outlook, values: np.ndarr
     """The entries of n states into the first columns of `values`."""
     for column, name in enumerate((*LIMITS, *_FLAGS)):
         values[:, column] = states[name]
-    values[:, _BRICKS : len(ENTRIES)] = states["bricks"].reshape(len(states), -1)
+    values[:, _BRICKS : len(ENTRIES)] = states["bricks"].reshape(len(states), len(ENTRIES) - _BRICKS)
 
 
 def to_states(values: np.ndarray) -> np.ndarray:
