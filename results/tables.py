@@ -304,10 +304,12 @@ PATH = {
     "6.1_late_game": "games that begin late, or before a mistake",
     "6.2_noise": "which noise in training helps against which in play?",
     "6.3_other_models": "the same observation, other algorithms (here: {agent})",
-    "6.4_champion": "the champion: the last bricks, under sticky actions",
+    "6.4_champion": "the last bricks, under sticky actions: a policy that does not search (here: {agent})",
     "7.1_rules": "a rule of the game, found by experiment",
     "7.2_exact": "testing a model of the game: emulator and twin side by side",
     "7.3_train_in_the_twin": "train in the twin, play the real game",
+    "7.4_plan": "plan instead of react: search, chance, and a value function",
+    "7.5_pixels": "an agent that sees only pixels, and its teacher (here: {agent})",
 }
 """What each lesson teaches, by its script, which is measured with its defaults. {agent} is the one with the score."""
 CORE = ("0.1", "1.1", "1.2", "1.3", "1.4", "2.2", "2.5", "3.1", "3.2", "3.4", "5.1", "5.3", "6.4", "7.3")

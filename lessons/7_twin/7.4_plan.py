@@ -63,7 +63,7 @@ def generators(seed: int) -> np.ndarray:
 
 
 games = bounce_games(1)
-play_bounces(games, 60, network.weights(), generators(options.seed)[:1], explore=0.5)  # a wall with holes
+play_bounces(games, 5, network.weights(), generators(options.seed)[:1], explore=1.0)
 down, outcome, path = games[0], np.zeros(2), np.zeros((600, 2), dtype=np.int32)
 figure, axes = plt.subplots(figsize=(4, 5.3), layout="constrained")
 axes.imshow(draw_rgb(games)[0])

@@ -1,170 +1,187 @@
 """Lesson 7.5: an agent that sees only pixels, taught by one that sees everything.
 
-You learn: imitation learning with a privileged teacher; why a student has to be corrected in its own games (distribution
-shift, DAgger); and why that takes so much less than learning from reward alone.
-Expect: a convolutional network that sees four small pictures and nothing else. In every step of its games the policy of
-lesson 6.4, which sees the exact state, says what it would do. ...
-Time: about 10 minutes on two cores. You can stop it at any time ...
+You learn: imitation learning from a privileged teacher; distribution shift, the reason why a student has to be
+corrected in its own games (DAgger); and why that takes so much less than learning from reward alone.
+Expect: three agents with the same convolutional network, which see four small pictures and nothing else. One imitates
+the games of its teacher, one is corrected in its own, and one learns from reward, with PPO. They play in the twin, then
+the best of them in the emulator, and so does pixel-champion, which comes with rlbreakout.
+Time: about 6 minutes on two cores.
 """
 
 # %%
 import rlbreakout  # noqa: F401  # before torch, whose idle threads then sleep
 
-import json
-import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from stable_baselines3 import PPO
 from tqdm.auto import tqdm
 
-from rlbreakout.agents import build_algorithm, load_agent, save_model
+from rlbreakout.agents import Agent, build_algorithm, load_agent, save_model
 from rlbreakout.common.processes import processes_at_once
 from rlbreakout.common.random import spawn_seeds
 from rlbreakout.config import load_config, with_values
 from rlbreakout.envs import make_vec_env
-from rlbreakout.lesson import CONFIGS, read_options, run_folder
+from rlbreakout.evaluation import Evaluation, evaluate, record, write_video
+from rlbreakout.lesson import CONFIGS, check_choices, finish, read_options, run_folder
 from rlbreakout.observation.blocks import entries_of
+
+STUDENTS = {
+    "cloning": "imitates the games of its teacher",
+    "DAgger": "is corrected in its own games",
+    "PPO": "learns from reward",
+}
 
 
 @dataclass
 class Options:
-    labels: int = 200_000
-    """Steps of the student's games in which the teacher says what it would do."""
-    games: int = 256
-    """Games that the student plays side by side."""
-    passes: float = 3
-    """How often each step is learned from, on average."""
+    steps: int = 131_072
+    """Agent steps that each student learns from. pixel-champion had {CHAMPION_STEPS:,}."""
+    passes: float = 2
+    """How often a step is learned from, on average, by those that imitate."""
+    cnn: str = "nips"
+    """The convolutions: nips, or nature, which pixel-champion has and which takes five times as long."""
+    students: tuple[str, ...] = tuple(STUDENTS)
+    """Which students learn: cloning, DAgger, PPO."""
+    games: int = 4
+    """Whole games in the emulator, for the best student and for pixel-champion."""
+    twin_games: int = 20
+    """Whole games of each student in the twin."""
     seed: int = 0
-    """Decides the training."""
+    """Decides the trainings."""
     device: str = "auto"
-    """Where the student learns: cpu, cuda, mps, or auto."""
-    minutes: float | None = None
-    """Stop after so many minutes."""
-    teacher: str = "champion-policy"
-    """Who teaches: an agent that sees coordinates."""
-    start: str | None = None
-    lr: float = 6e-4
+    """Where the students learn: cpu, cuda, mps or auto."""
     run_dir: Path | None = None
     """Run folder (default: runs/7_twin/7.5_pixels)."""
 
 
 options = read_options(Options, __doc__)
+check_choices("--students", options.students, STUDENTS)
 folder = run_folder("7_twin/7.5_pixels", options.run_dir)
-teacher = load_agent(options.teacher)
-blocks = teacher.config.observation.blocks
+torch.set_num_threads(processes_at_once(2))
+teacher = load_agent("champion-policy")
 pixels = with_values(
     load_config(CONFIGS / "7.5_pixel-champion.yaml"),
-    {"seed": options.seed, "run.device": options.device, "steps": options.labels, "network.cnn": "nature", "env.n_envs": 1},
+    {"seed": options.seed, "steps": options.steps, "network.cnn": options.cnn, "run.device": options.device},
 )
-STEPS = 64  # between two times of learning
-BATCH = 1024 if options.device == "cuda" else 512
-TELLS = 20  # numbers that the student has to tell
 
-# %% Each core plays some of the games. They show pictures, which the student sees, and numbers, which the teacher sees.
-cores = os.cpu_count() or 1
-cores = min(cores, 8)
-each = options.games // cores
+# %% The classroom: games that show pictures, for the student, and numbers, for the teacher. On each core some are played.
+GAMES, STEPS, BATCH = 128, 64, 512  # games side by side; steps of each before the student learns; minibatch
+CORES = processes_at_once(8)
+blocks = teacher.config.observation.blocks
+names = [entry.name for entry in entries_of(blocks)]
 classroom = with_values(
     pixels,
     {
-        "observation": {**pixels.observation.model_dump(), "kind": "both", "blocks": blocks},
-        "env.n_envs": each,
+        "env.n_envs": GAMES // CORES,
         "env.episodic_life": False,
-        "starts": {"late": 0.2, "failure": 0.1, "second_wall": 0.1},
-        "randomize": {"share": 0.5, "dropped_screens": 0.05},
+        "observation": {**pixels.observation.model_dump(), "kind": "both", "blocks": blocks},
     },
 )
-games = [make_vec_env(classroom, seed=seed) for seed in spawn_seeds(options.seed, cores)]
-pool = ThreadPoolExecutor(cores)
-student = build_algorithm(pixels, make_vec_env(pixels))
-policy, device = student.policy, student.device
-if options.start:
-    from rlbreakout.agents.save_load import load_weights
-    load_weights(student, Path(options.start))
-names = [entry.name for entry in entries_of(blocks)]
-numbers = len(names)
-told = torch.tensor([i for i, name in enumerate(names[:200]) if not name.startswith("brick_")][:TELLS])
-teller = torch.nn.Linear(policy.features_dim, len(told)).to(device)
-optimizer = torch.optim.AdamW([*policy.parameters(), *teller.parameters()], lr=5e-4, weight_decay=1e-4, fused=device.type == "cuda")
-master = teacher.player.to(device)
+
+
+def stack(parts: list[np.ndarray], device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(np.concatenate(parts)).to(device)
+
+
+def imitate(student: PPO, teacher_plays: bool) -> list[float]:
+    """Let `student` learn to do what the teacher would do. Returns how probable it finds that, in each round."""
+    policy, device = student.policy, student.device
+    teller = torch.nn.Linear(policy.features_dim, len(names)).to(device)
+    optimizer = torch.optim.AdamW([*policy.parameters(), *teller.parameters()], lr=6e-4, weight_decay=1e-4)
+    size = CORES * (GAMES // CORES) * STEPS
+    room, rounds = 4 * size, max(1, options.steps // size)
+    seen = torch.zeros((room, *policy.observation_space.shape), dtype=torch.uint8, device=device)
+    wanted, truth = torch.zeros((room, 4), device=device), torch.zeros((room, len(names)), device=device)
+    games = [make_vec_env(classroom, seed=seed) for seed in spawn_seeds(options.seed, CORES)]
+    observations, agreement = [game.reset() for game in games], []
+    with ThreadPoolExecutor(CORES) as pool:
+        for number in tqdm(range(rounds), unit="round"):
+            # 1. Play, and ask the teacher in every step.
+            policy.set_training_mode(False)
+            agreed = 0.0
+            for step in range(STEPS):
+                pictures = stack([one["image"] for one in observations], device).permute(0, 3, 1, 2).contiguous()
+                numbers = stack([one["coordinates"][:, -len(names) :] for one in observations], device)
+                with torch.no_grad():
+                    asked = teacher.player.get_distribution(numbers).distribution.probs
+                    own = policy.get_distribution(pictures).distribution.probs
+                rows = slice(at := (number * STEPS + step) * len(own) % room, at + len(own))
+                seen[rows], wanted[rows], truth[rows] = pictures, asked, numbers
+                agreed += (asked * own).sum(dim=1).mean().item() / STEPS
+                # Who plays decides which situations are learned from.
+                helped = torch.rand(len(own), 1, device=device) < (1.0 if teacher_plays else 0.5 ** (number + 1))
+                actions = torch.multinomial(torch.where(helped, asked, own), 1)[:, 0].cpu().numpy()
+                played = pool.map(lambda game, some: game.step(some)[0], games, np.split(actions, CORES))
+                observations = list(played)
+            agreement.append(agreed)
+            # 2. Learn from the last four rounds: what the teacher would have done, and also what it knows. Nobody needs
+            # the student to tell where the ball comes down, but a network that can tell it sees what matters.
+            policy.set_training_mode(True)
+            optimizer.param_groups[0]["lr"] = 6e-4 * (1 - number / rounds) + 2e-6
+            for _ in range(int(options.passes * size / BATCH)):
+                chosen = torch.randint(min((number + 1) * size, room), (BATCH,), device=device)
+                features = policy.extract_features(seen[chosen])
+                logits = policy.action_net(policy.mlp_extractor.forward_actor(features))
+                loss = torch.nn.functional.cross_entropy(logits, wanted[chosen])
+                loss = loss + torch.nn.functional.mse_loss(teller(features), truth[chosen])
+                optimizer.zero_grad()
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
+                optimizer.step()
+    return agreement
+
 
 # %%
-size = cores * each * STEPS
-room = min(4 * size, 131_072)
-channels, height, width = policy.observation_space.shape
-seen = torch.zeros((room, channels, height, width), dtype=torch.uint8, device=device)
-wanted, truth = torch.zeros((room, 4), device=device), torch.zeros((room, len(told)), device=device)
-worth = torch.zeros(room, device=device)
+results: dict[str, Evaluation] = {}
+agents: dict[str, Agent] = {}
+for name in options.students:
+    print(f"{name}: {STUDENTS[name]}", flush=True)
+    student = build_algorithm(pixels, make_vec_env(pixels))
+    if name == "PPO":
+        student.learn(options.steps)
+    else:
+        agreement = imitate(student, teacher_plays=name == "cloning")
+        print(f"  in its games it finds what the teacher would do {agreement[-1]:.0%} probable, at first {agreement[0]:.0%}")
+    save_model(student, folder / name, pixels, steps=options.steps)
+    agents[name] = load_agent(folder / name)
+    results[name] = evaluate(agents[name], env="twin", games=options.twin_games, seed=options.seed)
+    print(f"  {results[name]}", flush=True)
+
+# %% The real game.
+best = max(results, key=lambda name: results[name].mean)
+agents["pixel-champion"] = load_agent("pixel-champion")
+for name in (best, "pixel-champion"):
+    results[f"{name}, real game"] = evaluate(agents[name], games=options.games, seed=options.seed)
+    print(f"{name}: {results[f'{name}, real game']}", flush=True)
+
+# %% What does it look at? How much does the probability of its action change with each pixel (saliency)?
+env = make_vec_env(with_values(pixels, {"env.n_envs": 1}), seed=options.seed)
+pictures, policy = env.reset(), agents["pixel-champion"].player
+for _ in range(120):
+    pictures = env.step(policy.predict(pictures, deterministic=True)[0])[0]
+seen = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().requires_grad_()
+policy.get_distribution(seen).distribution.logits.max().backward()
+assert seen.grad is not None
+figure, axes = plt.subplots(1, 2, figsize=(7, 4.5), layout="constrained")
+axes[0].imshow(pictures[0].max(axis=2), cmap="gray")
+axes[0].set_title("what it sees: four pictures, one over the other")
+axes[1].imshow(seen.grad.abs().amax(dim=(0, 1)), cmap="magma")
+axes[1].set_title("what its action depends on")
+for one in axes:
+    one.axis("off")
+figure.savefig(folder / "saliency.png", dpi=110)
 
 # %%
-random = np.random.default_rng(options.seed)
-observations = [env.reset() for env in games]
-rounds, begin, log = -(-options.labels // size), time.perf_counter(), []
-bar = tqdm(total=rounds * size, unit="label")
-done = 0.0
-for number in range(rounds):
-    done = number / rounds
-    if options.minutes:
-        done = max(done, min(1, (time.perf_counter() - begin) / 60 / options.minutes))
-    for group in optimizer.param_groups:
-        group["lr"] = options.lr * (1 - done) + 2e-6
-    help_share, scores, agreed = 0.5 ** (number + 1), [], 0.0
-    if options.start: help_share = 0.0
-    policy.set_training_mode(False)
-    times = [0.0] * 4
-    for step in range(STEPS):
-        t0 = time.perf_counter()
-        pictures = torch.from_numpy(np.concatenate([one["image"] for one in observations])).to(device).permute(0, 3, 1, 2).contiguous()
-        coordinates = torch.from_numpy(np.concatenate([one["coordinates"][:, -numbers:] for one in observations])).to(device)
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            features = policy.extract_features(pictures)
-            logits = policy.action_net(policy.mlp_extractor.forward_actor(features))
-        with torch.no_grad():
-            chances = logits.float().softmax(dim=1)
-            labels = master.get_distribution(coordinates).distribution.probs
-            value = master.predict_values(coordinates)[:, 0]
-        helped = torch.rand(len(labels), 1, device=device) < help_share
-        actions = torch.multinomial(torch.where(helped, labels, chances), 1)[:, 0].cpu().numpy()
-        agreed += (labels * chances).sum(dim=1).mean().item() / STEPS
-        at = (number * size + step * cores * each) % room
-        rows = slice(at, at + cores * each)
-        seen[rows], wanted[rows], worth[rows], truth[rows] = pictures, labels, value, coordinates[:, told]
-        t1 = time.perf_counter()
-        played = list(pool.map(lambda env, some: env.step(some), games, np.split(actions, cores)))
-        observations = [one[0] for one in played]
-        scores += [info["episode"]["r"] for _, _, _, infos in played for info in infos if "episode" in info]
-        times[0] += t1 - t0
-        times[1] += time.perf_counter() - t1
-    t0 = time.perf_counter()
-    policy.set_training_mode(True)
-    known = min((number + 1) * size, room)
-    for _ in range(int(options.passes * size / BATCH)):
-        chosen = torch.randint(known, (BATCH,), device=device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            features = policy.extract_features(seen[chosen])
-            actor, critic = policy.mlp_extractor(features)
-            logits, expected, tells = policy.action_net(actor), policy.value_net(critic)[:, 0], teller(features)
-        imitation = torch.nn.functional.cross_entropy(logits.float(), wanted[chosen])
-        telling = torch.nn.functional.smooth_l1_loss(tells.float(), truth[chosen], beta=0.1)
-        loss = imitation + 5 * telling + 0.02 * torch.nn.functional.smooth_l1_loss(expected.float(), worth[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
-        optimizer.step()
-    times[2] = time.perf_counter() - t0
-    seconds = time.perf_counter() - begin
-    mean = float(np.mean(scores)) if scores else float("nan")
-    floor = -(wanted[:known] * (wanted[:known] + 1e-9).log()).sum(dim=1).mean().item()
-    log.append({"labels": (number + 1) * size, "seconds": seconds, "loss": imitation.item(), "floor": floor, "telling": telling.item(), "agreement": agreed, "games": len(scores), "mean": mean, "times": times})
-    bar.update(size)
-    bar.set_postfix(loss=f"{imitation.item():.3f}/{floor:.3f}", tell=f"{telling.item():.4f}", agree=f"{agreed:.3f}", score=f"{mean:.0f}", times=" ".join(f"{t:.1f}" for t in times))
-    stop = options.minutes and seconds > 60 * options.minutes
-    if (number + 1) % 20 == 0 or number + 1 == rounds or stop:
-        save_model(student, folder / "last", pixels, steps=(number + 1) * size)
-        (folder / "log.json").write_text(json.dumps(log))
-    if stop:
-        break
+gif = write_video(record(agents["pixel-champion"], seconds=20, speed=4, seed=options.seed), folder / "pixels.gif")
+finish(
+    folder,
+    files=[gif, folder / "saliency.png"],
+    **results["pixel-champion, real game"].facts(),
+    results={name: result.facts() for name, result in results.items()},
+    look_at="the gif, and where the saliency is bright: ball, paddle, and the bricks that will be hit",
+)

@@ -44,7 +44,7 @@ def test_every_lesson_is_here_and_the_settings_for_a_smoke_run_are_options_of_it
         "4.0_study_explore", "4.0_wrapper_optuna", "4.1_env_comparison", "4.2_grid", "4.3_schedules",
         "5.1_value_agent", "5.2_what_went_wrong", "5.3_dqn", "5.4_on_policy_off_policy",
         "6.1_late_game", "6.2_noise", "6.3_other_models", "6.4_champion",
-        "7.1_rules", "7.2_exact", "7.3_train_in_the_twin",
+        "7.1_rules", "7.2_exact", "7.3_train_in_the_twin", "7.4_plan", "7.5_pixels",
     ]  # fmt: skip
     smoke = yaml.safe_load((ROOT / "lessons" / "smoke.yaml").read_text())
     assert sorted(smoke) == WITH_OPTIONS

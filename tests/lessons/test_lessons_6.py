@@ -50,7 +50,7 @@ def test_6_4_shows_the_champion_beside_a_short_training(lesson) -> None:
     folder, output = lesson("6.4_champion")
     summary = facts(folder)
     results = summary["results"]
-    assert list(results) == ["champion", "short"] and "The agents see 159 numbers" in output
+    assert list(results) == ["champion-policy", "short"] and "The agents see 169 numbers" in output
     assert all(list(rows) == ["as trained"] for rows in results.values())
     champion, short = results.values()
     assert summary["score"] == champion["as trained"]["score"] > 100 + short["as trained"]["score"]
@@ -59,6 +59,6 @@ def test_6_4_shows_the_champion_beside_a_short_training(lesson) -> None:
 
 
 def test_the_champion_trains_in_the_twin_and_is_told_no_more_than_blocks() -> None:
-    config = load_config(ROOT / "configs" / "6.4_champion.yaml")
+    config = load_config(ROOT / "configs" / "6.4_champion-policy.yaml")
     assert config.evaluation_env_id == "ALE/Breakout-v5" and config.observation.kind == "coordinates"
     assert config.env.vec_env == "twin"

@@ -5,6 +5,7 @@ import re
 import numpy as np
 from PIL import Image
 
+from rlbreakout.agents import load_agent
 from rlbreakout.config import load_config
 from rlbreakout.evaluation.plots import read_games
 from tests.conftest import ROOT
@@ -62,3 +63,29 @@ def test_7_3_trains_in_the_twin_and_plays_in_the_emulator(lesson) -> None:
 def test_7_3_trains_where_no_emulator_is_asked() -> None:
     config = load_config(ROOT / "configs" / "7.3_twin.yaml")
     assert config.env.vec_env == "twin" and config.evaluation_env_id == "ALE/Breakout-v5"
+
+
+def test_7_4_plans_with_and_without_a_value_function(lesson) -> None:
+    folder, output = lesson("7.4_plan")
+    summary = facts(folder)
+    assert list(summary["results"]) == ["without", "learned", "real"]
+    assert summary["score"] > 300 and summary["env_id"] == "ALE/Breakout-v5"
+    assert all(set(found) == {"1", "2", "3"} for found in summary["bricks_a_bounce"].values())
+    assert summary["bricks_a_bounce"]["without"]["3"] > summary["bricks_a_bounce"]["without"]["1"]
+    assert len(set(re.findall(r"after +(\d+) frames", output))) > 1  # the ways lead to different places
+    assert load_agent(folder / "planner").config.algorithm == "planner"
+    assert_moves(folder / "planner.gif")
+
+
+def test_7_5_teaches_three_students_and_shows_what_the_champion_looks_at(lesson) -> None:
+    folder, output = lesson("7.5_pixels")
+    results = facts(folder)["results"]
+    assert list(results)[:3] == ["cloning", "DAgger", "PPO"] and "pixel-champion, real game" in results
+    agreement = [int(number) for number in re.findall(r"would do (\d+)% probable, at first 25%", output)]
+    assert len(agreement) == 2 and all(number > 25 for number in agreement)
+    for student in ("cloning", "DAgger", "PPO"):
+        agent = load_agent(folder / student)
+        assert agent.config.observation.kind == "image" and not agent.config.observation.aimbot
+    with Image.open(folder / "saliency.png") as picture:
+        assert picture.width > 500
+    assert_moves(folder / "pixels.gif")

@@ -20,7 +20,7 @@ V5, V4, FRAME_BY_FRAME = "ALE/Breakout-v5", "Breakout-v4", "BreakoutNoFrameskip-
 
 @pytest.fixture(scope="module")
 def champion() -> Agent:
-    return load_agent("champion")
+    return load_agent("champion-policy")
 
 
 def random_agent(**settings: object) -> Agent:
