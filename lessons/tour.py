@@ -77,7 +77,7 @@ def main() -> None:
     Console().print(table)
     print(f"{time.perf_counter() - start:.0f} seconds in all. The files are in {folder}. What to do next:")
     print(f"  tensorboard --logdir {folder}     look at the curves of all lessons")
-    print("  rlbreakout watch champion             watch the agent that lesson 6.4 trains, in a browser")
+    print("  rlbreakout watch champion             watch the agent of lesson 7.4 in a browser")
     print("  python lessons/1_gym/1.1_gym.py       begin; read lessons/1_gym/README.md beside it")
 
 

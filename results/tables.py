@@ -66,7 +66,7 @@ NAMES = {
     },
     "6.3_other_models": ALGORITHMS,
     "6.3_many_seeds": ALGORITHMS,
-    "6.4_champion_everywhere": {"6.4_champion": "24,000,000 agent steps, two seeds"},
+    "6.4_champion_everywhere": {"champion-policy": "40,000,000 agent steps, two seeds"},
 }
 """What tables and pictures call the agents and games of a lesson, where its own labels do not say enough."""
 
@@ -168,6 +168,11 @@ TABLES: dict[str, Callable[[], str]] = {
                 "{game}", lambda line: md.middle(line) if in_the_twin(line[0]) else score(line)
             ),
         },
+    ),
+    "planner": lambda: table(
+        plays("7.4_plan_everywhere"),
+        {"what is different": "{game}", "games": "{evaluation.games}"},
+        {INTERVAL: mean, "both walls": reached(MOST_POINTS), "stalled": stalled},
     ),
     "champion": lambda: table(
         plays("6.4_champion_everywhere"),

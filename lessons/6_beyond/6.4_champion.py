@@ -69,12 +69,12 @@ config = with_values(
 SEES = {
     "now": "ball, paddle, lives, and which of the 108 bricks are left",
     "arrival": "where and when the ball comes down, after all bounces on its way",
-    "choices": "what each way to meet it leads to, and which of them are still possible",
+    "fresh_choices": "what each way to meet it leads to, which of them are still possible, and which are new",
     "clock": "how long there has been no point, and where the ball has been since",
 }
 print(f"The agents see {len(entries_of(config.observation.blocks))} numbers:")
 for block in config.observation.blocks:
-    print(f"  {block:8}{len(entries_of([block])):4}   {SEES[block]}")
+    print(f"  {block:14}{len(entries_of([block])):4}   {SEES[block]}")
 
 # %% Train a short one. It is the same PPO as in lesson 3.4, in the twin; what is new is in the config.
 agents, files = {}, []

@@ -203,6 +203,8 @@ def _layout(config: Config) -> dict[str, Any]:
     """The keys of `config` that decide which weights its network has and what they mean, with their values."""
     values = flatten(config.model_dump())
     keys = ["algorithm", "observation.kind", *(["observation.blocks"] if config.observation.has_coordinates else [])]
+    if config.algorithm == "planner":
+        return {key: values[key] for key in keys}
     if config.algorithm == "value":
         return {key: values[key] for key in (*keys, *(key for key in values if key.startswith("value.network.")))}
     keys += ["network.cnn"] if config.observation.has_picture else []

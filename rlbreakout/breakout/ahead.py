@@ -30,13 +30,14 @@ FEW_BRICKS, BOUNCES_WITH_FEW = 40, 3
 """With fewer than FEW_BRICKS bricks, a side is valued over BOUNCES_WITH_FEW bounces, otherwise over one."""
 MOST_COLUMNS = 4
 """The largest margin: being further inside a half of the paddle than this makes no difference."""
-EXACT_FRAMES = 16
+EXACT_FRAMES = 8
 """With at most this many frames left, every stretch of turning the knob is tried. With more, the paddle is assumed to
 reach every column between the leftmost and the rightmost one that it can reach."""
-
+EXACT_STEPS = 4
+"""The same for stretches of whole agent steps."""
 ACTIONS_TRIED = np.array([NONE, RIGHT, LEFT])
 HELD = 4
-"""Frames for which each of ACTIONS_TRIED is held."""
+"""Frames for which each of ACTIONS_TRIED is held, and of an agent step."""
 
 WAY = np.dtype(
     [
@@ -131,14 +132,16 @@ def ways_differ(game: Any) -> bool:
 
 
 @compiled
-def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray, visits: np.ndarray) -> None:
+def try_ways(
+    down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray, fresh_worth: np.ndarray, visits: np.ndarray
+) -> None:
     """Find out what each of WAYS leads to, for a game whose ball has come down.
 
     Fills in `ways`, `(4,)` of dtype WAY, and `worth`, float64 `(2,)`: the value of sending the ball to the left and to
     the right, in bricks, with the best way at every bounce. The bricks of a flight are discounted by DISCOUNT for each
-    frame until the first of them breaks. Anything new is worth NOVELTY, and a way is worth half as much for each time
-    that it has led to the same place since the last point. `visits`: where the ball has been since the last point (see `visit`).
-    `scratch`, a contiguous `(4,)` of dtype STATE, is overwritten.
+    frame until the first of them breaks. `fresh_worth`, float64 `(2,)`, becomes the same, but a way that breaks no
+    brick is worth NOVELTY, and half as much for each time that the ball has come down as it would since the last point,
+    which `visits` tells (see `visit`). `scratch`, a contiguous `(4,)` of dtype STATE, is overwritten.
     """
     flight = np.empty(3, dtype=np.int64)
     depth = BOUNCES_WITH_FEW if down.bricks.sum() < FEW_BRICKS else 1
@@ -147,16 +150,18 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
     tried = np.zeros(BOUNCES_WITH_FEW, dtype=np.int64)  # number of ways tried
     value = np.zeros(BOUNCES_WITH_FEW)  # value of the current way, without later bounces
     took = np.zeros(BOUNCES_WITH_FEW, dtype=np.int64)  # frames until the ball is back
-    again = np.zeros(BOUNCES_WITH_FEW, dtype=np.int64)  # how often it has been there
     scratch[0] = down
-    now = 0
+    now, fresh, again = 0, 0.0, 0  # the last two belong to the first bounce
+    fresh_worth[:] = 0
     while now >= 0:  # through the tree of choices, depth first
         if tried[now] == len(WAYS):
             now -= 1
             if now >= 0:
                 later = DISCOUNT ** took[now] * max(best[now + 1, 0], best[now + 1, 1])
                 side = (tried[now] - 1) // 2
-                best[now, side] = max(best[now, side], _half(value[now] + later, again[now]))
+                best[now, side] = max(best[now, side], value[now] + later)
+                if now == 0:
+                    fresh_worth[side] = max(fresh_worth[side], _half(fresh + later, again))
             continue
         way = tried[now]
         tried[now] += 1
@@ -164,8 +169,7 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
             continue
         scratch[now + 1] = scratch[now]
         took[now] = _meet_and_come_down(scratch[now + 1], way, flight)
-        value[now] = DISCOUNT ** flight[1] * flight[0] if flight[0] > 0 else NOVELTY if now == 0 else 0.0
-        again[now] = times_visited(scratch[1], visits) if now == 0 and took[now] >= 0 and flight[0] == 0 else 0
+        value[now] = DISCOUNT ** flight[1] * flight[0] if flight[0] > 0 else 0.0
         if now == 0:
             ways[way].breaks = flight[0] > 0
             ways[way].frames_to_brick = max(flight[1], 0)
@@ -173,8 +177,11 @@ def try_ways(down: Any, scratch: np.ndarray, ways: np.ndarray, worth: np.ndarray
             ways[way].returns = took[now] >= 0
             ways[way].frames_to_return = max(took[now], 0)
             ways[way].return_column = scratch[1].ball_x >> PIXEL_BITS
-            ways[way].been_there = again[now]
-        best[now, way // 2] = max(best[now, way // 2], _half(value[now], again[now]))
+            again = times_visited(scratch[1], visits) if took[0] >= 0 and flight[0] == 0 else 0
+            ways[way].been_there = again
+            fresh = value[0] if flight[0] > 0 else NOVELTY
+            fresh_worth[way // 2] = max(fresh_worth[way // 2], _half(fresh, again))
+        best[now, way // 2] = max(best[now, way // 2], value[now])
         if took[now] >= 0 and now + 1 < depth:
             now += 1
             tried[now], best[now] = 0, 0
@@ -209,13 +216,16 @@ def rest(game: Any) -> int:
 
 
 @compiled
-def margins(game: Any, action: int, held: int, frames: int, column: int, width: int, best: np.ndarray) -> None:
+def margins(
+    game: Any, action: int, held: int, frames: int, column: int, width: int, stretch: int, exact: int, best: np.ndarray
+) -> None:
     """Compute how far inside the left and the right half of the paddle a ball can still be met.
 
     The ball comes down in `frames` frames, at `column`, to a paddle of `width` columns. `action` is held for the first
-    `held` frames; after that the knob is turned in one direction for the best stretch, early or late. Fills in `best`,
-    float64 `(2,)`, in columns: at most MOST_COLUMNS; if 0 or less, how far the half misses the ball. The very middle,
-    which moves the ball aside, belongs to neither half: both are 0.
+    `held` frames; after that the knob is turned in one direction for the best multiple of `stretch` frames, early or
+    late. With more than `exact` frames left, the paddle can be anywhere between the leftmost and the rightmost column
+    that it can reach. Fills in `best`, float64 `(2,)`, in columns: at most MOST_COLUMNS; if 0 or less, how far the half
+    misses the ball. The very middle, which moves the ball aside, belongs to neither half: both are 0.
     """
     paddle, reading, knob = game.paddle, game.reading, game.knob
     for _ in range(min(held, frames)):
@@ -225,7 +235,7 @@ def margins(game: Any, action: int, held: int, frames: int, column: int, width: 
             reading = reading_of(knob)
     left = frames - min(held, frames)
     best[:] = -np.inf
-    if left > EXACT_FRAMES:
+    if left > exact:
         most_right = paddle_after(paddle, reading, knob, RIGHT, 0, left, left)
         most_left = paddle_after(paddle, reading, knob, LEFT, 0, left, left)
         for half in range(2):
@@ -233,9 +243,9 @@ def margins(game: Any, action: int, held: int, frames: int, column: int, width: 
             best[half] = _columns_inside(place, column, width, half)
         return
     for direction in (RIGHT, LEFT):
-        for stretch in range(0, left + 1, HELD):
-            early = paddle_after(paddle, reading, knob, direction, 0, stretch, left)
-            late = paddle_after(paddle, reading, knob, direction, left - stretch, left, left)
+        for turned in range(0, left + 1, stretch):
+            early = paddle_after(paddle, reading, knob, direction, 0, turned, left)
+            late = paddle_after(paddle, reading, knob, direction, left - turned, left, left)
             for half in range(2):
                 inside = max(_columns_inside(early, column, width, half), _columns_inside(late, column, width, half))
                 best[half] = max(best[half], inside)
@@ -266,11 +276,15 @@ class Outlook(NamedTuple):
     flight: `(n, 3)` int64, the bricks that break before, the frames until the first (-1: none does), and their points.
     ways: `(n, 4)` of dtype WAY, what each of WAYS leads to.
     worth: `(n, 2)` float64, the value of sending the ball to the left and to the right, in discounted bricks.
+    fresh_worth: `(n, 2)` float64, the same, where it counts whether the ball has been there (see `try_ways`).
     margins: `(n, 3, 2)` float64, for each of ACTIONS_TRIED, if the agent step that begins now holds it: how far inside
-        the left and the right half of the paddle the ball can still be met, in columns (see `margins`).
+        the left and the right half of the paddle the ball can still be met, in columns, if the knob can then be turned
+        for any number of frames (see `margins`).
+    step_margins: `(n, 3, 2)` float64, the same, if it is turned for whole agent steps.
     last_point: `(n, 2)` int64, the score and the clock when the score last changed (see `frames_without_points`).
     visits: `(n, 65, 4)` int64, where the ball came down since the last point (see `visit`).
     scratch: `(4,)` of dtype STATE, working memory.
+    in_frames, in_steps: `(1,)` bool, whether `margins` and `step_margins` are worked out.
     """
 
     frames: np.ndarray
@@ -278,26 +292,33 @@ class Outlook(NamedTuple):
     flight: np.ndarray
     ways: np.ndarray
     worth: np.ndarray
+    fresh_worth: np.ndarray
     margins: np.ndarray
+    step_margins: np.ndarray
     last_point: np.ndarray
     visits: np.ndarray
     scratch: np.ndarray
+    in_frames: np.ndarray
+    in_steps: np.ndarray
 
 
-
-
-def outlook(n: int) -> Outlook:
-    """An empty Outlook on n games. It remembers what the ways lead to while the ball is on the same flight."""
+def outlook(n: int, *, in_frames: bool = True, in_steps: bool = True) -> Outlook:
+    """An empty Outlook on n games. It remembers what the ways lead to while the ball is on the same flight, and where
+    the ball came down since the last point."""
     return Outlook(
         frames=np.full(n, -1),
         down=np.zeros(n, dtype=STATE),
         flight=np.zeros((n, 3), dtype=np.int64),
         ways=np.zeros((n, len(WAYS)), dtype=WAY),
         worth=np.zeros((n, 2)),
+        fresh_worth=np.zeros((n, 2)),
         margins=np.zeros((n, len(ACTIONS_TRIED), 2)),
+        step_margins=np.zeros((n, len(ACTIONS_TRIED), 2)),
         last_point=np.full((n, 2), -1),
         visits=no_visits(n),
         scratch=np.zeros(BOUNCES_WITH_FEW + 1, dtype=STATE),
+        in_frames=np.array([in_frames]),
+        in_steps=np.array([in_steps]),
     )
 
 
@@ -315,10 +336,16 @@ def look_ahead(states: np.ndarray, games: np.ndarray, ahead: Outlook) -> None:
         ahead.down[i] = work[0]
         if not known:
             visit(work[0], ahead.visits[i])
-            try_ways(work[0], ahead.scratch, ahead.ways[i], ahead.worth[i], ahead.visits[i])
+            try_ways(
+                work[0], ahead.scratch, ahead.ways[i], ahead.worth[i], ahead.fresh_worth[i], ahead.visits[i]
+            )
         column, width = work[0].ball_x >> PIXEL_BITS, rules.width_of(work[0])
-        for action in range(len(ACTIONS_TRIED)):
-            margins(game, ACTIONS_TRIED[action], HELD, ahead.frames[i], column, width, ahead.margins[i, action])
+        for a in range(len(ACTIONS_TRIED)):
+            action, left = ACTIONS_TRIED[a], ahead.frames[i]
+            if ahead.in_frames[0]:
+                margins(game, action, HELD, left, column, width, 1, EXACT_FRAMES, ahead.margins[i, a])
+            if ahead.in_steps[0]:
+                margins(game, action, HELD, left, column, width, HELD, HELD * EXACT_STEPS, ahead.step_margins[i, a])
 
 
 def no_visits(n: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from rlbreakout.common.errors import UserError
 from rlbreakout.config.fields import NAME, Count, CountOrZero, Fraction, Nodes, Part, Seed, check_env_id, whole_number
 from rlbreakout.schedules import parse_schedule
 
-BlockName = Literal["now", "arrival", "choices", "clock", "state"]
+BlockName = Literal["now", "arrival", "choices", "fresh_choices", "clock", "state"]
 BLOCK_NAMES: tuple[str, ...] = get_args(BlockName)
 """The blocks of coordinates. Each is a file in observation/blocks/."""
 EnvId = Annotated[str, AfterValidator(check_env_id)]

@@ -53,7 +53,7 @@ def test_every_entry_stays_in_its_range_over_whole_games(played: list[np.ndarray
 
 
 def test_entries_have_names_of_their_own_and_a_unit() -> None:
-    for names in (["now", "arrival", "choices", "clock"], ["state"]):
+    for names in (["now", "arrival", "choices", "fresh_choices", "clock"], ["state"]):
         entries = Blocks(names, 1).entries
         assert entries == entries_of(names)
         assert len({entry.name for entry in entries}) == len(entries) and all(entry.unit for entry in entries)
@@ -181,8 +181,8 @@ def test_entries_say_what_their_units_say() -> None:
 @pytest.mark.parametrize(
     ("observation", "env", "told"),
     [
-        ({"blocks": ["now", "now"]}, {}, r"blocks is \['now', 'now'\]; allowed: each of now, arrival, choices, clock"),
-        ({"blocks": ["now", "then"]}, {}, "'now', 'arrival', 'choices', 'clock' or 'state'"),
+        ({"blocks": ["now", "now"]}, {}, r"blocks is \['now', 'now'\]; allowed: each of now, arrival, choices, fresh_choices, clock, state"),
+        ({"blocks": ["now", "then"]}, {}, "'now', 'arrival', 'choices', 'fresh_choices', 'clock' or 'state'"),
         ({"blocks": []}, {}, "observation.blocks"),
         ({}, {"max_pool": True}, "env.max_pool is true; allowed: false"),
         (

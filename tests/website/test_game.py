@@ -80,7 +80,7 @@ def bare(page: Page, address: str) -> Page:
 def game(page: Page, address: str) -> Page:
     """The champion's page, when its game has begun."""
     page.goto(f"{address}/champion/")
-    expect(page.locator("#breakout-player")).to_have_text("the champion plays", timeout=60_000)
+    expect(page.locator("#breakout-player")).to_have_text("the champion-policy plays", timeout=60_000)
     return page
 
 
@@ -112,7 +112,7 @@ RARE: dict[Callable[[int, int], Games], tuple[int, int, set[str]]] = {
 @pytest.mark.parametrize("make", RARE, ids=lambda make: make.__name__)
 def test_every_frame_and_every_thought_is_pythons(bare: Page, make: Callable[[int, int], Games]) -> None:
     n, frames, rare = RARE[make]
-    seen = compare(bare, make(n, frames), "champion")
+    seen = compare(bare, make(n, frames), "champion-policy")
     assert seen["frames"] == n * frames
     assert [what for what in rare if not seen[what]] == []
 
@@ -124,7 +124,7 @@ def small_agent(folder: Path, *overrides: str) -> Path:
 
 
 def test_another_network_with_other_blocks_thinks_the_same(page: Page, folder: Path, address: str) -> None:
-    blocks = "observation.blocks=[clock, arrival, now, choices]"
+    blocks = "observation.blocks=[clock, arrival, now, choices, fresh_choices]"
     agent = small_agent(folder / "agent", blocks, "network.net_arch=[24, 7]", "network.activation=relu")
     export_page(folder / "small", str(agent))
     page.goto(f"{address}/small/policy.json")
@@ -134,7 +134,7 @@ def test_another_network_with_other_blocks_thinks_the_same(page: Page, folder: P
 @pytest.mark.parametrize("frame_skip", [4, 6])
 def test_a_greedy_game_is_launched_held_and_ended_as_in_the_twin(bare: Page, frame_skip: int) -> None:
     """Without sticky actions and idle frames nothing is left to chance. With 6 frames a step it loses lives."""
-    agent = load_agent("champion")
+    agent = load_agent("champion-policy")
     how = {"env.repeat_action_probability": 0.0, "env.noop_max": 0, "env.frame_skip": frame_skip}
     env: Any = make_evaluation_env(with_values(agent.config, how), n_envs=1, seed=0, twin=True)
     observations, over, trail = env.reset(), False, list[list[int]]()
@@ -279,7 +279,7 @@ def test_an_arrow_key_takes_over_and_escape_hands_back(game: Page) -> None:
     game.keyboard.press("ArrowLeft")
     assert game.is_checked("#breakout-human") and game.inner_text("#breakout-player") == "you play"
     game.keyboard.press("Escape")
-    assert not game.is_checked("#breakout-human") and game.inner_text("#breakout-player") == "the champion plays"
+    assert not game.is_checked("#breakout-human") and game.inner_text("#breakout-player") == "the champion-policy plays"
 
 
 def test_a_finger_on_the_picture_moves_the_paddle(game: Page) -> None:

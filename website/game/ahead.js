@@ -2,8 +2,8 @@
 // paddle can be by then. Mirrors rlbreakout/breakout/ahead.py; an outlook is that of one game.
 
 import {
-  ACTIONS_TRIED, BALL_HEIGHT, BOUNCES_WITH_FEW, DISCOUNT, EXACT_FRAMES, FEW_BRICKS, HELD, LEFT, LEFT_FLAT, LEFT_STEEP,
-  LONGEST_FLIGHT, MOST_COLUMNS, MOST_VISITS, NONE, NOVELTY, PADDLE_HEIGHT, PADDLE_LEFTMOST, PADDLE_RIGHTMOST,
+  ACTIONS_TRIED, BALL_HEIGHT, BOUNCES_WITH_FEW, DISCOUNT, EXACT_FRAMES, EXACT_STEPS, FEW_BRICKS, HELD, LEFT, LEFT_FLAT,
+  LEFT_STEEP, LONGEST_FLIGHT, MOST_COLUMNS, MOST_VISITS, NONE, NOVELTY, PADDLE_HEIGHT, PADDLE_LEFTMOST, PADDLE_RIGHTMOST,
   PADDLE_TOP, PIXEL, PIXEL_BITS, RIGHT, RIGHT_FLAT, RIGHT_STEEP, SPEEDS, WAYS,
 } from "./constants.js";
 import { bounce, clip, copyGame, fly, newGame, nextKnob, nextPaddle, readingOf, rowOfLine, widthOf } from "./rules.js";
@@ -69,7 +69,7 @@ function waysDiffer(game) {
 
 // Find out what each of WAYS leads to, for a game whose ball has come down, and the value of sending the ball to the
 // left and to the right.
-function tryWays(down, { scratch, flight, ways, worth, visits }) {
+function tryWays(down, { scratch, flight, ways, worth, freshWorth, visits }) {
   const bricks = down.bricks.reduce((sum, brick) => sum + brick, 0);
   const depth = bricks < FEW_BRICKS ? BOUNCES_WITH_FEW : 1;
 
@@ -80,7 +80,8 @@ function tryWays(down, { scratch, flight, ways, worth, visits }) {
       if ((way === LEFT_STEEP || way === RIGHT_STEEP) && !waysDiffer(scratch[now])) continue;
       const after = copyGame(scratch[now], scratch[now + 1]);
       const took = meetAndComeDown(after, way, flight), side = way >> 1;
-      let value = flight.bricks > 0 ? DISCOUNT ** flight.firstBrick * flight.bricks : now === 0 ? NOVELTY : 0;
+      const own = flight.bricks > 0 ? DISCOUNT ** flight.firstBrick * flight.bricks : 0;
+      const fresh = flight.bricks > 0 ? own : NOVELTY;
       const again = now === 0 && took >= 0 && flight.bricks === 0 ? timesVisited(after, visits) : 0;
       if (now === 0) {
         ways[way] = {
@@ -93,13 +94,15 @@ function tryWays(down, { scratch, flight, ways, worth, visits }) {
           beenThere: again,
         };
       }
-      if (took >= 0 && now + 1 < depth) value += DISCOUNT ** took * Math.max(...valueSides(now + 1));
-      best[side] = Math.max(best[side], value * 0.5 ** Math.min(again, 10));
+      const later = took >= 0 && now + 1 < depth ? DISCOUNT ** took * Math.max(...valueSides(now + 1)) : 0;
+      best[side] = Math.max(best[side], own + later);
+      if (now === 0) freshWorth[side] = Math.max(freshWorth[side], (fresh + later) * 0.5 ** Math.min(again, 10));
     }
     return best;
   }
 
   copyGame(down, scratch[0]);
+  freshWorth.fill(0);
   [worth[0], worth[1]] = valueSides(0);
   if (!waysDiffer(down)) {
     ways[LEFT_STEEP] = ways[LEFT_FLAT];
@@ -126,7 +129,7 @@ export const rest = (game) => paddleAfter(game.paddle, game.reading, game.knob, 
 
 // How far inside the left and the right half of the paddle a ball can still be met that comes down in `frames` frames
 // at `column`, if `action` is held for the first `held` frames. Fills in `best`, in columns; see `margins` in Python.
-function findMargins(game, action, held, frames, column, width, best) {
+function findMargins(game, action, held, frames, column, width, stretch, exact, best) {
   let { paddle, reading, knob } = game;
   const begun = Math.min(held, frames);
   for (let frame = 0; frame < begun; frame++) {
@@ -138,7 +141,7 @@ function findMargins(game, action, held, frames, column, width, best) {
   }
   const left = frames - begun;
   best[0] = best[1] = -Infinity;
-  if (left > EXACT_FRAMES) {
+  if (left > exact) {
     const mostRight = paddleAfter(paddle, reading, knob, RIGHT, 0, left, left);
     const mostLeft = paddleAfter(paddle, reading, knob, LEFT, 0, left, left);
     for (let half = 0; half < 2; half++) {
@@ -148,9 +151,9 @@ function findMargins(game, action, held, frames, column, width, best) {
     return;
   }
   for (const direction of [RIGHT, LEFT]) {
-    for (let stretch = 0; stretch <= left; stretch += HELD) {
-      const early = paddleAfter(paddle, reading, knob, direction, 0, stretch, left);
-      const late = paddleAfter(paddle, reading, knob, direction, left - stretch, left, left);
+    for (let turned = 0; turned <= left; turned += stretch) {
+      const early = paddleAfter(paddle, reading, knob, direction, 0, turned, left);
+      const late = paddleAfter(paddle, reading, knob, direction, left - turned, left, left);
       for (let half = 0; half < 2; half++) {
         const inside = Math.max(columnsInside(early, column, width, half), columnsInside(late, column, width, half));
         best[half] = Math.max(best[half], inside);
@@ -180,9 +183,11 @@ export function newOutlook() {
     flight: { bricks: 0, firstBrick: -1, points: 0 },
     ways: [],
     worth: [0, 0],
+    freshWorth: [0, 0],
     lastPoint: { score: -1, clock: -1 },
     visits: { count: 0, score: 0, balls: [] },
     margins: ACTIONS_TRIED.map(() => [0, 0]),
+    stepMargins: ACTIONS_TRIED.map(() => [0, 0]),
     work: newGame(),
     wayFlight: { bricks: 0, firstBrick: -1, points: 0 },
     scratch: Array.from({ length: BOUNCES_WITH_FEW + 1 }, newGame),
@@ -201,7 +206,8 @@ export function lookAhead(game, ahead) {
   }
   const column = work.ballX >> PIXEL_BITS, width = widthOf(work);
   ACTIONS_TRIED.forEach((action, i) => {
-    findMargins(game, action, HELD, ahead.frames, column, width, ahead.margins[i]);
+    findMargins(game, action, HELD, ahead.frames, column, width, 1, EXACT_FRAMES, ahead.margins[i]);
+    findMargins(game, action, HELD, ahead.frames, column, width, HELD, HELD * EXACT_STEPS, ahead.stepMargins[i]);
   });
 }
 

@@ -47,7 +47,7 @@ function fillArrival(game, ahead, value) {
   value[6] = within(0, ahead.flight.bricks / MANY_BRICKS);
 }
 
-function fillChoices(game, ahead, value) {
+function fillChoices(game, ahead, value, worth = ahead.worth, margins = ahead.margins) {
   if (ahead.frames < 0) return;
   ahead.ways.forEach((way, number) => {
     const first = ENTRIES_A_WAY * number;
@@ -60,18 +60,22 @@ function fillChoices(game, ahead, value) {
     }
   });
   let first = ENTRIES_A_WAY * WAYS.length;
-  for (let side = 0; side < 2; side++) value[first + side] = Math.min(ahead.worth[side], WORTH);
+  for (let side = 0; side < 2; side++) value[first + side] = Math.min(worth[side], WORTH);
   first += 2;
   for (let action = 0; action < ACTION_NAMES.length; action++) {
     let best = 0;
     for (let side = 0; side < 2; side++) {
-      const inside = ahead.margins[action][side];
+      const inside = margins[action][side];
       value[first + side] = within(-1, inside / MOST_COLUMNS);
-      best = Math.max(best, ahead.worth[side] * within(0, inside / SURE_COLUMNS));
+      best = Math.max(best, worth[side] * within(0, inside / SURE_COLUMNS));
     }
     value[first + 2] = Math.min(best, WORTH);
     first += 3;
   }
+}
+
+function fillFreshChoices(game, ahead, value) {
+  fillChoices(game, ahead, value, ahead.freshWorth, ahead.stepMargins);
 }
 
 function fillClock(game, ahead, value) {
@@ -85,7 +89,13 @@ function fillClock(game, ahead, value) {
   });
 }
 
-const FILL = { now: fillNow, arrival: fillArrival, choices: fillChoices, clock: fillClock };
+const FILL = {
+  now: fillNow,
+  arrival: fillArrival,
+  choices: fillChoices,
+  fresh_choices: fillFreshChoices,
+  clock: fillClock,
+};
 
 // The blocks of one game. `blocks` are those of policy.json: names and entries.
 export class Blocks {

@@ -48,7 +48,8 @@ class Blocks:
         self.entries = entries_of(names)
         """Name, unit and range of each number."""
         self._all = np.arange(n)
-        self._outlook = outlook(n)
+        in_frames, in_steps = (any(hasattr(m, kind) for m in self._modules) for kind in ("IN_FRAMES", "IN_STEPS"))
+        self._outlook = outlook(n, in_frames=in_frames, in_steps=in_steps)
         self._looks_ahead = any(module.LOOKS_AHEAD for module in self._modules)
 
     def compute(self, states: np.ndarray, games: np.ndarray | None = None) -> np.ndarray:

@@ -9,7 +9,7 @@ from rlbreakout.breakout.screen import BRICK_ROWS, WIDTH
 from rlbreakout.common.compiled import compiled
 from rlbreakout.observation.blocks.entry import FRAMES, Entry, within
 
-LOOKS_AHEAD = True
+LOOKS_AHEAD = IN_FRAMES = True
 POINTS = float(BRICK_ROWS[0].points)
 SURE_COLUMNS = 2.0
 """A ball that is met by fewer columns than this may well go elsewhere."""
@@ -51,10 +51,17 @@ ENTRIES = (
 _ENTRIES_A_WAY = 5
 
 
-@compiled
 def fill(states: np.ndarray, games: np.ndarray, ahead: Outlook, values: np.ndarray) -> None:
     """The entries of n states into the first columns of `values`."""
-    for n in range(len(states)):
+    fill_choices(games, ahead, ahead.worth, ahead.margins, values)
+
+
+@compiled
+def fill_choices(
+    games: np.ndarray, ahead: Outlook, worth: np.ndarray, margins: np.ndarray, values: np.ndarray
+) -> None:
+    """The entries of `games`, an array of n indices, with this `worth` and these `margins` of `ahead`."""
+    for n in range(len(games)):
         value, i = values[n], games[n]
         if ahead.frames[i] < 0:
             continue
@@ -68,13 +75,13 @@ def fill(states: np.ndarray, games: np.ndarray, ahead: Outlook, values: np.ndarr
                 value[first + 4] = within(0, way.return_column / WIDTH)
         first = _ENTRIES_A_WAY * len(WAYS)
         for side in range(2):
-            value[first + side] = min(ahead.worth[i, side], WORTH)
+            value[first + side] = min(worth[i, side], WORTH)
         first += 2
         for action in range(len(ACTION_NAMES)):
             best = 0.0
             for side in range(2):
-                inside = ahead.margins[i, action, side]
+                inside = margins[i, action, side]
                 value[first + side] = within(-1, inside / MOST_COLUMNS)
-                best = max(best, ahead.worth[i, side] * within(0, inside / SURE_COLUMNS))
+                best = max(best, worth[i, side] * within(0, inside / SURE_COLUMNS))
             value[first + 2] = min(best, WORTH)
             first += 3
