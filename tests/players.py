@@ -102,7 +102,17 @@ class Player:
 
 def depends_on_the_state_only(name: str) -> bool:
     """Whether an entry of the blocks tells nothing of what has been since the last point."""
-    return not any(word in name for word in ("without_points", "been_there", "fresh_worth", "fresh_none_worth", "fresh_right_worth", "fresh_left_worth"))
+    return not any(
+        word in name
+        for word in (
+            "without_points",
+            "been_there",
+            "fresh_worth",
+            "fresh_none_worth",
+            "fresh_right_worth",
+            "fresh_left_worth",
+        )
+    )
 
 
 class CtrlC:

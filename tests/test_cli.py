@@ -71,7 +71,10 @@ def test_train_evaluate_and_gif_from_an_empty_folder(tmp_path: Path) -> None:
         (["train", "2.3_zoo", "--init-from", "none"], ["model 'none' does not exist"]),
         (["train", "2.3_zoo", "--init-from", "random"], ["model 'random' has no weights"]),
         (["train", "2.3_zoo", "--init-from", "bad.yaml"], ["bad.yaml is a file; allowed: a model folder"]),
-        (["train", "2.3_zoo", "--init-from", "champion-policy"], ["observation.kind is coordinates, the config's is warp"]),
+        (
+            ["train", "2.3_zoo", "--init-from", "champion-policy"],
+            ["observation.kind is coordinates, the config's is warp"],
+        ),
         (["train", "2.3_zoo", "--init-from", "champion"], ["algorithm is planner, the config's is ppo"]),
         (["train", "7.4_champion"], ["algorithm is 'planner'; allowed: ppo or value. Lesson 7.4 trains a planner"]),
         (["train", "2.3_zoo", "--init-from", "champion", "--resume"], ["--resume: not allowed with", "--init-from"]),

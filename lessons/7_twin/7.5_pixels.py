@@ -68,7 +68,7 @@ pixels = with_values(
     {"seed": options.seed, "steps": options.steps, "network.cnn": options.cnn, "run.device": options.device},
 )
 
-# %% The classroom: games that show pictures, for the student, and numbers, for the teacher. On each core some are played.
+# %% The classroom: games that show pictures, for the student, and numbers, for the teacher. Each core plays some.
 GAMES, STEPS, BATCH = 128, 64, 512  # games side by side; steps of each before the student learns; minibatch
 CORES = processes_at_once(8)
 blocks = teacher.config.observation.blocks
@@ -145,7 +145,8 @@ for name in options.students:
         student.learn(options.steps)
     else:
         agreement = imitate(student, teacher_plays=name == "cloning")
-        print(f"  in its games it finds what the teacher would do {agreement[-1]:.0%} probable, at first {agreement[0]:.0%}")
+        first, last = agreement[0], agreement[-1]
+        print(f"  in its games it finds what the teacher would do {last:.0%} probable, at first {first:.0%}")
     save_model(student, folder / name, pixels, steps=options.steps)
     agents[name] = load_agent(folder / name)
     results[name] = evaluate(agents[name], env="twin", games=options.twin_games, seed=options.seed)

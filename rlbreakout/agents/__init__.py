@@ -1,5 +1,5 @@
-"""Anything that plays: policies of Stable-Baselines3, the value-based agent of lesson 5, the planner of lesson 7, a random
-player.
+"""Anything that plays: policies of Stable-Baselines3, the value-based agent of lesson 5, the planner of lesson 7, a
+random player.
 
 `build_algorithm` makes an algorithm from a config; `save_model` and `load_agent` use safetensors and YAML, so that
 loading runs no code.

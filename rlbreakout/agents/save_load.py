@@ -61,13 +61,16 @@ def save_model(
     training. Raises OSError if it cannot be written; a previous model stays.
     """
     policy: Any = model.policy
+    if steps is None:
+        assert not isinstance(model, Planner), "a planner does not count its steps"
+        steps = model.num_timesteps
     about = {
         "format": FORMAT,
         "algorithm": config.algorithm,
         "policy": config.policy,
         "observation_shape": _shape(_channels_first(observation_space(config))),
         "n_actions": N_ACTIONS,
-        "steps": model.num_timesteps if steps is None else steps,
+        "steps": steps,
         **({"counters": dict(counters)} if counters else {}),
     }
     new = new_folder(folder)

@@ -39,8 +39,8 @@ class Thoughts:
 
 
 class Mind:
-    """Reads the thoughts of a player in one game: SB3's PPO, A2C, recurrent PPO, DQN and QR-DQN, ValueAgent, Planner and
-    RandomPlayer. Raises TypeError for another player.
+    """Reads the thoughts of a player in one game: SB3's PPO, A2C, recurrent PPO, DQN and QR-DQN, ValueAgent, Planner
+    and RandomPlayer. Raises TypeError for another player.
 
     >>> mind = Mind(load_agent("champion").player)
     >>> mind.think(observations)                  # of a vector of one environment

@@ -336,9 +336,7 @@ def look_ahead(states: np.ndarray, games: np.ndarray, ahead: Outlook) -> None:
         ahead.down[i] = work[0]
         if not known:
             visit(work[0], ahead.visits[i])
-            try_ways(
-                work[0], ahead.scratch, ahead.ways[i], ahead.worth[i], ahead.fresh_worth[i], ahead.visits[i]
-            )
+            try_ways(work[0], ahead.scratch, ahead.ways[i], ahead.worth[i], ahead.fresh_worth[i], ahead.visits[i])
         column, width = work[0].ball_x >> PIXEL_BITS, rules.width_of(work[0])
         for a in range(len(ACTIONS_TRIED)):
             action, left = ACTIONS_TRIED[a], ahead.frames[i]

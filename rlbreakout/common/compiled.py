@@ -17,8 +17,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 def compiled(function: F) -> F:
     """Compile `function` on first use and cache the result for the next program, if a folder can be written.
 
-    Threads run compiled code side by side: it does not hold Python's global lock. It checks no bounds unless the environment variable NUMBA_BOUNDSCHECK is 1. An array that is not
-    contiguous makes Numba compile a second, slower version: make it contiguous before you pass it.
+    Threads run compiled code side by side: it does not hold Python's global lock. It checks no bounds unless the
+    environment variable NUMBA_BOUNDSCHECK is 1. An array that is not contiguous makes Numba compile a second, slower
+    version: make it contiguous before you pass it.
     """
     try:
         return cast(F, njit(cache=True, nogil=True)(function))

@@ -34,8 +34,16 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"observation": {"kind": "sonar"}}, "observation.kind", "'rgb', 'warp', 'image'"),
     ({"observation": {"mode": "pink"}}, "observation.mode", "'3col', 'grey_3dim', 'grey_1dim'"),
     ({"observation": {"trim": "cut"}}, "observation.trim", "'keep', 'trim', 'blacken' or 'whiten'"),
-    ({"observation": {"blocks": ["now", "then"]}}, "observation.blocks", "'now', 'arrival', 'choices', 'fresh_choices', 'clock' or 'state'"),
-    ({"observation": {"blocks": ["now", "now"]}}, "blocks", "allowed: each of now, arrival, choices, fresh_choices, clock, state once"),
+    (
+        {"observation": {"blocks": ["now", "then"]}},
+        "observation.blocks",
+        "'now', 'arrival', 'choices', 'fresh_choices', 'clock' or 'state'",
+    ),
+    (
+        {"observation": {"blocks": ["now", "now"]}},
+        "blocks",
+        "allowed: each of now, arrival, choices, fresh_choices, clock, state once",
+    ),
     ({"observation": {"kind": "image", "counters": True}}, "counters", "only with aimbot: true"),
     ({"observation": COORDINATES}, "env.max_pool", "allowed: false with an aimbot or coordinates"),
     ({"observation": {"kind": "image", "aimbot": True}}, "env.max_pool", "allowed: false with an aimbot"),

@@ -181,7 +181,11 @@ def test_entries_say_what_their_units_say() -> None:
 @pytest.mark.parametrize(
     ("observation", "env", "told"),
     [
-        ({"blocks": ["now", "now"]}, {}, r"blocks is \['now', 'now'\]; allowed: each of now, arrival, choices, fresh_choices, clock, state"),
+        (
+            {"blocks": ["now", "now"]},
+            {},
+            r"blocks is \['now', 'now'\]; allowed: each of now, arrival, choices, fresh_choices, clock, state",
+        ),
         ({"blocks": ["now", "then"]}, {}, "'now', 'arrival', 'choices', 'fresh_choices', 'clock' or 'state'"),
         ({"blocks": []}, {}, "observation.blocks"),
         ({}, {"max_pool": True}, "env.max_pool is true; allowed: false"),

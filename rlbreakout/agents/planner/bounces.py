@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rlbreakout.agents.planner.reach import LEFT_OF_MIDDLE, LONGEST_WINDOW, MEETINGS
 from rlbreakout.breakout import rules
 from rlbreakout.breakout.ahead import LONGEST_FLIGHT, comes_down
-from rlbreakout.agents.planner.reach import LEFT_OF_MIDDLE, LONGEST_WINDOW, MEETINGS
 from rlbreakout.breakout.rules import HITS_AFTER_UPPER_ROWS, PIXEL, STATE
 from rlbreakout.breakout.screen import BRICK_ROWS, BRICKS_IN_A_ROW, MOST_POINTS, WALL_POINTS, WIDTH
 from rlbreakout.common.compiled import compiled
@@ -239,7 +239,7 @@ def _play(
         for bounce in range(len(played.rewards)):
             features(game, played.features[bounce, n])
             search(game, depth, weights, tree, worth)
-            way = worth.argmax()
+            way = int(worth.argmax())
             played.found[bounce, n] = SURE * worth[way] + (1 - SURE) * worth.mean()
             if next_uniform(random, n) < explore:
                 way = int(next_uniform(random, n) * len(MEETINGS))

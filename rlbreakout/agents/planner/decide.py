@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rlbreakout.breakout import rules
-from rlbreakout.breakout.ahead import come_down, no_visits, rest, same_future, times_visited, visit
 from rlbreakout.agents.planner.belief import Belief, chances_of, learn
 from rlbreakout.agents.planner.bounces import DISCOUNT, Tree, ValueWeights, search, tree_memory, window
 from rlbreakout.agents.planner.reach import (
@@ -21,6 +19,8 @@ from rlbreakout.agents.planner.reach import (
     reach,
     search_memory,
 )
+from rlbreakout.breakout import rules
+from rlbreakout.breakout.ahead import come_down, no_visits, rest, same_future, times_visited, visit
 from rlbreakout.breakout.rules import FIRE, LEFT, N_ACTIONS, NONE, PIXEL, PIXEL_BITS, RIGHT, STATE
 from rlbreakout.breakout.screen import PADDLE_LEFTMOST, PADDLE_RIGHTMOST, WIDTH
 from rlbreakout.common.compiled import compiled
@@ -46,9 +46,10 @@ BLUR = 5
 class Plans(NamedTuple):
     """What was planned in n games, and working memory; `no_plans` makes an empty one.
 
-    down: `(n,)` of dtype STATE, the game when its ball comes down. length: `(n,)` int64, for how many frames the ball is
-    then level with the paddle. columns: `(n, 8)` int64, where it is in each of these frames. worth: `(n, 8, 5)` float64,
-    what each of MEETINGS is worth then, in discounted bricks. place: `(n,)` int64, where the paddle should wait.
+    down: `(n,)` of dtype STATE, the game when its ball comes down. length: `(n,)` int64, for how many frames the ball
+    is then level with the paddle. columns: `(n, 8)` int64, where it is in each of these frames. worth: `(n, 8, 5)`
+    float64, what each of MEETINGS is worth then, in discounted bricks. place: `(n,)` int64, where the paddle should
+    wait.
     visits: `(n, 65, 4)` int64, where the ball came down since the last point (see `ahead.visit`).
     """
 

@@ -26,7 +26,7 @@ from rlbreakout.breakout.rules import (
     next_knob,
     next_paddle,
 )
-from rlbreakout.breakout.screen import BALL_WIDTH, WIDTH
+from rlbreakout.breakout.screen import BALL_WIDTH
 from rlbreakout.common.compiled import compiled
 
 LEFT_FLAT, LEFT_STEEP, MIDDLE, RIGHT_STEEP, RIGHT_FLAT = range(5)
@@ -55,8 +55,14 @@ def _all_knobs() -> np.ndarray:
 
 _KNOBS = _all_knobs()
 assert len(_KNOBS) == len(READINGS)
-_NEXT = np.array([[np.searchsorted(_KNOBS, next_knob(int(knob), a)) if a else i for a in (NONE, 0, RIGHT, LEFT)] for i, knob in enumerate(_KNOBS)])
+_NEXT = np.array(
+    [
+        [np.searchsorted(_KNOBS, next_knob(int(knob), a)) if a else i for a in (NONE, 0, RIGHT, LEFT)]
+        for i, knob in enumerate(_KNOBS)
+    ]
+)
 """`[number of the knob's resistance, action]`: the number of its resistance one frame later."""
+
 
 class Chances(NamedTuple):
     """What can happen in an agent step: the first k entries of three arrays.
@@ -223,9 +229,7 @@ def _play_on(
             knob = _NEXT[knob, executed]
             frame += 1
         if result == 0:
-            if frame >= last:
-                result = -1
-            elif size == MOST_NODES:
+            if frame >= last or size == MOST_NODES:
                 result = -1
             else:
                 result = _add(memory, size, frame, paddle, knob, executed)

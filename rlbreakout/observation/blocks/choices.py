@@ -57,9 +57,7 @@ def fill(states: np.ndarray, games: np.ndarray, ahead: Outlook, values: np.ndarr
 
 
 @compiled
-def fill_choices(
-    games: np.ndarray, ahead: Outlook, worth: np.ndarray, margins: np.ndarray, values: np.ndarray
-) -> None:
+def fill_choices(games: np.ndarray, ahead: Outlook, worth: np.ndarray, margins: np.ndarray, values: np.ndarray) -> None:
     """The entries of `games`, an array of n indices, with this `worth` and these `margins` of `ahead`."""
     for n in range(len(games)):
         value, i = values[n], games[n]

@@ -28,11 +28,12 @@ def fill(states: np.ndarray, games: np.ndarray, ahead: Outlook, values: np.ndarr
     """The entries of n states into the first columns of `values`."""
     for column, name in enumerate((*LIMITS, *_FLAGS)):
         values[:, column] = states[name]
-    values[:, _BRICKS : len(ENTRIES)] = states["bricks"].reshape(len(states), len(ENTRIES) - _BRICKS)
+    bricks = states["bricks"].reshape(len(states), len(ENTRIES) - _BRICKS)
+    values[:, _BRICKS : len(ENTRIES)] = bricks
 
 
 def to_states(values: np.ndarray) -> np.ndarray:
-    """The states `(n,)` of dtype STATE that `values`, `(n, 126)`, were made from. A float32 holds each field exactly."""
+    """The states `(n,)` of dtype STATE that `values`, `(n, 126)`, were made from: a float32 holds each field."""
     states = np.zeros(len(values), dtype=STATE)
     for column, name in enumerate((*LIMITS, *_FLAGS)):
         states[name] = values[:, column]

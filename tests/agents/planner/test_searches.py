@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 
 from rlbreakout.agents.planner.belief import fill_chances
 from rlbreakout.agents.planner.bounces import (
@@ -30,9 +31,9 @@ from rlbreakout.agents.planner.reach import (
     reach,
     search_memory,
 )
+from rlbreakout.breakout.ahead import comes_down
 from rlbreakout.breakout.rules import LEFT, NONE, PIXEL, RIGHT, STATE, new_games, one_frame, play
 from rlbreakout.breakout.screen import MOST_POINTS, NARROW_PADDLE, WALL_POINTS, WIDE_PADDLE
-from tests.players import Player
 
 
 @pytest.fixture(scope="module")
@@ -85,18 +86,10 @@ def test_a_meeting_is_what_the_rules_make_of_it(downs: np.ndarray) -> None:
 def _fly_home(real: np.ndarray) -> None:
     """Play on with the paddle out of the way until the ball is down again, or the game is complete."""
     for _ in range(600):
-        row = real["ball_y"][0] / PIXEL + 9
-        if (real["ball_vy"][0] > 0 and 185 < row < 193 and real["ball_y"][0] >= PIXEL) or real["score"][0] >= 864:
-            if _is_level(real[0]) or real["score"][0] >= MOST_POINTS:
-                return
+        if comes_down(real[0]) or real["score"][0] >= MOST_POINTS:
+            return
         real["paddle"] = 8 if real["ball_x"][0] >> 8 > 75 else 144
         one_frame(real[0], NONE)
-
-
-def _is_level(game: np.void) -> bool:
-    from rlbreakout.breakout.ahead import comes_down
-
-    return bool(comes_down(game))
 
 
 def test_bricks_are_discounted_by_the_frames_until_they_break(downs: np.ndarray) -> None:
@@ -145,8 +138,6 @@ def test_the_search_is_the_recursion_written_out(downs: np.ndarray, depth: int) 
 
 
 def test_compiled_and_torch_estimates_agree(downs: np.ndarray) -> None:
-    import torch
-
     network, work = trained_a_little(), tree_memory().work
     seen = np.zeros((50, network.first.in_features), dtype=np.float32)
     for down, row in zip(downs[:50], seen, strict=True):
@@ -193,11 +184,7 @@ def _values(game, executed, frames, task, chance, outcomes) -> list[float]:  # t
                 play(state, np.array([now]))
                 left -= 1
             if value is None:
-                value = (
-                    miss
-                    if -left >= len(columns)
-                    else _value(state, now, left, task, chance, outcomes)
-                )
+                value = miss if -left >= len(columns) else _value(state, now, left, task, chance, outcomes)
             total += chance.weights[i] * value
         result.append(total)
     return result
