@@ -9,8 +9,9 @@ import numpy as np
 from rlbreakout.breakout.draw import UPPER_WALL_TOP, draw_rgb
 from rlbreakout.breakout.rules import LOST_LINE, PIXEL, new_games
 from rlbreakout.breakout.screen import BALL_WIDTH, BRICK_ROWS, BRICKS_IN_A_ROW, NARROW_PADDLE, WIDE_PADDLE, WIDTH
-from rlbreakout.observation.blocks import state
 from rlbreakout.observation.blocks.entry import Entry
+from rlbreakout.observation.blocks.state import ENTRIES as STATE_ENTRIES
+from rlbreakout.observation.blocks.state import to_states
 
 MARK_TOP, MARK_BOTTOM, MARK_WIDTH = 200, 205, 6
 YELLOW = (255, 255, 0)
@@ -20,9 +21,9 @@ def draw_blocks(entries: Sequence[Entry], vector: np.ndarray) -> np.ndarray:
     """A screen `(210, 160, 3)` uint8 with what `vector`, `(k,)`, tells of ball, paddle and bricks, and a yellow mark
     where the ball will come down. What no entry tells is not drawn."""
     values = dict(zip((entry.name for entry in entries), vector.tolist(), strict=True))
-    first = [entry.name for entry in entries].index(state.ENTRIES[0].name) if state.ENTRIES[0] in entries else None
-    if first is not None:
-        return draw_rgb(state.to_states(vector[None, first : first + len(state.ENTRIES)]))[0]
+    if set(STATE_ENTRIES) <= set(entries):
+        first = list(entries).index(STATE_ENTRIES[0])
+        return draw_rgb(to_states(vector[None, first : first + len(STATE_ENTRIES)]))[0]
     states = new_games(1)
     game = states[0]
     game["bricks"] = [

@@ -32,7 +32,7 @@ from rlbreakout.agents.planner.reach import (
     search_memory,
 )
 from rlbreakout.breakout.ahead import comes_down
-from rlbreakout.breakout.rules import LEFT, NONE, PIXEL, RIGHT, STATE, new_games, one_frame, play
+from rlbreakout.breakout.rules import LEFT, NONE, RIGHT, STATE, new_games, one_frame, play
 from rlbreakout.breakout.screen import MOST_POINTS, NARROW_PADDLE, WALL_POINTS, WIDE_PADDLE
 
 
