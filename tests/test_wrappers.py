@@ -299,13 +299,13 @@ MISTAKES = {
         lambda env: MonoObservation(AimbotObservation(env, counters=True), "mono_1dim"),
     "MonoObservation mode '3col' needs a screen in colour":
         lambda env: MonoObservation(MonoObservation(env, "grey_1dim"), "3col"),
-    "AimbotObservation needs pictures, uint8 (height, width[, channels]), not Box of float32 (4,); "
+    "AimbotObservation needs pictures, uint8 (height, width[, channels]), not Box of float32 (10,); "
     "it must come before (inside of) CoordinatesObservation":
         lambda env: AimbotObservation(CoordinatesObservation(SentActions(env), blocks=["clock"])),
     "TrimObservation needs pictures, uint8 (height, width[, channels]), not Dict of coordinates, image; "
     "it must come before (inside of) ConfiguredObservation":
         lambda env: TrimObservation(configured(env, kind="both")),
-    "CoordinatesObservation needs pictures, uint8 (height, width[, channels]), not Box of float32 (4,)":
+    "CoordinatesObservation needs pictures, uint8 (height, width[, channels]), not Box of float32 (10,)":
         lambda env: CoordinatesObservation(CoordinatesObservation(SentActions(env), blocks=["clock"])),
     "stack frames outside of it": lambda env: MonoObservation(
         gym.wrappers.TransformObservation(
