@@ -115,7 +115,9 @@ def rows_in(found: dict[str, Any], runs: dict[str, Path], lesson: str) -> list[R
     if found.get("score") is not None:
         facts = {key: found[key] for key in top_keys(found)}
         top = Evaluation(**{**in_full(facts, runs.get(only or "")), **facts})
-        shown = next((one for one in named if all(getattr(one, key) == getattr(top, key) for key in (*SAME, "env"))), top)
+        shown = next(
+            (one for one in named if all(getattr(one, key) == getattr(top, key) for key in (*SAME, "env"))), top
+        )
         shown.shown = True
         if shown is top:
             row = rows.setdefault((lesson, 0), row_of(lesson, only, runs))
