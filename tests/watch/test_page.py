@@ -126,8 +126,11 @@ def test_the_agent_takes_over_and_scores(page) -> None:
     page.keyboard.press("p")
     expect(page.locator("#pause")).to_have_text("go on")
     page.wait_for_timeout(300)
-    shares = [float(row.inner_text().split()[-1][:-1]) for row in page.query_selector_all(".action")]
-    assert sum(shares) == pytest.approx(100, abs=0.3)
+    rows = page.query_selector_all(".action")
+    bars = [float(row.query_selector("i").get_attribute("style").split()[-1].rstrip("%;")) for row in rows]
+    assert sum(bars) == pytest.approx(100, abs=0.3)
+    values = [float(row.inner_text().split("Q")[-1]) for row in rows]  # what each action is worth to a planner
+    assert max(range(4), key=bars.__getitem__) == max(range(4), key=values.__getitem__)
     before = page.inner_text("#time"), points(page)
     page.wait_for_timeout(700)
     assert (page.inner_text("#time"), points(page)) == before
