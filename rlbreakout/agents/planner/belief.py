@@ -1,7 +1,7 @@
 """What a planner believes about chance: how many frames an agent step takes, and how sticky the actions are.
 
-It is told neither. After each step it tries every number of frames, and every number of them in which the action before
-was repeated, and keeps what explains the state that it sees now.
+Both have to be inferred. After each step, every possible number of frames is tried, with every number of repeats of the
+previous action, and those that explain the new state count as evidence.
 """
 
 from __future__ import annotations

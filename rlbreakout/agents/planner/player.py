@@ -29,7 +29,7 @@ class Planner:
     """Plays by searching: over the ways to meet the ball for the next bounces, and over the joystick for the way there.
 
     It sees `observation.blocks: [state]`, `(n, 126)` float32: the state of each game, which in the emulator is followed
-    from the screens. It is told neither the sticky probability nor the frame skip, and infers both.
+    from the screens. It infers the sticky probability and the frame skip.
 
     >>> planner = Planner(ValueNetwork())
     >>> actions, memory = planner.predict(observations, memory, episode_start)

@@ -1,9 +1,9 @@
 """How to bring the paddle to the ball: an exact expectimax search over the joystick.
 
-Where the paddle meets the ball decides where the ball flies. `reach` is told what each meeting is worth, and works out
-what each action is worth now: it tries every action in every coming agent step, plays the paddle by the rules, and
-weighs what chance may do in between. Chance is the sticky actions and the frame skip, so the outcome of an agent step
-is for how many frames the last action is repeated, and for how many the new one is held.
+Where the paddle meets the ball decides where the ball flies. Given the value of each way to meet it, `reach` computes
+the value of each action now: it tries every action in every agent step until then, moves the paddle by the rules, and
+takes the mean over chance. Chance comes from sticky actions and the frame skip: an agent step repeats the previous
+action for some frames, and holds the new one for the rest.
 """
 
 from __future__ import annotations
