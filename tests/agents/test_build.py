@@ -9,7 +9,7 @@ import torch
 from stable_baselines3.common.torch_layers import NatureCNN
 
 from rlbreakout.agents.build import build_algorithm
-from rlbreakout.agents.networks import CNNS, PaddedCNN
+from rlbreakout.agents.networks import CNNS, PaddedCNN, StandardizedPixels
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config
 from rlbreakout.envs import make_vec_env
@@ -68,3 +68,25 @@ def test_where_nothing_is_padded_the_convolutions_are_sb3s() -> None:
     ours.load_state_dict(sb3s.state_dict())
     picture = torch.rand(2, 4, 84, 84)
     assert torch.equal(ours(picture), sb3s(picture))
+
+
+def test_pixels_are_standardized_with_the_statistics_of_the_first_batches_in_training() -> None:
+    pixels, random = StandardizedPixels(3, 2), torch.Generator().manual_seed(0)
+    batches = torch.rand((StandardizedPixels.BATCHES, 5, 4, 3, 2), generator=random)
+    pixels.eval()
+    assert torch.equal(pixels(batches[0]), batches[0]), "nothing is known of the pixels yet"
+    pixels.train()
+    for batch in batches:
+        pixels(batch)
+    torch.testing.assert_close(pixels.mean, batches.mean(dim=(0, 1, 2)))
+    torch.testing.assert_close(pixels.variance, batches.var(dim=(0, 1, 2), correction=0))
+    known = pixels.mean.clone()
+    standardized = pixels(batches[1] + 1)  # one batch too many
+    assert torch.equal(pixels.mean, known)
+    torch.testing.assert_close(standardized, (batches[1] + 1 - known) / pixels.variance.sqrt())
+
+
+def test_a_pixel_that_is_hardly_ever_lit_is_divided_by_a_least_deviation() -> None:
+    pixels = StandardizedPixels(1, 1)
+    pixels(torch.zeros(8, 4, 1, 1))
+    assert pixels.eval()(torch.ones(1, 1, 1, 1)).item() == pytest.approx(1 / StandardizedPixels.LEAST_DEVIATION)

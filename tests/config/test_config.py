@@ -49,7 +49,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"observation": {"kind": "image", "aimbot": True}}, "env.max_pool", "allowed: false with an aimbot"),
     ({"observation": {"kind": "both", "frames_between": 4}, "env": SINGLE_FRAMES}, "frames_between", "rgb, warp or"),
     ({"network": {"net_arch": []}}, "network.net_arch", "at least 1"),
-    ({"network": {"cnn": "resnet"}}, "network.cnn", "'nature' or 'nips'"),
+    ({"network": {"cnn": "resnet"}}, "network.cnn", "'nature', 'nips' or 'standardized'"),
     ({"ppo": {"learning_rate": "cos_1"}}, "ppo.learning_rate", "lin_START"),
     ({"ppo": {"gamma": float("nan")}}, "ppo.gamma", "finite"),
     ({"ppo": {"n_steps": 1}, "env": {"n_envs": 1}}, "ppo.n_steps", "2 or more"),
