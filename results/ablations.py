@@ -2,7 +2,7 @@
 
     python results/ablations.py [SEED ...]
 
-Each training takes a third of the steps that champion-policy had. Every agent plays whole games in the twin, with and
+Each training takes an eighth of the steps that champion-policy had. Every agent plays whole games in the twin, with and
 without sticky actions. What is done already is not done again.
 """
 
@@ -24,6 +24,8 @@ from rlbreakout.evaluation import evaluate
 from rlbreakout.training import train_or_continue
 
 NAME = "6.4_ablations"
+PART = 8
+"""Each training takes this part of the steps."""
 GAMES = 100
 ENVS = ("ALE/Breakout-v5", "BreakoutNoFrameskip-v4")
 WITHOUT: dict[str, dict[str, Any]] = {
@@ -48,7 +50,7 @@ def main() -> None:
             if any((row.agent, row.seed) == (what, seed) for row in rows):
                 continue
             config = with_values(
-                full, {**values, "steps": full.steps // 3, "seed": seed, "evaluation.every": 0, "run.gif_every": 0}
+                full, {**values, "steps": full.steps // PART, "seed": seed, "evaluation.every": 0, "run.gif_every": 0}
             )
             start = time.perf_counter()
             name = what.replace(" ", "_").replace("(", "").replace(")", "")

@@ -185,6 +185,16 @@ TABLES: dict[str, Callable[[], str]] = {
             "stalled": stalled,
         },
     ),
+    "ablations": lambda: table(
+        plays("6.4_ablations"),
+        {"left out": "{agent}", "seed": "{row.seed}"},
+        {"{}": Across("{game}", mean)},
+    ),
+    "pixels": lambda: table(
+        plays("7.5_pixels_everywhere"),
+        {"agent": "{agent}", "what is different": "{game}", "games": "{evaluation.games}"},
+        {INTERVAL: mean, "median": median, "first wall": reached(WALL_POINTS), "stalled": stalled},
+    ),
 }
 """What draws each table, by the name in the comments around it."""
 
