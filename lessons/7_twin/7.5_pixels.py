@@ -186,7 +186,9 @@ for one in axes:
 figure.savefig(folder / "saliency.png", dpi=110)
 
 # %%
-gif = write_video(record(agents[options.shipped], seconds=20, speed=2, seed=options.seed), folder / "pixels.gif")
+gif = write_video(
+    record(agents[options.shipped], seconds=14, from_points=100, speed=16, seed=options.seed), folder / "pixels.gif"
+)
 finish(
     folder,
     files=[gif, folder / "saliency.png"],
