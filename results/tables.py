@@ -188,7 +188,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ablations": lambda: table(
         plays("6.4_ablations"),
         {"left out": "{agent}", "seed": "{row.seed}"},
-        {"{}": Across("{game}", mean)},
+        {"{}": Across("{evaluation.env_id}", score)},
     ),
     "pixels": lambda: table(
         plays("7.5_pixels_everywhere"),
