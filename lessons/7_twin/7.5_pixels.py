@@ -34,6 +34,7 @@ STUDENTS = {
     "DAgger": "is corrected in its own games",
     "PPO": "learns from reward",
 }
+SHIPPED = "pixel-champion"  # comes with rlbreakout: the DAgger student after a training of 75 minutes
 
 
 @dataclass
@@ -44,10 +45,8 @@ class Options:
     """How often a step is learned from, on average, by those that imitate."""
     students: tuple[str, ...] = tuple(STUDENTS)
     """Which students learn: cloning, DAgger, PPO."""
-    shipped: str = "pixel-champion"
-    """The agent that comes with rlbreakout and plays beside them: the DAgger student after a training of 75 minutes."""
     games: int = 4
-    """Whole games of the best student, and of the agent that is shipped, in the emulator."""
+    """Whole games of the best student, and of pixel-champion, in the emulator."""
     twin_games: int = 20
     """Whole games of each student in the twin."""
     seed: int = 0
@@ -151,15 +150,15 @@ for name in options.students:
 
 # %% The real game.
 best = max(results, key=lambda name: results[name].mean)
-agents[options.shipped] = load_agent(options.shipped)
-scores = {name: evaluate(agents[name], games=options.games, seed=options.seed) for name in (best, options.shipped)}
+agents[SHIPPED] = load_agent(SHIPPED)
+scores = {name: evaluate(agents[name], games=options.games, seed=options.seed) for name in (best, SHIPPED)}
 for name, score in scores.items():
     print(f"{name}, the real game: {score}")
 
 # %% What does it look at? Cover a small square of what it sees, and look how much its action changes (occlusion).
 SQUARE, EVERY = 6, 3
 env = make_vec_env(with_values(config, {"env.n_envs": 1}), seed=options.seed)
-policy: Any = agents[options.shipped].player
+policy: Any = agents[SHIPPED].player
 pictures: Any = env.reset()
 for _ in range(120):
     pictures = env.step(policy.predict(pictures, deterministic=True)[0])[0]
@@ -187,12 +186,12 @@ figure.savefig(folder / "saliency.png", dpi=110)
 
 # %%
 gif = write_video(
-    record(agents[options.shipped], seconds=14, from_points=100, speed=16, seed=options.seed), folder / "pixels.gif"
+    record(agents[SHIPPED], seconds=14, from_points=100, speed=16, seed=options.seed), folder / "pixels.gif"
 )
 finish(
     folder,
     files=[gif, folder / "saliency.png"],
-    **scores[options.shipped].facts(),
+    **scores[SHIPPED].facts(),
     results={name: result.facts() for name, result in results.items()}
     | {f"{name}, the real game": score.facts() for name, score in scores.items()},
     look_at="the gif, and saliency.png: does it look at the ball and the paddle?",
