@@ -41,13 +41,17 @@ WITHOUT: dict[str, dict[str, Any]] = {
 """What is left out, and the keys of the config that do so."""
 
 
+def rows_so_far() -> list[Row]:
+    """What is measured already, by other calls of this script too."""
+    return load(NAME).rows if (RESULTS / f"{NAME}.json").exists() else []
+
+
 def main() -> None:
     seeds = [int(seed) for seed in sys.argv[1:]] or [0, 1]
     full = load_config(CONFIGS / "6.4_champion-policy.yaml")
     for seed in seeds:
         for what, values in WITHOUT.items():
-            rows = load(NAME).rows if (RESULTS / f"{NAME}.json").exists() else []
-            if any((row.agent, row.seed) == (what, seed) for row in rows):
+            if any((row.agent, row.seed) == (what, seed) for row in rows_so_far()):
                 continue
             config = with_values(
                 full, {**values, "steps": full.steps // PART, "seed": seed, "evaluation.every": 0, "run.gif_every": 0}
@@ -64,8 +68,7 @@ def main() -> None:
                 for env_id, one in zip(ENVS, played, strict=True)
             ]
             row = Row(agent=what, seed=seed, steps=config.steps, minutes=round(minutes, 1), evaluations=evaluations)
-            rows = load(NAME).rows if (RESULTS / f"{NAME}.json").exists() else []  # another seed may have been written
-            save(Lesson(lesson=NAME, command="python results/ablations.py", **machine(), rows=[*rows, row]))
+            save(Lesson(lesson=NAME, command="python results/ablations.py", **machine(), rows=[*rows_so_far(), row]))
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ class Options:
 options = read_options(Options, __doc__)
 check_choices("--students", options.students, STUDENTS)
 folder = run_folder("7_twin/7.5_pixels", options.run_dir)
-teacher: Any = load_agent("champion-policy").player
+teacher = load_agent("champion-policy")
 config = with_values(
     load_config(CONFIGS / "7.5_pixel-champion.yaml"),
     {"seed": options.seed, "steps": options.steps, "run.device": options.device, "run.threads": None},
@@ -70,7 +70,7 @@ config = with_values(
 
 # %% The classroom: games that show pictures, for the student, and numbers, for the teacher.
 STEPS, BATCH, KEPT = 32, 128, 8  # steps of each game in a round; minibatch; rounds that are learned from
-blocks = load_agent("champion-policy").config.observation.blocks
+blocks = teacher.config.observation.blocks
 names = [entry.name for entry in entries_of(blocks)]
 seen_by_both = {**config.observation.model_dump(), "kind": "both", "blocks": blocks}
 classroom = with_values(config, {"observation": seen_by_both})
@@ -79,6 +79,7 @@ classroom = with_values(config, {"observation": seen_by_both})
 def imitate(student: PPO, teacher_plays: bool, folder: Path) -> list[float]:
     """Let `student` learn to do what the teacher would do. Returns how probable it finds that, in each round."""
     policy: Any = student.policy
+    teachers_policy: Any = teacher.player
     device, games = student.device, make_vec_env(classroom, seed=options.seed)
     teller = torch.nn.Linear(policy.features_dim, len(names)).to(device)
     optimizer = torch.optim.AdamW([*policy.parameters(), *teller.parameters()], lr=1e-3, weight_decay=1e-4)
@@ -96,9 +97,9 @@ def imitate(student: PPO, teacher_plays: bool, folder: Path) -> list[float]:
             picture = torch.from_numpy(observation["image"]).to(device).permute(0, 3, 1, 2)
             numbers = torch.from_numpy(observation["coordinates"][:, -len(names) :]).to(device)
             with torch.no_grad():
-                asked = teacher.get_distribution(numbers).distribution.probs
+                asked = teachers_policy.get_distribution(numbers).distribution.probs
                 own = policy.get_distribution(picture).distribution.probs
-                value = teacher.predict_values(numbers)
+                value = teachers_policy.predict_values(numbers)
             rows = slice(at := (number * STEPS + step) * n % room, at + n)
             pictures[rows], wanted[rows], truth[rows], worth[rows] = picture, asked, numbers, value
             agreed += (asked * own).sum(dim=1).mean().item() / STEPS
