@@ -254,7 +254,8 @@ def seconds(page: Page) -> int:
 
 
 def take_over(page: Page) -> None:
-    """A new game that somebody plays."""
+    """A new game that somebody plays, without the drawn path of the ball, whose end looks like a paddle."""
+    page.uncheck("#breakout-path")
     page.check("#breakout-human")
     page.click("#breakout-restart")
     expect(page.locator("#breakout-message")).to_have_text("space launches the ball")
