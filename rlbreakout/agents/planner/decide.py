@@ -35,6 +35,8 @@ REPEATED = 0.5
 """What it costs to send the ball where it has been since the last point, in bricks a time."""
 FAR = 32
 """Frames until the ball comes down from which on the paddle is only brought near."""
+FAR_STEPS = 8
+"""The same in agent steps, which count where they are longer than 4 frames."""
 FAR_IF_CERTAIN = 150
 """The same, if nothing is left to chance."""
 NEAR = 11
@@ -132,6 +134,17 @@ def _value_meetings(i: int, weights: ValueWeights, plans: Plans) -> None:
 
 
 @compiled
+def _far(chance: Chances, outcomes: int) -> float:
+    """For how many frames the joystick is searched, where the first `outcomes` of `chance` can happen in a step."""
+    if outcomes == 1:
+        return FAR_IF_CERTAIN
+    frames_a_step = 0.0
+    for outcome in range(outcomes):
+        frames_a_step += chance.weights[outcome] * chance.frames[outcome]
+    return max(FAR, FAR_STEPS * frames_a_step)
+
+
+@compiled
 def plan(
     game: Any, i: int, executed: int, outcomes: int, weights: ValueWeights, plans: Plans, values: np.ndarray
 ) -> int:
@@ -153,7 +166,7 @@ def plan(
             _value_meetings(i, weights, plans)
         target = plans.place[i]
         worth = plans.worth[i, : plans.length[i]]
-        if frames <= (FAR_IF_CERTAIN if outcomes == 1 else FAR):
+        if frames <= _far(plans.chance, outcomes):
             columns, width = plans.columns[i, : plans.length[i]], rules.width_of(ahead[0])
             size = reach(
                 game, executed, frames, columns, width, worth, -LIFE, plans.chance, outcomes, plans.memory, plans.three

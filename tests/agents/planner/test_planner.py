@@ -192,3 +192,9 @@ def test_only_what_a_planner_sees_is_allowed_and_train_says_who_trains_it() -> N
 def test_it_plays_in_other_games_than_its_own(champion: Agent) -> None:
     other = replace(champion, config=with_values(champion.config, {"env.frame_skip": 2, "env.noop_max": 0}))
     assert evaluate(other, env="twin", games=1, seed=2).mean > 400
+
+
+def test_long_steps_are_planned_far_enough_ahead(champion: Agent) -> None:
+    """In this game of steps of 6 frames, a search over the joystick of only 32 frames loses all lives at 475 points."""
+    other = replace(champion, config=with_values(champion.config, {"env.frame_skip": 6, "env.noop_max": 0}))
+    assert evaluate(other, env="twin", games=1, seed=4).scores == [MOST_POINTS]
