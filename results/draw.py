@@ -139,6 +139,7 @@ def draw_pictures() -> Iterator[Path]:
     yield draw(
         "6.4_champion_training", "Lesson 6.4: the champion's training (twin)", training("6.4_champion_everywhere")
     )
+    yield draw("7.5_pixels_curves", "Lesson 7.5: training games (twin)", training("7.5_pixels_everywhere"))
     yield search_tree()
 
 

@@ -70,6 +70,7 @@ config = with_values(
 
 # %% The classroom: games that show pictures, for the student, and numbers, for the teacher.
 STEPS, BATCH, KEPT = 32, 128, 8  # steps of each game in a round; minibatch; rounds that are learned from
+SHARPER = 3  # a student that is not sure would often draw a wrong action: it plays with its probabilities to this power
 blocks = teacher.config.observation.blocks
 names = [entry.name for entry in entries_of(blocks)]
 seen_by_both = {**config.observation.model_dump(), "kind": "both", "blocks": blocks}
@@ -99,13 +100,14 @@ def imitate(student: PPO, teacher_plays: bool, folder: Path) -> list[float]:
             with torch.no_grad():
                 asked = teachers_policy.get_distribution(numbers).distribution.probs
                 own = policy.get_distribution(picture).distribution.probs
+                played = torch.softmax(SHARPER * own.log(), dim=1)
                 value = teachers_policy.predict_values(numbers)
             rows = slice(at := (number * STEPS + step) * n % room, at + n)
             pictures[rows], wanted[rows], truth[rows], worth[rows] = picture, asked, numbers, value
             agreed += (asked * own).sum(dim=1).mean().item() / STEPS
             # Who plays decides which situations are learned from.
             helped = torch.rand(n, 1, device=device) < (1.0 if teacher_plays else 0.5 ** (number + 1))
-            actions = torch.multinomial(torch.where(helped, asked, own), 1)[:, 0]
+            actions = torch.multinomial(torch.where(helped, asked, played), 1)[:, 0]
             observation = games.step(actions.cpu().numpy())[0]
         agreement.append(agreed)
         # 2. Learn from the last rounds: what the teacher would have done, what it expected, and also what it knows.
@@ -127,8 +129,12 @@ def imitate(student: PPO, teacher_plays: bool, folder: Path) -> list[float]:
             loss.backward()
             torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
             optimizer.step()
-        if number % 100 == 99 or number == rounds - 1:
+        if number % 100 == 99:
             save_model(student, folder, config, steps=(number + 1) * size)
+    with torch.no_grad():
+        policy.action_net.weight *= SHARPER
+        policy.action_net.bias *= SHARPER
+    save_model(student, folder, config, steps=rounds * size)
     return agreement
 
 

@@ -180,11 +180,11 @@ class NetworkConfig(Part):
     """Nodes of the fully connected layers, which policy and value function each have."""
     activation: Literal["tanh", "relu"] | None = None
     """Activation function of the fully connected layers."""
-    cnn: Literal["nature", "nips", "standardized"] = "nature"
-    """Convolutions of a policy that sees images. nature: DQN's three layers of 2015; nips: DQN's two layers of 2013,
-    with half the filters and several times faster; standardized: those of 2015 on standardized pixels, so that rarely
-    lit ones, such as the ball's, count for more. With observation.kind image and both they are padded, so that they use
-    every pixel (agents/networks.py)."""
+    cnn: Literal["nature", "nips", "motion"] = "nature"
+    """Network of a policy that sees images. nature: DQN's three layers of convolutions of 2015; nips: DQN's two layers
+    of 2013, with half the filters and several times faster; motion: those of 2013 and a soft argmax, on what appears
+    from picture to picture, so that the ball stands out. It needs a frame_stack of pictures of one channel. With
+    observation.kind image and both no pixel is left out (agents/networks.py)."""
 
 
 class PPOConfig(Part):

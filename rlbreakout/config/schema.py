@@ -118,6 +118,12 @@ def _check_observation(config: Config) -> None:
             "env.max_pool is true; allowed: false with an aimbot or coordinates, which need single frames, because "
             "max-pooling smears the ball"
         )
+    without_colours = seen.kind == "warp" or (seen.kind != "rgb" and seen.mode.endswith("1dim"))
+    if config.network.cnn == "motion" and seen.has_picture and (seen.frame_stack < 2 or not without_colours):
+        raise UserError(
+            f"network.cnn is motion with observation.kind {seen.kind!r}, mode {seen.mode!r} and frame_stack "
+            f"{seen.frame_stack}; allowed: pictures of one channel, such as mono_1dim, and a frame_stack of 2 or more"
+        )
     if (between := seen.frames_between) is None:
         return
     if seen.has_coordinates:

@@ -9,7 +9,7 @@ import torch
 from stable_baselines3.common.torch_layers import NatureCNN
 
 from rlbreakout.agents.build import build_algorithm
-from rlbreakout.agents.networks import CNNS, PaddedCNN, StandardizedPixels
+from rlbreakout.agents.networks import CNNS, MotionCNN, PaddedCNN, Places, Standardized
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config
 from rlbreakout.envs import make_vec_env
@@ -71,15 +71,15 @@ def test_where_nothing_is_padded_the_convolutions_are_sb3s() -> None:
 
 
 def test_pixels_are_standardized_with_the_statistics_of_the_first_batches_in_training() -> None:
-    pixels, random = StandardizedPixels(3, 2), torch.Generator().manual_seed(0)
-    batches = torch.rand((StandardizedPixels.BATCHES, 5, 4, 3, 2), generator=random)
+    pixels, random = Standardized(4, 3, 2), torch.Generator().manual_seed(0)
+    batches = torch.rand((Standardized.BATCHES, 5, 4, 3, 2), generator=random)
     pixels.eval()
     assert torch.equal(pixels(batches[0]), batches[0]), "nothing is known of the pixels yet"
     pixels.train()
     for batch in batches:
         pixels(batch)
-    torch.testing.assert_close(pixels.mean, batches.mean(dim=(0, 1, 2)))
-    torch.testing.assert_close(pixels.variance, batches.var(dim=(0, 1, 2), correction=0))
+    torch.testing.assert_close(pixels.mean, batches.mean(dim=(0, 1)))
+    torch.testing.assert_close(pixels.variance, batches.var(dim=(0, 1), correction=0))
     known = pixels.mean.clone()
     standardized = pixels(batches[1] + 1)  # one batch too many
     assert torch.equal(pixels.mean, known)
@@ -87,6 +87,33 @@ def test_pixels_are_standardized_with_the_statistics_of_the_first_batches_in_tra
 
 
 def test_a_pixel_that_is_hardly_ever_lit_is_divided_by_a_least_deviation() -> None:
-    pixels = StandardizedPixels(1, 1)
+    pixels = Standardized(4, 1, 1)
     pixels(torch.zeros(8, 4, 1, 1))
-    assert pixels.eval()(torch.ones(1, 1, 1, 1)).item() == pytest.approx(1 / StandardizedPixels.LEAST_DEVIATION)
+    seen = pixels.eval()(torch.ones(1, 4, 1, 1))
+    torch.testing.assert_close(seen, torch.full_like(seen, 1 / Standardized.LEAST_DEVIATION))
+
+
+def test_a_soft_argmax_says_in_which_column_a_ball_is() -> None:
+    places = Places(channels=2, height=87, width=72)
+    columns = [3, 40, 70]
+    pictures = torch.zeros(3, 2, 87, 72)
+    for picture, column in zip(pictures, columns, strict=True):
+        picture[1, 50:52, column] = 1 / Standardized.LEAST_DEVIATION
+    found = places(pictures).reshape(3, 2, 2, Places.POINTS)  # picture, channel, column and logarithm, point
+    torch.testing.assert_close(found[:, 0, 0], torch.zeros(3, Places.POINTS), atol=1e-6, rtol=0)  # nothing is there
+    mean_columns = (found[:, 1, 0].mean(dim=1) + 1) / 2 * 71
+    assert (mean_columns - torch.tensor(columns)).abs().max() < 5
+    assert (found[:, 1, 1] > found[:, 0, 1]).all()
+
+
+def test_motion_is_what_appears_and_what_has_vanished_since_the_first_picture() -> None:
+    network = MotionCNN(gym.spaces.Box(0, 255, (3, 87, 72), np.uint8)).eval()
+    seen: list[torch.Tensor] = []
+    network.standardized.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0][0]))
+    pictures = torch.zeros(1, 3, 87, 72)
+    pictures[0, :, 5, 5] = 1  # a brick
+    for number, row in enumerate((10, 12, 14)):
+        pictures[0, number, row, 30] = 1  # a ball
+    assert network(pictures).shape == (1, network.features_dim)
+    lit = [[tuple(place) for place in channel.nonzero().tolist()] for channel in seen[0]]
+    assert lit == [[(12, 30)], [(14, 30)], [(10, 30)], [(5, 5), (14, 30)]]
