@@ -194,7 +194,7 @@ class Tab:
             "steps": step.steps,
             "over": step.over,
             "stalled": step.stalled,
-            "seed": self.seed,
+            "seed": game.seed,
             "human": self.human,
             "paused": self.steps_to_make < 1,
             "newest": self.show.newest.about,
