@@ -10,7 +10,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
-from rlbreakout.agents.networks import PADDED
+from rlbreakout.agents.networks import EXTRACTORS
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import Config
 from rlbreakout.schedules import parse_schedule
@@ -58,7 +58,7 @@ def policy_settings(config: Config) -> dict[str, Any]:
         settings["net_arch"] = list(network.net_arch)
     if network.activation is not None:
         settings["activation_fn"] = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}[network.activation]
-    if config.policy in PADDED and (network.cnn != "nature" or config.observation.kind in ("image", "both")):
-        settings["features_extractor_class"] = PADDED[config.policy]
+    if config.policy in EXTRACTORS and (network.cnn != "nature" or config.observation.kind in ("image", "both")):
+        settings["features_extractor_class"] = EXTRACTORS[config.policy]
         settings["features_extractor_kwargs"] = {"cnn": network.cnn}
     return settings

@@ -26,22 +26,20 @@ CNNS = {
 and 2013 (https://arxiv.org/abs/1312.5602), which takes about a fifth of the computation."""
 
 
-def pad_and_convolve(shape: tuple[int, ...], cnn: str, around: int = 0) -> tuple[torch.nn.Sequential, int]:
+def pad_and_convolve(shape: tuple[int, ...], cnn: str) -> tuple[torch.nn.Sequential, int]:
     """The convolutions of one of CNNS for images of any `shape`, `(channels, height, width)`, and how many numbers they
     give.
 
     An 8x8 filter with stride 4 sees all 84 rows of an image, but only the first 84 of 87. So each layer is padded with
-    zeros below and on the right, as many as it needs, and the first one with `around` zeros on every side before.
+    zeros below and on the right, as many as it needs.
     """
     channels, height, width = shape
     layers: list[torch.nn.Module] = []
     for filters, size, stride in CNNS[cnn][0]:
-        height, width = height + 2 * around, width + 2 * around
         below, right = -(height - size) % stride, -(width - size) % stride
-        padding = around, around + right, around, around + below
-        layers += [torch.nn.ZeroPad2d(padding)] if any(padding) else []
+        layers += [torch.nn.ZeroPad2d((0, right, 0, below))] if below or right else []
         layers += [torch.nn.Conv2d(channels, filters, size, stride), torch.nn.ReLU()]
-        channels, around = filters, 0
+        channels = filters
         height, width = (height + below - size) // stride + 1, (width + right - size) // stride + 1
     return torch.nn.Sequential(*layers, torch.nn.Flatten()), channels * height * width
 
@@ -123,18 +121,21 @@ class MotionCNN(BaseFeaturesExtractor):
     0..1.
 
     Its channels are what is lit in a picture and was not in the one before, what is no longer lit after the first, and
-    the newest picture. So the ball stands out, and `Places` finds it to the pixel, which the filters of CNNS hardly
-    learn to do. Those of 2013 see the same channels, for the layout of the bricks.
+    the newest picture. So the ball stands out, and `Places` says in which row and column it is. The filters of 2013 see
+    the same channels, for the layout of the bricks.
     """
+
+    EDGE = 2
+    """Zeros around what these filters see, so that the outer pixels count in more than one of them."""
 
     def __init__(self, observation_space: gym.spaces.Box) -> None:
         super().__init__(observation_space, 256)
         pictures, height, width = observation_space.shape
-        shape = pictures + 1, height, width
-        self.standardized = Standardized(*shape)
-        self.columns, self.rows = Places(pictures + 1, height, width), Places(pictures + 1, width, height)
-        self.cnn, numbers = pad_and_convolve(shape, "nips", around=2)
-        relu, linear, places = torch.nn.ReLU(), torch.nn.Linear, 4 * Places.POINTS * (pictures + 1)
+        channels = pictures + 1
+        self.standardized = Standardized(channels, height, width)
+        self.columns, self.rows = Places(channels, height, width), Places(channels, width, height)
+        self.cnn, numbers = pad_and_convolve((channels, height + 2 * self.EDGE, width + 2 * self.EDGE), "nips")
+        relu, linear, places = torch.nn.ReLU(), torch.nn.Linear, 4 * Places.POINTS * channels
         self.places = torch.nn.Sequential(linear(places, 256), relu, linear(256, 256), relu)
         self.layout = torch.nn.Sequential(linear(numbers, 128), relu)
         self.linear = torch.nn.Sequential(linear(256 + 128, 256), relu)
@@ -144,7 +145,8 @@ class MotionCNN(BaseFeaturesExtractor):
         vanished = torch.relu(observations[:, :1] - observations[:, 1:2])
         seen = self.standardized(torch.cat([appeared, vanished, observations[:, -1:]], dim=1))
         places = self.places(torch.cat([self.columns(seen), self.rows(seen.transpose(2, 3))], dim=1))
-        return self.linear(torch.cat([places, self.layout(self.cnn(seen))], dim=1))
+        layout = self.layout(self.cnn(torch.nn.functional.pad(seen, (self.EDGE,) * 4)))
+        return self.linear(torch.cat([places, layout], dim=1))
 
 
 def build_picture_network(observation_space: gym.spaces.Box, cnn: str = "nature") -> BaseFeaturesExtractor:
@@ -166,8 +168,8 @@ class Combined(BaseFeaturesExtractor):
         return torch.cat([self.cnn(observations["image"]), observations["coordinates"]], dim=1)
 
 
-PADDED: dict[str, Callable[..., BaseFeaturesExtractor]] = {
+EXTRACTORS: dict[str, Callable[..., BaseFeaturesExtractor]] = {
     "CnnPolicy": build_picture_network,
     "MultiInputPolicy": Combined,
 }
-"""What makes the features of a policy."""
+"""What turns the observation of each policy class with pictures into features."""
