@@ -5,7 +5,7 @@ corrected in its own games (DAgger); and why that takes so much less than learni
 Expect: three agents with the same convolutional network, which see four small pictures and nothing else. One imitates
 the games of its teacher, one is corrected in its own, and one learns from reward, with PPO. They play in the twin, and
 the best of them in the emulator, beside pixel-champion, which was corrected for 38 minutes on two cores.
-Time: about 8 minutes on two cores.
+Time: about 9 minutes on two cores.
 """
 
 # %%
