@@ -281,7 +281,8 @@ class Outlook(NamedTuple):
         the left and the right half of the paddle the ball can still be met, in columns, if the knob can then be turned
         for any number of frames (see `margins`).
     step_margins: `(n, 3, 2)` float64, the same, if it is turned for whole agent steps.
-    last_point: `(n, 2)` int64, the score and the clock when the score last changed (see `frames_without_points`).
+    last_point: `(n, 3)` int64, the score, the lives and the clock when a score or a number of lives was last new (see
+        `frames_without_points`).
     visits: `(n, 65, 4)` int64, where the ball came down since the last point (see `visit`).
     scratch: `(4,)` of dtype STATE, working memory.
     in_frames, in_steps: `(1,)` bool, whether `margins` and `step_margins` are worked out.
@@ -314,7 +315,7 @@ def outlook(n: int, *, in_frames: bool = True, in_steps: bool = True) -> Outlook
         fresh_worth=np.zeros((n, 2)),
         margins=np.zeros((n, len(ACTIONS_TRIED), 2)),
         step_margins=np.zeros((n, len(ACTIONS_TRIED), 2)),
-        last_point=np.full((n, 2), -1),
+        last_point=np.full((n, 3), -1),
         visits=no_visits(n),
         scratch=np.zeros(BOUNCES_WITH_FEW + 1, dtype=STATE),
         in_frames=np.array([in_frames]),
@@ -375,11 +376,12 @@ def times_visited(down: Any, visits: np.ndarray) -> int:
 
 @compiled
 def frames_without_points(game: Any, i: int, ahead: Outlook) -> int:
-    """Frames since the score of a game last changed, as far as it was looked at in this game; `i` is its index."""
+    """Frames since the score or the lives of a game last changed, as far as it was looked at in this game; `i` is its
+    index."""
     last = ahead.last_point[i]
-    if game.score != last[0] or game.clock < last[1]:
-        last[0], last[1] = game.score, game.clock
-    return game.clock - last[1]
+    if game.score != last[0] or game.lives != last[1] or game.clock < last[2]:
+        last[0], last[1], last[2] = game.score, game.lives, game.clock
+    return game.clock - last[2]
 
 
 @compiled

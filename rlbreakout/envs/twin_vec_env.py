@@ -153,7 +153,9 @@ class TwinVecEnv(GamesTogether):
         stalled = (self._without_points >= self._stalled_after) & ~ended
         over = ended | truncated | stalled
         lost = lives < lives_before
+        lives_lost = np.where(stalled, lives_before, lost)
         if not self.evaluation:
+            self._without_points[lost] = 0
             truncated, lost = truncated & ~stalled, lost | stalled
         if self._launch == "every_life":
             self._waiting |= lost
@@ -163,7 +165,7 @@ class TwinVecEnv(GamesTogether):
             if self.config.env.clip_reward:
                 rewards = np.sign(rewards)
             if self.config.env.lost_life_reward:
-                rewards += np.float32(self.config.env.lost_life_reward) * lost
+                rewards += np.float32(self.config.env.lost_life_reward) * lives_lost
         if self._saves_starts:
             self._save(lost & ~over)
 

@@ -18,6 +18,7 @@ from rlbreakout.breakout.ahead import (
     NOVELTY,
     WAYS,
     Outlook,
+    frames_without_points,
     look_ahead,
     outlook,
     rest,
@@ -379,3 +380,13 @@ def test_where_the_ball_has_been_since_the_last_point_is_remembered() -> None:
     game["score"] += 1
     look_ahead(game, np.zeros(1, dtype=int), kept)
     assert kept.visits[0, 0, 0] == 1 and not kept.ways["been_there"][0].any()
+
+
+def test_frames_without_points_begin_anew_with_a_point_and_with_a_lost_life() -> None:
+    game, kept, frames = new_games(1), outlook(1), []
+    for changed in ({}, {"score": 1}, {}, {"lives": 4}, {}):
+        game["clock"] += 7
+        for name, value in changed.items():
+            game[name] = value
+        frames.append(frames_without_points(game[0], 0, kept))
+    assert frames == [0, 0, 7, 0, 7]

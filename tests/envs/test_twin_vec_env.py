@@ -215,6 +215,24 @@ def test_a_game_ends_when_the_clock_runs_over(env: dict, evaluation: bool, lengt
     assert not dones.any() and not infos[0]["TimeLimit.truncated"]
 
 
+@pytest.mark.parametrize("launch_ball", ["never", "every_life"])
+def test_a_stalled_training_game_loses_all_its_lives(launch_ball: str) -> None:
+    """Where no ball is ever launched. Where balls are launched and lost, each lost life begins a new count."""
+    env = {"launch_ball": launch_ball, "lost_life_reward": -2, "stalled_after": 100, "noop_max": 0}
+    games = twin(config(SMALL, **env), seed=0)
+    games.reset()
+    seen = [games.step(np.full(2, NONE)) for _ in range(150)]
+    rewards = np.array([reward for _, reward, _, _ in seen])
+    lives = [infos[0]["lives"] for _, _, _, infos in seen]
+    if launch_ball == "never":
+        assert np.flatnonzero(rewards[:, 0]).tolist() == [99] and rewards[99].tolist() == [-10, -10]
+        _, _, dones, infos = seen[99]
+        assert dones.all() and not infos[0]["TimeLimit.truncated"] and infos[0]["episode"]["l"] == 400  # frames
+    else:
+        assert rewards.min() == -2 and min(lives) < 4, "no game ends before it has lost all its lives"
+        assert np.flatnonzero(rewards[:, 0] < 0).max() > 100
+
+
 def test_a_lost_game_begins_anew_with_a_new_wall_and_all_lives() -> None:
     games = twin(config(SMALL, **POINTS), seed=5)
     games.reset()
