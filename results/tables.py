@@ -66,7 +66,7 @@ NAMES = {
     },
     "6.3_other_models": ALGORITHMS,
     "6.3_many_seeds": ALGORITHMS,
-    "6.4_champion_everywhere": {"champion-policy": "40,000,000 agent steps, two seeds"},
+    "6.4_champion_everywhere": {"champion-policy": "50,000,000 agent steps, two seeds"},
 }
 """What tables and pictures call the agents and games of a lesson, where its own labels do not say enough."""
 

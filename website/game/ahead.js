@@ -184,7 +184,7 @@ export function newOutlook() {
     ways: [],
     worth: [0, 0],
     freshWorth: [0, 0],
-    lastPoint: { score: -1, clock: -1 },
+    lastPoint: { score: -1, lives: -1, clock: -1 },
     visits: { count: 0, score: 0, balls: [] },
     margins: ACTIONS_TRIED.map(() => [0, 0]),
     stepMargins: ACTIONS_TRIED.map(() => [0, 0]),
@@ -223,12 +223,13 @@ function timesVisited({ ballX, ballY, ballVx, ballVy }, { balls }) {
   return balls.filter(([x, y, vx, vy]) => x === ballX && y === ballY && vx === ballVx && vy === ballVy).length;
 }
 
-// Frames since the score of the game last changed.
+// Frames since the score or the lives of the game last changed.
 export function framesWithoutPoints(game, { lastPoint }) {
-  if (game.score !== lastPoint.score || game.clock < lastPoint.clock) {
-    Object.assign(lastPoint, { score: game.score, clock: game.clock });
+  const { score, lives, clock } = game;
+  if (score !== lastPoint.score || lives !== lastPoint.lives || clock < lastPoint.clock) {
+    Object.assign(lastPoint, { score, lives, clock });
   }
-  return game.clock - lastPoint.clock;
+  return clock - lastPoint.clock;
 }
 
 // Whether the ball and the bricks of two games whose ball has come down are the same.

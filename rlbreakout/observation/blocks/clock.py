@@ -22,8 +22,8 @@ ENTRIES = (
         Entry(f"launch_{place}", "a ball that is launched in the next frame appears at this place", 0, 1)
         for place in range(len(LAUNCH_COLUMNS))
     ),
-    Entry("without_points_soon", f"{SOON:g} frames since the last point", 0, 1),
-    Entry("without_points_late", f"{LATE:g} frames since the last point", 0, 1),
+    Entry("without_points_soon", f"{SOON:g} frames since the last point or lost life", 0, 1),
+    Entry("without_points_late", f"{LATE:g} frames since the last point or lost life", 0, 1),
     *(
         Entry(f"{way}_been_there", f"{OFTEN:g} times that the ball came down as it would, since the last point", 0, 1)
         for way in WAYS
