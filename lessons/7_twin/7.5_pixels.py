@@ -111,7 +111,7 @@ def imitate(student: PPO, teacher_plays: bool, folder: Path) -> list[float]:
             observation = games.step(actions.cpu().numpy())[0]
         agreement.append(agreed)
         # 2. Learn from the last rounds: what the teacher would have done, what it expected, and also what it knows.
-        # Nobody needs the student to tell where the ball comes down, but a network that can tell sees what matters.
+        # The actions do not use what the student predicts, but a network that can predict it sees what matters.
         policy.set_training_mode(True)
         left = 1 - number / rounds
         optimizer.param_groups[0]["lr"] = 1e-3 * left
@@ -150,7 +150,8 @@ for name in options.students:
     else:
         agreement = imitate(student, name == "cloning", folder / name)
         first, last = agreement[0], agreement[-1]
-        print(f"  in its games it finds what the teacher would do {last:.0%} probable, at first {first:.0%}")
+        whose = "its own" if name == "DAgger" else "its teacher's"
+        print(f"  it gives the teacher's action a probability of {last:.0%} (at first {first:.0%}), in {whose} games")
     agents[name] = load_agent(folder / name)
     results[name] = evaluate(agents[name], env="twin", games=options.twin_games, seed=options.seed)
     print(f"  {results[name]}", flush=True)
