@@ -27,7 +27,7 @@ PICTURES = {
     "grey": "grey, whole screen",
     "trim": "black and white, trimmed",
     "aimbot": "... with the aimbot's mark",
-    "counters": "... and counters",
+    "counters": "... with the mark and counters",
 }
 ALONE = {
     "trim": "lesson 3.3: picture",
@@ -61,8 +61,8 @@ NAMES = {
     "5.4_on_policy_off_policy": {"ours": "lesson 5.3's agent", "dqn": "SB3's DQN", "qrdqn": "QR-DQN", "ppo": "PPO"},
     "6.1_late_game": {
         "fresh": "all at the start",
-        "late": "a third where few bricks are left",
-        "failure": "a third before a lost life",
+        "late": "up to a third where few bricks are left",
+        "failure": "up to a third before a lost life",
     },
     "6.3_other_models": ALGORITHMS,
     "6.3_many_seeds": ALGORITHMS,
@@ -141,7 +141,7 @@ TABLES: dict[str, Callable[[], str]] = {
     ),
     "published": lambda: table(plays("1.1_gym", "5.1_value_agent"), PLAYED, {INTERVAL: score}),
     "fixed": lambda: table(
-        plays("5.1_value_agent", "5.3_dqn"), {"agent": "{agent}", "games": "{game}"}, {INTERVAL: score}
+        plays("5.1_value_agent", "5.3_dqn"), {"agent": "{agent}", "games": "{game}"}, {INTERVAL: score, "median": median}
     ),
     "what_went_wrong": lambda: table(plays("5.2_what_went_wrong"), {"change": "{agent}"}, {INTERVAL: score}),
     "on_policy_off_policy": lambda: table(
@@ -290,7 +290,10 @@ def grid() -> str:
     return markdown(["`n_epochs`", *(f"`batch_size` {size}" for size in sizes)], rows)
 
 
-SCORE = "{evaluation.score:.1f} ({evaluation.games} games, `{evaluation.env_id}`, {actions})"
+SCORE = "{evaluation.score:.1f}"
+OTHER_GAMES = " ({evaluation.games} games, `{evaluation.env_id}`, {actions})"
+"""What is added where it is not the usual, USUAL_GAMES."""
+USUAL_GAMES = (20, "ALE/Breakout-v5", False)
 
 PATH = {
     "0.1_check_setup": "is everything here?",
@@ -305,7 +308,7 @@ PATH = {
     "2.5_ppo_by_hand": "PPO from scratch, equal to SB3's to the last bit",
     "3.1_observation_space": "what the agent really sees",
     "3.2_observation_wrapper": "better pictures: mono, trim, aimbot",
-    "3.3_aimbot_training": "from which picture do agents learn fastest? (here: {agent})",
+    "3.3_aimbot_training": "from which picture do agents learn fastest? (here: the one with mark and counters)",
     "3.4_coordinates": "numbers instead of pictures (here: {agent})",
     "4.0_wrapper_optuna": "Optuna: studies of many trainings",
     "4.0_study_explore": "how far to trust what a study finds",
@@ -313,9 +316,9 @@ PATH = {
     "4.2_grid": "a grid, and its price",
     "4.3_schedules": "why a short run may not be a preview of a long one",
     "5.1_value_agent": "Q-learning from scratch: an agent that does not learn (without sticky actions)",
-    "5.2_what_went_wrong": "why not? One change at a time (here: {agent})",
+    "5.2_what_went_wrong": "why not? One change at a time, without sticky actions (here: {agent})",
     "5.3_dqn": "DQN: the fixed agent, and its Q-values (without sticky actions)",
-    "5.4_on_policy_off_policy": "on-policy or off-policy? (here: {agent})",
+    "5.4_on_policy_off_policy": "on-policy or off-policy? Without sticky actions (here: {agent})",
     "6.1_late_game": "games that begin late, or before a mistake",
     "6.2_noise": "which noise in training helps against which in play?",
     "6.3_other_models": "the same observation, other algorithms (here: {agent})",
@@ -369,7 +372,10 @@ def path_of_lessons() -> str:
         for lesson in map(load, measured(name)):
             seconds = seconds_of(lesson)
             shown = next((play for play in plays(lesson) if play.evaluation.shown), None)
-            text, scored = (md.fill(text, shown), md.fill(SCORE, shown)) if shown else (text, "")
+            if shown:
+                played = shown.evaluation
+                usual = (played.games, played.env_id, played.greedy) == USUAL_GAMES
+                text, scored = md.fill(text, shown), md.fill(SCORE + ("" if usual else OTHER_GAMES), shown)
         (folder,) = (RESULTS.parent / "lessons").glob(f"{number[0]}_*")
         gifs = sorted((RESULTS.parent / "videos").glob(f"{number}_*.gif"))
         look = f"[look](videos/{gifs[0].name})" if gifs else ""
@@ -377,7 +383,7 @@ def path_of_lessons() -> str:
         link = f"{mark}[{number}](lessons/{folder.name}/README.md){mark}"
         rows.append([link, text.replace(" (here: {agent})", ""), time_of(seconds), scored, look])
     return markdown(
-        ["lesson", "what it teaches", "time, at most", "the score that it prints (points a game)", "gif"], rows
+        ["lesson", "what it teaches", "time, about", "the score that it prints", "gif"], rows
     )
 
 
@@ -398,7 +404,7 @@ def evening() -> str:
         )
     totals = (sum(seconds[name] for name in seconds if name[:3] in CORE), sum(seconds.values()))
     rows.append(["**all**", "", *(f"**{time_of(total)}**" for total in totals)])
-    return markdown(["part", "core path", "core path, at most", "all its lessons, at most"], rows)
+    return markdown(["part", "core path", "core path, about", "all its lessons, about"], rows)
 
 
 def seconds_of(lesson: Lesson) -> float:
