@@ -32,7 +32,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "nothing": {},
     "fresh_choices": {"observation.blocks": ["now", "arrival", "clock"]},
     "clock": {"observation.blocks": ["now", "arrival", "fresh_choices"]},
-    "an end of endless rounds": {"env.stalled_after": None},
+    "the cost of endless rounds": {"env.stalled_after": None},
     "starts": {"starts.late": 0, "starts.failure": 0, "starts.second_wall": 0},
     "randomize": {"randomize.share": 0},
     "the cost of a life": {"env.lost_life_reward": 0},

@@ -116,8 +116,7 @@ class EnvConfig(Part):
     lost_life_reward: Annotated[float, Field(ge=-100, le=100)] = 0.0
     """Reward for losing a life, added in training after clipping."""
     stalled_after: Count | None = None
-    """In training, end a game after this many agent steps without a point or a lost life, as if it had lost all the
-    lives that it has. None: never."""
+    """In training, each agent step costs 0.03 after this many without a point or a lost life. None: never."""
     launch_ball: Literal["never", "on_reset", "every_life"] = "every_life"
     """When FIRE is pressed for the agent in training. on_reset: once an episode, by SB3's FireResetEnv; every_life: by
     LaunchBall."""

@@ -23,6 +23,8 @@ from rlbreakout.wrappers import STALLED_AFTER
 
 MONITOR_NAME = "twin"
 """Its games are written to `twin.monitor.csv`."""
+STALLED_REWARD = -0.03
+"""Reward of each step of a training game that is stalled."""
 RANDOM_STICKY = (0.0, 0.5)
 """repeat_action_probability of the games that `randomize` chooses: without any, an agent has to get out of an endless
 round by itself."""
@@ -96,8 +98,8 @@ class TwinVecEnv(GamesTogether):
         self._all_frames = np.zeros(n, dtype=np.int64)
         self._without_points = np.zeros(n, dtype=np.int64)
         held_for = config.frames_a_step // settings.frame_skip
-        self._stalled_after = STALLED_AFTER * held_for if evaluation else settings.stalled_after or LAST_FRAME
-        """Steps without a point after which a game ends."""
+        self._stalled_after = STALLED_AFTER * held_for if evaluation else settings.stalled_after or LAST_FRAME + 1
+        """Steps without a point after which an evaluated game ends, and after which a training game costs."""
         self._waiting = np.zeros(n, dtype=bool)
         """Games in which the ball has to be launched."""
         self._randomized = np.zeros(n, dtype=bool)
@@ -151,12 +153,8 @@ class TwinVecEnv(GamesTogether):
         ended = (lives == 0) | (states["score"] >= MOST_POINTS)
         truncated = (states["clock"] >= LAST_FRAME) & ~ended
         stalled = (self._without_points >= self._stalled_after) & ~ended
-        over = ended | truncated | stalled
+        over = ended | truncated | stalled if self.evaluation else ended | truncated
         lost = lives < lives_before
-        lives_lost = np.where(stalled, lives_before, lost)
-        if not self.evaluation:
-            self._without_points[lost] = 0
-            truncated, lost = truncated & ~stalled, lost | stalled
         if self._launch == "every_life":
             self._waiting |= lost
         dones = over | lost if self._episodic else over
@@ -165,7 +163,9 @@ class TwinVecEnv(GamesTogether):
             if self.config.env.clip_reward:
                 rewards = np.sign(rewards)
             if self.config.env.lost_life_reward:
-                rewards += np.float32(self.config.env.lost_life_reward) * lives_lost
+                rewards += np.float32(self.config.env.lost_life_reward) * lost
+            rewards[stalled] += np.float32(STALLED_REWARD)
+            self._without_points[lost] = 0
         if self._saves_starts:
             self._save(lost & ~over)
 
