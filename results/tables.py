@@ -141,7 +141,9 @@ TABLES: dict[str, Callable[[], str]] = {
     ),
     "published": lambda: table(plays("1.1_gym", "5.1_value_agent"), PLAYED, {INTERVAL: score}),
     "fixed": lambda: table(
-        plays("5.1_value_agent", "5.3_dqn"), {"agent": "{agent}", "games": "{game}"}, {INTERVAL: score, "median": median}
+        plays("5.1_value_agent", "5.3_dqn"),
+        {"agent": "{agent}", "games": "{game}"},
+        {INTERVAL: score, "median": median},
     ),
     "what_went_wrong": lambda: table(plays("5.2_what_went_wrong"), {"change": "{agent}"}, {INTERVAL: score}),
     "on_policy_off_policy": lambda: table(
@@ -382,9 +384,7 @@ def path_of_lessons() -> str:
         mark = "**" if number in CORE else ""
         link = f"{mark}[{number}](lessons/{folder.name}/README.md){mark}"
         rows.append([link, text.replace(" (here: {agent})", ""), time_of(seconds), scored, look])
-    return markdown(
-        ["lesson", "what it teaches", "time, about", "the score that it prints", "gif"], rows
-    )
+    return markdown(["lesson", "what it teaches", "time, about", "the score that it prints", "gif"], rows)
 
 
 def evening() -> str:

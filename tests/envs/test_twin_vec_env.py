@@ -223,7 +223,8 @@ def test_each_step_of_a_stalled_training_game_costs(launch_ball: str) -> None:
     seen = [games.step(np.full(2, NONE)) for _ in range(150)]
     costs = np.array([rewards[0] < 0 for _, rewards, _, _ in seen])
     if launch_ball == "never":
-        assert np.flatnonzero(costs).tolist() == list(range(99, 150)) and not any(dones.any() for _, _, dones, _ in seen)
+        assert np.flatnonzero(costs).tolist() == list(range(99, 150))
+        assert not any(dones.any() for _, _, dones, _ in seen)
         assert seen[-1][1].tolist() == [np.float32(STALLED_REWARD)] * 2
     else:
         assert min(infos[0]["lives"] for _, _, _, infos in seen) < 4 and not costs.any()
