@@ -2,7 +2,7 @@
 
     python results/ablations.py [SEED ...]
 
-Each training takes a third of the steps that champion-policy had. Every agent plays whole games in the twin, with and
+Each training takes a tenth of the steps that champion-policy had. Every agent plays whole games in the twin, with and
 without sticky actions. What is done already is not done again.
 """
 
@@ -24,7 +24,7 @@ from rlbreakout.evaluation import evaluate
 from rlbreakout.training import train_or_continue
 
 NAME = "6.4_ablations"
-PART = 3
+PART = 10
 """Each training takes this part of the steps."""
 GAMES = 100
 ENVS = ("ALE/Breakout-v5", "BreakoutNoFrameskip-v4")

@@ -132,20 +132,20 @@ def actor_critic() -> Path:
 
 def gae(discount: float = 0.995) -> Path:
     """Lesson 2.5: how much each later TD error counts in the advantage of step t."""
-    later = np.arange(0, 61)
+    later = np.arange(32)  # a rollout of lesson 2.5
     figure, axis = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
     for trace, style, means in (
         (1.0, "C2", ": all that follows, as in lesson 1.4"),
         (0.95, "C0", ", as in lesson 2.5"),
         (0.8, "C1", ""),
-        (0.0, "C3", ": the surprise of one step"),
+        (0.0, "C3", ": the TD error of one step"),
     ):
         weights = (discount * trace) ** later  # 0 to the power of 0 is 1
         axis.plot(later, weights, ".-", color=style, markersize=4, linewidth=1, label=f"λ = {trace:g}{means}")
     axis.set(
         xlabel="k: agent steps later",
         ylabel="weight $(γλ)^k$ of $δ_{t+k}$",
-        title="GAE: the advantage is a weighted sum of surprises",
+        title=f"GAE: the advantage is a weighted sum of TD errors (γ = {discount:g})",
     )
     axis.legend(loc="upper right", bbox_to_anchor=(1, 0.72))
     return save_figure(figure, "2.5_gae")

@@ -37,7 +37,7 @@ ALONE = {
 NAMES = {
     "1.1_gym": {"1.1_gym": "random"},
     "1.3_train": {"1.3_train": "PPO, SB3's defaults, 10,240 agent steps"},
-    "1.4_policy_gradient": {"1.4_policy_gradient": "policy gradient, seven numbers"},
+    "1.4_policy_gradient": {"1.4_policy_gradient": "policy gradient, seven numbers, 1,000,000 agent steps"},
     "2.5_ppo_by_hand": {"2.5_ppo_by_hand": "PPO by hand"},
     "2.1_envs": {"1": "1 game", "8": "8 games"},
     "2.3_zoo": {"2.3_zoo": "the zoo's PPO"},

@@ -44,7 +44,7 @@ seeds = range(options.seed, options.seed + options.seeds)
 ROLLOUT = 1_024  # agent steps between two updates, whatever the number of games
 
 
-# %% The PPO of lesson 2.3, the zoo's, on what the agent of lesson 1.4 sees: numbers, so that minutes are enough.
+# %% The PPO of lesson 2.3, the zoo's, on the numbers of lesson 3.4, so that minutes are enough.
 def config(n_envs: int, seed: int) -> Config:
     """One training with `n_envs` games side by side."""
     ppo = {"n_steps": ROLLOUT // n_envs, "batch_size": 256, "n_epochs": 4, "learning_rate": 2.5e-4}

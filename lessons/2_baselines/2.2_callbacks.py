@@ -43,8 +43,8 @@ class Options:
 options = read_options(Options, __doc__)
 folder = run_folder("2_baselines/2.2_callbacks", options.run_dir)
 
-# %% A config contains what lesson 2.1 wrote out, and `build_algorithm` builds the PPO from it. The agent sees numbers,
-# as in lesson 1.4. `evaluation` says: play 10 whole games in the emulator, four times in the training.
+# %% A config contains what lesson 2.1 wrote out, and `build_algorithm` builds the PPO from it. The agent sees the
+# numbers of lesson 3.4. `evaluation` says: play 10 whole games in the emulator, four times in the training.
 config = load_config(
     CONFIGS / "3.4_coordinates.yaml",
     [

@@ -55,7 +55,7 @@ zoo = with_values(load_config(CONFIGS / "2.3_zoo.yaml"), settings)
 CHOICES: dict[str, Config] = {
     vec_env: with_values(zoo, {"env.vec_env": vec_env}) for vec_env in ("dummy", "subproc", "vector", "twin")
 }
-# The fifth differs in what the agent sees: numbers, as in lessons 1.4 and 2.5. It plays 256 games, which cost no more.
+# The fifth differs in what the agent sees: the numbers of lesson 3.4. It plays 256 games, which cost no more.
 CHOICES["twin, numbers"] = with_values(load_config(CONFIGS / "3.4_coordinates.yaml"), {"seed": options.seed})
 
 
