@@ -69,7 +69,7 @@ def rollouts() -> Path:
             for game in range(games):
                 axis.barh(game, 1_008, left=begin, height=0.8, color=f"C{game}", alpha=0.4 + 0.15 * update)
             steps = f"{1_024 // games:,} steps of {'each game' if games > 1 else 'the game'}"
-            axis.text(begin + 504, (games - 1) / 2, steps, ha="center", va="center", fontsize="small")
+            axis.text(begin + 504, 0, steps, ha="center", va="center", fontsize="small")
             axis.text(begin + 1_016, games - 0.3, "update", ha="center", va="top", fontsize="x-small")
         axis.set(xlim=(0, 4_120), ylim=(games + 0.1, -0.6), xticks=[], yticks=range(games))
         axis.set_yticklabels([f"game {game + 1}" for game in range(games)], fontsize="x-small")
