@@ -153,7 +153,9 @@ class TwinVecEnv(GamesTogether):
         ended = (lives == 0) | (states["score"] >= MOST_POINTS)
         truncated = (states["clock"] >= LAST_FRAME) & ~ended
         stalled = (self._without_points >= self._stalled_after) & ~ended
-        over = ended | truncated | stalled if self.evaluation else ended | truncated
+        if self.evaluation:
+            truncated |= stalled
+        over = ended | truncated
         lost = lives < lives_before
         if self._launch == "every_life":
             self._waiting |= lost
@@ -171,7 +173,7 @@ class TwinVecEnv(GamesTogether):
 
         # Of a complete game training environments of the emulator show the last screen, a ball is still in play.
         seen = self._observe(frames, over if self.evaluation else over & ~(ended & (lives > 0)))
-        infos = self._infos(truncated | stalled if self.evaluation else truncated)
+        infos = self._infos(truncated)
         ending = np.flatnonzero(dones)
         for game in ending.tolist():
             infos[game]["terminal_observation"] = take_game(seen, game)
