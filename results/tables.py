@@ -188,7 +188,7 @@ TABLES: dict[str, Callable[[], str]] = {
         },
     ),
     "ablations": lambda: table(
-        plays(*measured("6.4_ablations")),
+        plays("6.4_ablations"),
         {"left out": "{agent}", "seed": "{row.seed}"},
         {"{}": Across("{evaluation.env_id}", score)},
     ),
