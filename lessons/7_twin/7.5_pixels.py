@@ -96,12 +96,12 @@ def imitate(student: PPO, teacher_plays: bool, folder: Path) -> list[float]:
         agreed = 0.0
         for step in range(STEPS):
             picture = torch.from_numpy(observation["image"]).to(device).permute(0, 3, 1, 2)
-            numbers = torch.from_numpy(observation["coordinates"][:, -len(names) :]).to(device)
+            numbers = torch.from_numpy(observation["coordinates"][:, -len(names) :])  # its teacher is on the CPU
             with torch.no_grad():
-                asked = teachers_policy.get_distribution(numbers).distribution.probs
+                asked = teachers_policy.get_distribution(numbers).distribution.probs.to(device)
                 own = policy.get_distribution(picture).distribution.probs
                 played = torch.softmax(SHARPER * own.log(), dim=1)
-                value = teachers_policy.predict_values(numbers)
+                value = teachers_policy.predict_values(numbers).to(device)
             rows = slice(at := (number * STEPS + step) * n % room, at + n)
             pictures[rows], wanted[rows], truth[rows], worth[rows] = picture, asked, numbers, value
             agreed += (asked * own).sum(dim=1).mean().item() / STEPS
