@@ -181,7 +181,7 @@ def parser() -> argparse.ArgumentParser:
     begin.add_argument(
         "--init-from",
         metavar="MODEL",
-        help="begin with the weights of this model, as evaluate takes it; all else is CONFIG's",
+        help="start from the weights of this model (any that evaluate accepts); everything else comes from CONFIG",
     )
 
     evaluate = command("evaluate", _evaluate, "play whole games with an agent and report its score")
@@ -209,13 +209,13 @@ def parser() -> argparse.ArgumentParser:
     gif.add_argument("--grid", metavar="RxC", default="1x1", help="games side by side (default: 1x1)")
     gif.add_argument("--env-id", metavar="ID", help=env_id)
     gif.add_argument("--seconds", metavar="N", type=float, default=20.0, help="length, at most (default: 20)")
-    gif.add_argument("--from-points", metavar="N", type=int, default=0, help="begin when a game has so many points")
-    gif.add_argument("--speed", metavar="X", type=int, default=1, help="time lapse: so many times faster (default: 1)")
+    gif.add_argument("--from-points", metavar="N", type=int, default=0, help="start recording when a game has N points")
+    gif.add_argument("--speed", metavar="X", type=int, default=1, help="time lapse: X times as fast (default: 1)")
     gif.add_argument("--view", default="screen", help="screen, agent or both (default: screen)")
     gif.add_argument("--seed", metavar="S", type=int, default=0, help="decides the games (default: 0)")
     gif.add_argument("--greedy", action="store_true", help="the likeliest action instead of a drawn one")
 
-    watch = command("watch", _watch, "watch an agent play in a web browser, and what it thinks")
+    watch = command("watch", _watch, "watch an agent play in a web browser, and see what it thinks")
     watch.add_argument("model", metavar="MODEL", help=model)
     watch.add_argument("--trust", action="store_true", help=trust)
     watch.add_argument(
@@ -250,9 +250,9 @@ def parser() -> argparse.ArgumentParser:
         "--storage", metavar="URL", help="a database for many machines, also from $RLBREAKOUT_STORAGE (default: a file)"
     )
     tune.add_argument("--study", metavar="NAME", help="the study in the storage (default: the config's name)")
-    tune.add_argument("--trials", metavar="N", type=int, help="finished trials to end with (default: tuning.trials)")
+    tune.add_argument("--trials", metavar="N", type=int, help="stop after N finished trials (default: tuning.trials)")
     tune.add_argument(
-        "--timeout", metavar="SECONDS", type=float, help="begin no trial after so many seconds, and keep what there is"
+        "--timeout", metavar="SECONDS", type=float, help="start no new trial after this time; finished trials are kept"
     )
     tune.add_argument("--workers", metavar="N", type=int, default=1, help="trials at once on this machine (default: 1)")
     tune.add_argument("--run-dir", metavar="DIR", type=Path, help="run folder; a study that is in it is continued")

@@ -6,7 +6,7 @@ room `observation`, with a batch of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -14,17 +14,17 @@ import numpy as np
 from ale_py import Action
 from gymnasium.utils import RecordConstructorArgs
 from stable_baselines3.common.atari_wrappers import MaxAndSkipEnv
+from stable_baselines3.common.env_util import unwrap_wrapper
 
 from rlbreakout.breakout.follow import Follower
 from rlbreakout.breakout.rules import FIRE, LAST_FRAME
 from rlbreakout.breakout.screen import HEIGHT, MOST_POINTS, WIDTH, find_ball
 from rlbreakout.common.errors import UserError
-from rlbreakout.config import BREAKOUT_IDS, MONO_MODES, TRIM_MODES, ObservationConfig
+from rlbreakout.config import BREAKOUT_IDS, ObservationConfig
 from rlbreakout.observation.aimbot import Aimbot
 from rlbreakout.observation.observer import Observer, needs_colour
 from rlbreakout.observation.pictures import (
     WHITE,
-    check_mode,
     halve,
     mono,
     one_channel,
@@ -233,11 +233,10 @@ class MonoObservation(gym.ObservationWrapper, RecordConstructorArgs):
     def __init__(self, env: gym.Env, mode: str = "mono_1dim") -> None:
         RecordConstructorArgs.__init__(self, mode=mode)
         gym.ObservationWrapper.__init__(self, env)
-        check_mode(mode, MONO_MODES, "mono mode")
         shape = _picture_shape(env, "MonoObservation")
         if mode == "3col" and shape[2:] != (3,):
             raise UserError(f"MonoObservation mode '3col' needs a screen in colour, not of shape {shape}")
-        aimbot = _find_layer(env, AimbotObservation)
+        aimbot: Any = unwrap_wrapper(env, AimbotObservation)
         if mode.startswith("mono") and aimbot is not None and aimbot.counters:
             raise UserError(
                 f"MonoObservation mode {mode!r} must come before AimbotObservation with counters, whose numbers are "
@@ -266,7 +265,6 @@ class TrimObservation(gym.ObservationWrapper, RecordConstructorArgs):
     def __init__(self, env: gym.Env, mode: str = "trim", half: bool = False) -> None:
         RecordConstructorArgs.__init__(self, mode=mode, half=half)
         gym.ObservationWrapper.__init__(self, env)
-        check_mode(mode, TRIM_MODES, "trim mode")
         self.mode, self.half = mode, half
         self._shape = _check_whole_screens(env, "TrimObservation")
         trimmed = self.observation(np.zeros(self._shape, dtype=np.uint8))
@@ -366,7 +364,7 @@ class ConfiguredObservation(gym.Wrapper, RecordConstructorArgs):
         if config.has_aimbot or config.has_coordinates:
             _check_single_frames(env, name)
             _check_game(env, name)
-        self._sent = _find_layer(env, SentActions)
+        self._sent: Any = unwrap_wrapper(env, SentActions)
         if config.has_coordinates and self._sent is None:
             raise UserError(f"{name} needs SentActions next to the emulator for coordinates; it is missing")
         self.follower = Follower(1) if config.has_coordinates else None
@@ -439,18 +437,6 @@ def lives(env: gym.Env) -> int:
     return int(env.unwrapped.ale.lives())  # type: ignore[attr-defined]
 
 
-def _find_layer(env: gym.Env, kind: type[Any] | tuple[type[Any], ...]) -> Any:
-    """The wrapper of this kind, or of one of these, that is nearest to the outside of `env`, or None."""
-    return next((layer for layer in _layers(env) if isinstance(layer, kind)), None)
-
-
-def _layers(env: gym.Env) -> Iterator[gym.Wrapper]:
-    """The wrappers around `env`, from the outside in."""
-    while isinstance(env, gym.Wrapper):
-        yield env
-        env = env.env
-
-
 def _shown(space: gym.Space) -> str:
     """A space in a few words on one line: a Box of numbers writes out every bound of its own."""
     if isinstance(space, gym.spaces.Box):
@@ -463,7 +449,7 @@ def _shown(space: gym.Space) -> str:
 def _picture_shape(env: gym.Env, who: str) -> tuple[int, ...]:
     space = env.observation_space
     if not isinstance(space, gym.spaces.Box) or space.dtype != np.uint8 or len(space.shape) not in (2, 3):
-        numbers = _find_layer(env, (CoordinatesObservation, ConfiguredObservation))
+        numbers = unwrap_wrapper(env, ConfiguredObservation)
         inner = "" if numbers is None else type(numbers).__name__
         first = f"; it must come before (inside of) {inner}" if inner not in ("", who) else ""
         raise UserError(f"{who} needs pictures, uint8 (height, width[, channels]), not {_shown(space)}{first}")
@@ -476,7 +462,7 @@ def _picture_shape(env: gym.Env, who: str) -> tuple[int, ...]:
 
 def _check_single_frames(env: gym.Env, who: str) -> None:
     """Raise UserError if SB3's MaxAndSkipEnv lays two frames over each other inside of `env`."""
-    if _find_layer(env, MaxAndSkipEnv) is not None:
+    if unwrap_wrapper(env, MaxAndSkipEnv) is not None:
         raise UserError(
             f"{who} needs single frames, and MaxAndSkipEnv lays two over each other, which smears the ball; "
             "hold actions with gymnasium.make(..., frameskip=4) instead, or put it inside of MaxAndSkipEnv"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from stable_baselines3 import PPO
-from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlbreakout.agents.networks import EXTRACTORS
@@ -23,7 +21,7 @@ def check_device(config: Config) -> None:
         raise UserError(f"device {config.run.device!r} is not available on this machine; allowed: auto, cpu")
 
 
-def build_algorithm(config: Config, env: VecEnv, verbose: int = 0) -> PPO:
+def build_algorithm(config: Config, env: VecEnv) -> PPO:
     """Build SB3's PPO on `env` with the hyperparameters, the seed and the device of the config.
 
     With device "auto" an MlpPolicy uses the CPU: its networks are too small to be worth the transfer to a GPU. Raises
@@ -35,20 +33,13 @@ def build_algorithm(config: Config, env: VecEnv, verbose: int = 0) -> PPO:
         if settings[key] is not None:
             settings[key] = parse_schedule(settings[key], config.steps)
     return PPO(
-        policy_class(config),
+        config.policy,
         env,
         seed=config.seed,
         device="cpu" if config.run.device == "auto" and config.policy == "MlpPolicy" else config.run.device,
-        verbose=verbose,
         policy_kwargs=policy_settings(config),
         **settings,
     )
-
-
-def policy_class(config: Config) -> type[ActorCriticPolicy]:
-    """The policy class that the config describes."""
-    classes: Mapping[str, Any] = PPO.policy_aliases
-    return classes[config.policy]
 
 
 def policy_settings(config: Config) -> dict[str, Any]:

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import gymnasium as gym
 import torch
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
-
-class Convolution(NamedTuple):
-    """A layer of square filters: their number, edge and stride, both in pixels."""
-
-    filters: int
-    size: int
-    stride: int
-
-
-CNNS = {
-    "nature": ((Convolution(32, 8, 4), Convolution(64, 4, 2), Convolution(64, 3, 1)), 512),
-    "nips": ((Convolution(16, 8, 4), Convolution(32, 4, 2)), 256),
+CNNS: dict[str, tuple[tuple[tuple[int, int, int], ...], int]] = {
+    "nature": (((32, 8, 4), (64, 4, 2), (64, 3, 1)), 512),
+    "nips": (((16, 8, 4), (32, 4, 2)), 256),
 }
-"""The convolutions of DQN, and the nodes of the layer after them: Mnih et al. 2015 (https://doi.org/10.1038/nature14236)
-and 2013 (https://arxiv.org/abs/1312.5602), which takes about a fifth of the computation."""
+"""The convolutions of DQN (for each the number of its square filters, their edge and their stride, in pixels), and the
+nodes of the layer after them: Mnih et al. 2015 (https://doi.org/10.1038/nature14236) and 2013
+(https://arxiv.org/abs/1312.5602), which takes about a fifth of the computation."""
 
 
 def pad_and_convolve(shape: tuple[int, ...], cnn: str) -> tuple[torch.nn.Sequential, int]:

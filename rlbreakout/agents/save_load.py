@@ -24,12 +24,13 @@ import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
 from stable_baselines3.common.vec_env import VecTransposeImage
 
-from rlbreakout.agents.build import policy_class, policy_settings
+from rlbreakout.agents.build import policy_settings
 from rlbreakout.agents.planner import Planner, ValueNetwork
 from rlbreakout.agents.players import RANDOM, Agent, RandomPlayer
 from rlbreakout.agents.sb3_zip import load_zip, refuse
@@ -170,7 +171,8 @@ def _untrained(config: Config) -> BasePolicy | QNetwork | ValueNetwork:
         height, width, channels = space.shape or ()
         with torch.device("meta"):
             return QNetwork(config.value.network, (channels, height, width), N_ACTIONS)
-    return policy_class(config)(_channels_first(space), actions, lr_schedule=lambda _: 0.0, **policy_settings(config))
+    kind: Any = PPO.policy_aliases[config.policy]
+    return kind(_channels_first(space), actions, lr_schedule=lambda _: 0.0, **policy_settings(config))
 
 
 def load_weights(model: BaseAlgorithm | ValueAgent, folder: Path) -> None:

@@ -192,7 +192,7 @@ def try_ways(
 
 @compiled
 def _half(value: float, times: int) -> float:
-    """`value`, halved so many times."""
+    """`value`, halved `times` times."""
     return value * 0.5 ** min(times, 10)
 
 

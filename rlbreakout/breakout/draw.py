@@ -92,21 +92,19 @@ def draw(states: np.ndarray) -> np.ndarray:
     return screens
 
 
-def draw_grey(states: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
-    """Draw games in grey: `(n, 210, 160)` uint8. `into` is a contiguous array of that shape to draw in."""
-    return _in_colours(states, _GREY, (HEIGHT, WIDTH), into)
+def draw_grey(states: np.ndarray) -> np.ndarray:
+    """Draw games in grey: `(n, 210, 160)` uint8."""
+    return _in_colours(states, _GREY, (HEIGHT, WIDTH))
 
 
-def draw_rgb(states: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
-    """Draw games in red, green and blue: `(n, 210, 160, 3)` uint8; `into` as in `draw_grey`."""
-    return _in_colours(states, _RGB, (HEIGHT, WIDTH, 3), into)
+def draw_rgb(states: np.ndarray) -> np.ndarray:
+    """Draw games in red, green and blue: `(n, 210, 160, 3)` uint8."""
+    return _in_colours(states, _RGB, (HEIGHT, WIDTH, 3))
 
 
-def _in_colours(
-    states: np.ndarray, tables: tuple[np.ndarray, np.ndarray], shape: tuple[int, ...], into: np.ndarray | None
-) -> np.ndarray:
+def _in_colours(states: np.ndarray, tables: tuple[np.ndarray, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     states = rules.check_states(states)
-    screens = np.empty((len(states), *shape), dtype=np.uint8) if into is None else into
+    screens = np.empty((len(states), *shape), dtype=np.uint8)
     _draw_in_colours(states, screens.reshape(len(states), math.prod(shape)).view(np.uint64), *tables)
     return screens
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rlbreakout.breakout import rules
-from rlbreakout.breakout.rules import BRICK_POINTS, KNOB_STEP, MOST_READING, N_ACTIONS, NONE, PIXEL, PIXEL_BITS, STATE
+from rlbreakout.breakout.rules import BRICK_POINTS, MOST_READING, N_ACTIONS, NONE, PIXEL, PIXEL_BITS, STATE
 from rlbreakout.breakout.screen import PADDLE_LEFTMOST, PADDLE_RIGHTMOST, WALL_POINTS
 from rlbreakout.breakout.seen import fits_screen, paddle_fits
 from rlbreakout.common.compiled import compiled
@@ -46,15 +46,6 @@ def _openings() -> np.ndarray:
 
 OPENINGS = _openings()
 """`(k,)` of dtype MEMBER: the possible states at the first screen of a new game."""
-_KNOBS = np.unique(
-    [
-        knob
-        for start in (rules.KNOB_START, rules.KNOB_LEAST, rules.KNOB_MOST)
-        for knob in range(start - 50 * KNOB_STEP, start + 50 * KNOB_STEP, KNOB_STEP)
-        if rules.KNOB_LEAST <= knob <= rules.KNOB_MOST
-    ]
-)
-"""The 101 places of the knob."""
 _FLIGHTS = np.array(
     [(PIXEL, PIXEL, 0, steep) for steep in (0, 1)]
     + [
@@ -83,7 +74,7 @@ def search(known: Any, members: np.ndarray, seen: Any, guess: Any) -> None:
             guess.paddle, guess.narrow = paddle, narrow
             if not paddle_fits(guess, seen):
                 continue
-            for knob in _KNOBS:
+            for knob in rules.KNOBS:
                 for executed in range(N_ACTIONS):
                     if known.size == len(members):
                         return

@@ -63,6 +63,9 @@ READINGS = np.array([
 ], dtype=np.int32)
 # fmt: on
 """What the game reads at each resistance of the knob, from the least to the most."""
+_LADDERS = [range(start % KNOB_STEP, KNOB_MOST + 1, KNOB_STEP) for start in (KNOB_LEAST, KNOB_START, KNOB_MOST)]
+KNOBS = np.unique([knob for ladder in _LADDERS for knob in ladder if knob >= KNOB_LEAST])
+"""The 101 resistances that the knob can have, in ohms: ladders of KNOB_STEP from the start and from either end."""
 MOST_READING = 188
 """The paddle's target is column `MOST_READING - reading`; it covers half of the distance in every frame."""
 

@@ -48,7 +48,7 @@ def one_line(error: BaseException) -> Line | None:
     if (text := disk_error(error)) is not None or isinstance(error, MachineError):
         return Line(text or str(error), FAILED)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # what torch's RuntimeError says
-        return Line(f"this machine, or this container, has not enough memory: {_shortly(error)}", FAILED)
+        return Line(f"not enough memory on this machine or in this container: {_shortly(error)}", FAILED)
     return None
 
 

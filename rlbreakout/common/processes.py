@@ -16,7 +16,7 @@ LOCKS = 32
 
 
 def processes_at_once(tasks: int) -> int:
-    """How many processes a pool for so many tasks should have: at most one a core, and one, which is this one, if
+    """How many processes a pool for `tasks` tasks should have: at most one a core, and one, which is this one, if
     there is no shared memory left for its locks, as in small containers. Then it says so."""
     processes = min(cpu_count(), tasks)
     if processes > 1:

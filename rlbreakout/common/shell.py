@@ -20,9 +20,12 @@ def command_line(*words: object) -> str:
 
 
 def prepare_process() -> None:
-    """Print what the terminal's encoding does not have as an escape; leave it to the main thread to report a full disk,
-    which TensorBoard's thread may notice first; and take a request to end, as `docker stop` and SLURM send it, as
-    Ctrl-C: what was learned is saved."""
+    """Prepare for what may go wrong outside of Python.
+
+    Characters that the terminal's encoding lacks are printed as escapes. A full disk is reported by the main thread,
+    though TensorBoard's thread may notice it first. SIGTERM, which `docker stop` and SLURM send, counts as Ctrl-C: what
+    was learned is saved.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -15,10 +15,9 @@ from rlbreakout.config.parts import (
     EvaluationConfig,
     ObservationConfig,
     PPOConfig,
-    RandomizeConfig,
     RunConfig,
     StartsConfig,
 )
 from rlbreakout.config.schema import Config, with_values
 from rlbreakout.config.search import Choices, FloatRange, IntRange, TuningConfig
-from rlbreakout.config.value import OptimizerConfig, QNetworkConfig, ValueConfig
+from rlbreakout.config.value import OptimizerConfig, QNetworkConfig

@@ -89,9 +89,6 @@ def load_config(name: str | Path, overrides: list[str] | None = None) -> Config:
 
 def parse_config(data: dict[str, Any], source: str = "config") -> Config:
     """Check `data` and return it as a Config. Raises UserError, with a message that starts with `source`."""
-    network = data.get("network")
-    if isinstance(network, dict) and network.get("noisy") is False:  # in every older run: what there is without it
-        data = {**data, "network": {key: value for key, value in network.items() if key != "noisy"}}
     if (old := _old_key(data)) is not None:
         raise UserError(f"{source}: {old}")
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from rlbreakout.common.errors import UserError
 from rlbreakout.config.fields import Count, CountOrZero, Fraction, Nodes, Part
@@ -13,13 +13,7 @@ Positive = Annotated[float, Field(gt=0)]
 Layers = Annotated[list[Nodes], Field(min_length=1, max_length=16)]
 
 
-class _Documented(Part):
-    """Keeps the docstring of each key for lesson 5.1, which shows what every parameter does."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class QNetworkConfig(_Documented):
+class QNetworkConfig(Part):
     """The Q-network: convolutions, then fully connected layers, then a Q-value for each action."""
 
     channels: Layers = Field(default=[32, 64, 64])
@@ -44,7 +38,7 @@ class QNetworkConfig(_Documented):
         return self
 
 
-class OptimizerConfig(_Documented):
+class OptimizerConfig(Part):
     """The optimizer of the weights."""
 
     name: Literal["adam", "adamw", "rmsprop"] = "adam"
@@ -55,7 +49,7 @@ class OptimizerConfig(_Documented):
     """Small number added to a denominator, to avoid division by almost 0."""
 
 
-class ExplorationConfig(_Documented):
+class ExplorationConfig(Part):
     """Epsilon, the probability of a random action, which falls linearly."""
 
     initial: Fraction = 1.0
@@ -74,7 +68,7 @@ class ExplorationConfig(_Documented):
         return self
 
 
-class ValueConfig(_Documented):
+class ValueConfig(Part):
     """The value-based agent: its network, its replay memory, and how it learns."""
 
     network: QNetworkConfig = Field(default_factory=QNetworkConfig)
@@ -90,7 +84,7 @@ class ValueConfig(_Documented):
     minimum_reward: float = 0.0
     """Memory of games: games with more points than this are always kept."""
     games_a_point: Count | None = None
-    """Memory of games: minimum_reward rises by a point each time that so many games have been played. None: never."""
+    """Memory of games: minimum_reward rises by a point each time that this many games have been played. None: never."""
 
     batch_size: Count = 32
     """Games or transitions in a minibatch."""

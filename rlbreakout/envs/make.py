@@ -45,9 +45,9 @@ from rlbreakout.envs.views import (
     EveryFrame,
     HeldActions,
     IndependentSeeds,
-    OtherColours,
     StopAfterGames,
     VecObservation,
+    negative,
 )
 from rlbreakout.observation import needs_colour
 from rlbreakout.wrappers import (
@@ -127,8 +127,7 @@ def evaluation_game(env: gym.Env, config: EnvConfig, steps_held: int = 1) -> gym
     """What evaluation puts between emulator and Monitor: whole games, the ball launched, complete and stalled games
     ended.
 
-    `steps_held` is for how many of its steps HeldActions holds an action of the agent: a game is stalled after so many
-    agent steps, not after so many of these.
+    steps_held: how many of these steps one agent step takes; the limit for stalled games counts agent steps.
     """
     game = CompleteGame(LaunchBall(_hold_actions(_random_start(env, config), config)))
     return StalledGame(game, patience=STALLED_AFTER * steps_held)
@@ -152,7 +151,9 @@ def _game(
     env = evaluation_game(env, config.env, config.frames_a_step // config.env.frame_skip)
     if config.evaluation.dropped_screens:
         env = DroppedScreens(env, config.evaluation.dropped_screens)
-    return StopAfterGames(OtherColours(env) if config.evaluation.other_colours else env)
+    if config.evaluation.other_colours:
+        env = gym.wrappers.TransformObservation(env, negative, None)
+    return StopAfterGames(env)
 
 
 def _view(env: gym.Env, config: Config, evaluation: bool) -> gym.Env:

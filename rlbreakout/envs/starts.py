@@ -19,7 +19,7 @@ from rlbreakout.config import StartsConfig
 SAVE_EVERY = 5
 """Agent steps between two states that are kept of a game that is played."""
 LATE_BRICKS = 30
-"""A state with at most so many bricks left is a late one."""
+"""A state with at most this many bricks left is a late one."""
 FAILURE_STEPS = 40
 """Agent steps before a lost life at which a game that practises failures begins."""
 MOST_SAVES = 100
@@ -101,7 +101,7 @@ class Starts:
         return self.used and self._steps % SAVE_EVERY == 0
 
     def keep(self, game: int, save: Save, bricks: int, random: np.random.Generator) -> None:
-        """Remember a state of `game`, in which so many bricks are left and a ball is in play."""
+        """Remember a state of `game`, in which `bricks` bricks are left and a ball is in play."""
         played = self._games[game]
         played.lately.append(save)
         if bricks < played.bricks and bricks > 0:

@@ -85,7 +85,6 @@ class TwinAtariEnv(AtariEnv):
         self.ale = TwinInterface(float(repeat_action_probability), max_num_frames_per_episode)
         self.render_mode = render_mode
         self.sound_obs = self.continuous = False
-        self._game, self._game_mode, self._game_difficulty = game, mode, difficulty
         self._frameskip: Any = frameskip
         self._obs_type: Any = obs_type
         self._action_set = self.ale.getMinimalActionSet()
@@ -202,17 +201,9 @@ class TwinInterface:
         """The screen in colour, `(210, 160, 3)` uint8."""
         return draw_rgb(self.states)[0]
 
-    def getScreenDims(self) -> tuple[int, int]:
-        """Rows and columns of the screen."""
-        return HEIGHT, WIDTH
-
     def getMinimalActionSet(self) -> list[Action]:
         """The four actions, in the environment's order."""
         return list(ACTIONS)
-
-    def getFloat(self, key: str) -> float:
-        """The setting `repeat_action_probability`. Raises KeyError for another key."""
-        return {"repeat_action_probability": self._sticky}[key]
 
     def setInt(self, key: str, value: int) -> None:
         """Set `random_seed`, which takes effect at the next restart. Raises UserError for another key."""

@@ -26,8 +26,8 @@ MONITOR_NAME = "twin"
 STALLED_REWARD = -0.03
 """Reward of each step of a training game that is stalled."""
 RANDOM_STICKY = (0.0, 0.5)
-"""repeat_action_probability of the games that `randomize` chooses: without any, an agent has to get out of an endless
-round by itself."""
+"""repeat_action_probability of the games that `randomize` chooses: without any, only the agent itself can
+break an endless round."""
 RANDOM_FRAME_SKIPS = (3, 4, 5)
 """Frames that these games hold an action, drawn anew when one begins."""
 

@@ -15,7 +15,6 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from rlbreakout.breakout.follow import Follower
 from rlbreakout.breakout.rules import NONE
-from rlbreakout.common.errors import UserError
 from rlbreakout.common.random import spawn_seeds
 from rlbreakout.config import ObservationConfig
 from rlbreakout.observation import WHITE, Observation, Observer
@@ -187,8 +186,8 @@ class EveryFrame(gym.Wrapper, RecordConstructorArgs):
 
 
 class StopAfterGames(gym.Wrapper, RecordConstructorArgs):
-    """Play `games_left` games, then stand still and show the last screen: an environment that has played its share
-    waits for those beside it, and steps of the emulator take time. None, until it is set: never stop.
+    """Play `games_left` games, then stop stepping the emulator and repeat one screen while the environments beside it
+    finish theirs. None, until it is set: never stop.
 
     Put it outside of what ends games, and inside of Monitor.
     """
@@ -234,15 +233,11 @@ class DroppedScreens(gym.Wrapper, RecordConstructorArgs):
     """Show the previous screen again instead of a new one, with this probability: a camera that loses pictures.
 
     >>> env = DroppedScreens(gym.make("ALE/Breakout-v5"), 0.1)
-
-    Raises UserError for anything but a probability.
     """
 
     def __init__(self, env: gym.Env, probability: float) -> None:
         RecordConstructorArgs.__init__(self, probability=probability)
         gym.Wrapper.__init__(self, env)
-        if not 0 <= probability <= 1:
-            raise UserError(f"probability is {probability}; allowed: 0 to 1")
         self.probability = probability
         self._random = np.random.default_rng()
 
@@ -263,14 +258,3 @@ def negative(screen: np.ndarray) -> np.ndarray:
     """The negative of all that is not black on a screen, grey `(210, 160)` or in colour `(210, 160, 3)` uint8."""
     lit = (screen != 0).any(axis=-1, keepdims=True) if screen.ndim == 3 else screen != 0
     return np.where(lit, np.maximum(WHITE - screen, 1), screen)
-
-
-class OtherColours(gym.ObservationWrapper, RecordConstructorArgs):
-    """Show the negative of all that is not black, in colour or grey."""
-
-    def __init__(self, env: gym.Env) -> None:
-        RecordConstructorArgs.__init__(self)
-        gym.ObservationWrapper.__init__(self, env)
-
-    def observation(self, observation: np.ndarray) -> np.ndarray:
-        return negative(observation)

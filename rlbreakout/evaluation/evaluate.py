@@ -36,7 +36,7 @@ from rlbreakout.envs import make_evaluation_env
 from rlbreakout.envs.twin_vec_env import TwinVecEnv
 
 GAMES_A_SHARE = 10
-"""The games of an evaluation in the emulator are played in shares of so many, one share a core at a time; those of a
+"""The games of an evaluation in the emulator are played in shares of this size, one share a core at a time; those of a
 share are played side by side."""
 
 EVALUATION_ENVS = ("ale", "twin")
@@ -102,16 +102,15 @@ class Evaluation:
 
 
 def lower_quartile(scores: list[float]) -> float:
-    """A quarter of the scores is at most this."""
+    """The 25th percentile of the scores."""
     return float(np.percentile(scores, 25))
 
 
-def bootstrap_interval(scores: list[float], confidence: float = 0.95) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean, the same at every call."""
+def bootstrap_interval(scores: list[float]) -> tuple[float, float]:
+    """95% percentile bootstrap interval of the mean, the same at every call."""
     values = np.asarray(scores, dtype=float)
     draws = np.random.default_rng(0).integers(len(values), size=(BOOTSTRAP_SAMPLES, len(values)))
-    tail = 100 * (1 - confidence) / 2
-    low, high = np.percentile(values[draws].mean(axis=1), [tail, 100 - tail])
+    low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
     return float(low), float(high)
 
 
@@ -136,8 +135,8 @@ def play_games(
 ) -> tuple[list[float], list[int], int]:
     """Play `games` whole games on an evaluation environment that `seed` was given to, and call `progress` after each.
 
-    Each of the side-by-side environments plays its fixed share of the games: to count the first ones that end would
-    prefer the short, bad ones. Returns scores (points), lengths (agent steps) and the number of stalled games.
+    Each of the side-by-side environments plays its fixed share of the games: counting the first games to end would
+    favour short, bad ones. Returns scores (points), lengths (agent steps) and the number of stalled games.
     """
     stalled = 0
 

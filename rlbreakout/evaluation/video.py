@@ -134,7 +134,7 @@ def record(
 
     A finished game keeps its last picture; the recording ends when all games are finished. view: "screen", "agent" (the
     newest observation in its frame stack), or "both" side by side. from_points: the recording begins when one of the
-    games has so many points. speed: time lapse; 4 shows four seconds of game time in a second.
+    games has this many points. speed: time lapse; 4 shows four seconds of game time in a second.
 
     Raises UserError for an unknown view, an id that is not Breakout, a time or a speed that is not allowed, and if no
     game gets to `from_points`.

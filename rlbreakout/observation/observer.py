@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
+from stable_baselines3.common.vec_env import StackedObservations
 
 from rlbreakout.breakout.screen import HEIGHT, WIDTH
 from rlbreakout.config import Config, ObservationConfig
@@ -113,13 +116,5 @@ def single_space(config: ObservationConfig) -> gym.Space:
 
 def observation_space(config: Config) -> gym.Space:
     """The space of what an agent of `config` sees, with the frame stack in its last axis; nothing is played for it."""
-    stack = config.observation.frame_stack
-
-    def stacked(space: gym.Space) -> gym.Space:
-        if isinstance(space, gym.spaces.Dict):
-            return gym.spaces.Dict({name: stacked(part) for name, part in space.items()})
-        assert isinstance(space, gym.spaces.Box)
-        low, high = (np.repeat(bound, stack, axis=-1) for bound in (space.low, space.high))
-        return gym.spaces.Box(low, high, dtype=space.dtype.type)
-
-    return stacked(single_space(config.observation))
+    space: Any = single_space(config.observation)
+    return StackedObservations(1, config.observation.frame_stack, space).stacked_observation_space

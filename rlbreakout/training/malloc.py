@@ -1,4 +1,4 @@
-"""Memory that a training needs again and again."""
+"""Keeps freed memory in the process, for large arrays that a training allocates again and again."""
 
 from __future__ import annotations
 

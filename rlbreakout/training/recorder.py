@@ -44,7 +44,7 @@ class Recorder:
 
     save: writes the model to a folder; write_scalars: shows numbers in TensorBoard at an agent step; writer:
     TensorBoard's, for what is no number; go_on: see GoOn.
-    An evaluation draws random numbers of its own: training goes on as if it had not been.
+    An evaluation draws random numbers of its own: training continues as if none had happened.
     """
 
     def __init__(

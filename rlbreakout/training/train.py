@@ -247,8 +247,7 @@ def learn(
 def progress(shown: bool = True) -> Iterator[list[BaseCallback]]:
     """SB3's progress bar, if it is shown, as callbacks for `model.learn`.
 
-    It is closed at the end of the block, also after Ctrl-C, which SB3 does not do: what is printed next, and the next
-    bar, do not meet it.
+    Unlike SB3's own it is closed after Ctrl-C, too, so that it does not mix with later output.
     """
     bars = [ProgressBarCallback()] if shown else []
     try:

@@ -60,7 +60,7 @@ def given_up(study: Study) -> list[FrozenTrial]:
 
 
 def next_proposal(study: Study, trials: int) -> int | None:
-    """Place of the proposal that a worker can attempt now, from 0 on, in a study of so many `trials`: one that waits,
+    """Place of the proposal that a worker can attempt now, from 0 on, in a study of this many `trials`: one that waits,
     or else a new one. None if others are at work on all that are left."""
     made = [current(attempts) for attempts in proposals(study)]
     waiting = (i for i, trial in enumerate(made[:trials]) if trial is not None and trial.state == TrialState.WAITING)
@@ -68,13 +68,13 @@ def next_proposal(study: Study, trials: int) -> int | None:
 
 
 def is_spare(study: Study, number: int, trials: int) -> bool:
-    """Whether trial `number` is one too many for a study of so many `trials`, or is not the one to make its attempt."""
+    """Whether trial `number` is more than a study of `trials` needs, or is not the one to make its attempt."""
     counted = (current(attempts) for attempts in proposals(study)[:trials])
     return number not in [trial.number for trial in counted if trial is not None]
 
 
 def queue_values(study: Study, starts: Sequence[Mapping[str, Any]], trials: int) -> None:
-    """Queue each of `starts`, values by Optuna's names for them, as a proposal of a study of so many `trials`, unless
+    """Queue each of `starts`, values by Optuna's names for them, as a proposal of a study of this many `trials`, unless
     that was done before."""
     made = {attempts[0].user_attrs.get(PROPOSAL, attempts[0].number) for attempts in proposals(study)}
     for number, values in enumerate(starts):

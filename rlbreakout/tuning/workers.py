@@ -88,7 +88,7 @@ def tune(
 ) -> Study:
     """Run the study of `config`, or go on with it, until it has `config.tuning.trials` finished trials.
 
-    The first trial has the values that `config` itself has, if they lie in the search space: what is known to be good.
+    The first trial uses the values of `config` itself, if they lie in the search space: they are known to be good.
 
     folder: gets the run folders of the trials that this machine makes, and at the end the study's pictures, trials as
     study.json and trials.csv, and best.yaml, the config with the best values found.

@@ -3,6 +3,6 @@
 `WatchedGame` plays one game and explains each step of it; `server` shows it on a page. It needs the extra `watch`.
 """
 
-from rlbreakout.watch.game import Step, WatchedGame
+from rlbreakout.watch.game import WatchedGame
 
-__all__ = ["Step", "WatchedGame"]
+__all__ = ["WatchedGame"]

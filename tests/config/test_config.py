@@ -112,12 +112,6 @@ def test_an_old_key_is_answered_with_what_to_write_instead(key: str) -> None:
         assert message == f"my.yaml: {key} is no longer a key: {GONE[key]}"
 
 
-def test_a_run_without_a_noisy_network_still_loads() -> None:
-    assert parse_config({"network": {"noisy": False, "net_arch": [8]}}).network.net_arch == [8]
-    with pytest.raises(UserError, match=r"network\.noisy is no longer a key"):
-        parse_config({"network": {"noisy": True}})
-
-
 def test_the_old_fast_environment_is_answered_with_the_twin() -> None:
     assert refusal({"env": {"vec_env": "fast"}}) == "my.yaml: env.vec_env 'fast' is now called 'twin'"
 

@@ -209,7 +209,7 @@ def bounce_games(n: int) -> np.ndarray:
 def play_bounces(
     downs: np.ndarray, bounces: int, weights: ValueWeights, random: np.ndarray, *, depth: int = 1, explore: float = 0.0
 ) -> Played:
-    """Play games of bounces on for so many `bounces`, in place. A game that is over begins anew.
+    """Play games of bounces on for `bounces` bounces, in place. A game that is over begins anew.
 
     downs: `(n,)` of dtype STATE, games whose ball has come down. Each bounce is the best one that `search` finds when
     it looks `depth` bounces ahead, or with probability `explore` any other. random: `(n,)` uint64, the generators'

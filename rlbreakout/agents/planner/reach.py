@@ -15,10 +15,7 @@ import numpy as np
 from rlbreakout.breakout import rules
 from rlbreakout.breakout.rules import (
     FLAT_FROM,
-    KNOB_LEAST,
-    KNOB_MOST,
-    KNOB_START,
-    KNOB_STEP,
+    KNOBS,
     LEFT,
     NONE,
     READINGS,
@@ -46,19 +43,10 @@ ACTIONS = np.array([NONE, RIGHT, LEFT])
 """What can be done about the paddle."""
 
 
-def _all_knobs() -> np.ndarray:
-    """The resistances that the knob can have, in ohms, from the least: three ladders of KNOB_STEP."""
-    ladders = (range(KNOB_START % KNOB_STEP, KNOB_MOST, KNOB_STEP), range(KNOB_LEAST, KNOB_MOST, KNOB_STEP))
-    knobs = {knob for ladder in (*ladders, range(KNOB_MOST, KNOB_LEAST, -KNOB_STEP)) for knob in ladder}
-    return np.array(sorted(knob for knob in knobs if KNOB_LEAST <= knob <= KNOB_MOST))
-
-
-_KNOBS = _all_knobs()
-assert len(_KNOBS) == len(READINGS)
 _NEXT = np.array(
     [
-        [np.searchsorted(_KNOBS, next_knob(int(knob), a)) if a else i for a in (NONE, 0, RIGHT, LEFT)]
-        for i, knob in enumerate(_KNOBS)
+        [np.searchsorted(KNOBS, next_knob(int(knob), a)) if a else i for a in (NONE, 0, RIGHT, LEFT)]
+        for i, knob in enumerate(KNOBS)
     ]
 )
 """`[number of the knob's resistance, action]`: the number of its resistance one frame later."""

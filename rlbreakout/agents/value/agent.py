@@ -93,10 +93,6 @@ class ValueAgent:
             actions[~explores] = self.q_values(observations[~explores]).argmax(axis=1)
         return actions
 
-    def reseed(self, seed: int) -> None:
-        """Restart the generator of random actions with `seed`."""
-        self._random = np.random.default_rng(seed)
-
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
     ) -> tuple[np.ndarray, None]:

@@ -24,9 +24,6 @@ MOST_MEGABYTES = 4_000
 class NothingToLearnYet(ValueError):
     """The memory holds no transition whose outcome is known."""
 
-    def __init__(self) -> None:
-        super().__init__("the memory holds nothing to learn from yet")
-
 
 class Batch(NamedTuple):
     """n transitions to learn from.
@@ -231,7 +228,7 @@ class GameMemory:
     """The newest whole games, at most `size` of them and at most MOST_MEGABYTES.
 
     It stores every game with more points than `minimum_reward`, and the share `remember_fraction` of the others. With
-    `games_a_point` the minimum rises by a point each time that so many games have been played.
+    `games_a_point` the minimum rises by a point each time that this many games have been played.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Time: where the next ball would be launched, and what has been since the last point.
 
 The screen shows no clock. Its last two bits decide where a launched ball appears, and only they can be inferred from
-screens for sure. An agent that knows that it is going round without breaking a brick can do something else.
+screens for sure. An agent that notices that it breaks no bricks any more can do something else.
 """
 
 from __future__ import annotations

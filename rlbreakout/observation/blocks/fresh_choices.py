@@ -1,7 +1,7 @@
-"""What `choices` tells, for an agent that must not go round for ever: what has been tried since the last point is worth
-less, and the paddle is turned for whole agent steps, as it is without sticky actions.
+"""What `choices` tells, for an agent that must not repeat an endless round: what it has tried since the last point is
+worth less, and the paddle is turned for whole agent steps, as it is without sticky actions.
 
-What a step leads to is certain then, so the same choices lead round the same way again and again.
+The result of a step is certain then, so the same choices lead to the same round again and again.
 """
 
 from __future__ import annotations
