@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -11,16 +10,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-import torch
 
-from lessons.tour import all_lessons
 from rlbreakout.cli import main
 from rlbreakout.config import Config, load_config
-from rlbreakout.training import train
 from tests.processes import run_python
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = {script.stem: script for script in all_lessons()}
+SCRIPTS = {script.stem: script for script in sorted((ROOT / "lessons").glob("[0-9]_*/[0-9]*.py"))}
 ZOO_CONFIG = ROOT / "configs" / "2.3_zoo.yaml"
 TWIN_CONFIG = ROOT / "configs" / "3.4_coordinates.yaml"
 DQN_CONFIG = ROOT / "configs" / "5.3_dqn.yaml"
@@ -66,8 +62,7 @@ DQN = (
 """For DQN_CONFIG: the value-based agent, with pictures of the twin."""
 
 # Two tests run side by side on two cores: one thread each, or torch's threads wait for each other.
-torch.set_num_threads(1)
-os.environ["OMP_NUM_THREADS"] = "1"  # also for the process that they are forked from
+os.environ["OMP_NUM_THREADS"] = "1"  # torch is not imported here: pytest imports this file once more to start the two
 ONE_THREAD = {**os.environ, "COLUMNS": "200"}
 
 
@@ -121,23 +116,6 @@ def dqn_config(*overrides: str) -> Config:
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a finished small training of `twin_config`."""
+    from rlbreakout.training import train
+
     return train(twin_config(), tmp_path_factory.mktemp("runs") / "tiny", progress_bar=False)
-
-
-@pytest.fixture(scope="module")
-def lesson(tmp_path_factory: pytest.TempPathFactory):
-    """Run a lesson once with few steps, and give its folder and its output to every test that asks."""
-    done: dict[str, tuple[Path, str]] = {}
-
-    def run(name: str, *options: str) -> tuple[Path, str]:
-        if name not in done:
-            folder = tmp_path_factory.mktemp("lessons") / name
-            result = run_command(SCRIPTS[name], "--run-dir", folder, *options)
-            assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
-            left = json.loads((folder / "lesson.json").read_text())["files"]
-            assert left and all((folder / file).exists() for file in left)
-            assert sorted(path.name for path in folder.parent.iterdir()) == [name]
-            done[name] = folder, result.stdout
-        return done[name]
-
-    return run

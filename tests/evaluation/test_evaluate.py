@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from loky import ProcessPoolExecutor
 from stable_baselines3 import DQN
 
 import rlbreakout.envs.make as envs
@@ -118,32 +120,36 @@ def test_bad_input_is_refused(wrong: dict[str, Any]) -> None:
         evaluate(agent(), **wrong)
 
 
-def test_a_model_plays_in_other_processes_while_its_own_games_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "GAMES_A_SHARE", 1)
-    monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 2)
+# A seed means the same games everywhere, and no other seed means any of them.
+
+
+def test_a_seed_means_the_same_games_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for models whose own games are open, which cannot go to another process."""
     config = tiny_config("env.n_envs=1")
     env = make_vec_env(config)
     ppo, dqn = build_algorithm(config, env), DQN("CnnPolicy", env, buffer_size=100, seed=0)
     ppo.learn(64)
     dqn.learn(64)
     dqn.exploration_rate = 1.0  # drawn actions: a greedy beginner may play for ever
-    assert len(evaluate(Agent(dqn, config, "dqn"), games=2).scores) == 2
-    played = evaluate(Agent(ppo, config, "ppo"), games=2)
-    monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 1)
-    assert played.scores == evaluate(Agent(ppo, config, "ppo"), games=2).scores
-    assert ppo.env is not None and dqn.replay_buffer is not None
-    env.close()
+    pools: list[ProcessPoolExecutor] = []
 
+    def one_pool(*arguments: Any, **settings: Any) -> nullcontext[ProcessPoolExecutor]:
+        if not pools:
+            pools.append(ProcessPoolExecutor(*arguments, **settings))
+        return nullcontext(pools[0])
 
-# A seed means the same games everywhere, and no other seed means any of them.
-
-
-def test_a_seed_means_the_same_games_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "ProcessPoolExecutor", one_pool)
     monkeypatch.setattr(evaluation, "GAMES_A_SHARE", 2)
     monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 2)
-    in_two_processes = evaluate(agent(), games=3, seed=7).scores
+    players = agent(), Agent(ppo, config, "ppo")
+    in_two_processes = [evaluate(player, games=3, seed=7).scores for player in players]
+    assert len(evaluate(Agent(dqn, config, "dqn"), games=3).scores) == 3
+    pools[0].shutdown()
     monkeypatch.setattr(evaluation, "processes_at_once", lambda shares: 1)
-    assert evaluate(agent(), games=3, seed=7).scores == in_two_processes != evaluate(agent(), games=3, seed=8).scores
+    assert [evaluate(player, games=3, seed=7).scores for player in players] == in_two_processes
+    assert evaluate(agent(), games=3, seed=8).scores != in_two_processes[0]
+    assert ppo.env is not None and dqn.replay_buffer is not None
+    env.close()
 
 
 @pytest.mark.usefixtures("one_core")

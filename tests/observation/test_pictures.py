@@ -1,6 +1,5 @@
 """Pictures for agents, pixel by pixel, made from screens of the emulator."""
 
-import cv2
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -106,7 +105,6 @@ def test_warped_frames_are_those_of_stable_baselines3(size: int, screens: np.nda
 
     sb3s = WarpFrame(Screens(), size, size)
     assert np.array_equal(warp(screens, size), np.stack([sb3s.observation(screen) for screen in screens]))
-    assert cv2.INTER_AREA  # what WarpFrame resizes with
 
 
 def aim_at(screens: np.ndarray, known: list[bool], column: list[int], frames: list[int]) -> Aim:
