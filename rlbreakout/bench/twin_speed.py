@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from rlbreakout.bench.measure import (
     PPO_ROUNDS,
     STEPS,
     Add,
-    env_speed,
     in_a_process,
     median_speeds,
     per_second,
@@ -40,22 +40,10 @@ from rlbreakout.training import learn
 
 GAMES_A_CALL, GAMES_DRAWN = 1_024, 64
 COMPARED_FRAMES = 200_000
-USUAL_SPEED = 4_000.0
-"""Agent steps/s of the emulator on the core that absolute times refer to."""
 MARKS = (60, 270, 400)
 """Mean scores of TRAINING_GAMES consecutive training games."""
 TRAINING_GAMES = 100
 SEEDS, GAMES = 3, 100
-
-
-def blocks_config(seed: int = 0) -> Config:
-    """Lesson 3.4: PPO on coordinates in the twin."""
-    return shipped("3.4_coordinates", seed=seed)
-
-
-def image_config() -> Config:
-    """Lesson 3.3: PPO on pictures with the aimbot's mark in the twin."""
-    return shipped("3.3_aimbot")
 
 
 def measure_twin(add: Add) -> None:
@@ -64,40 +52,22 @@ def measure_twin(add: Add) -> None:
     for name, unit, value in describe_exact(compare(COMPARED_FRAMES)):
         add(name, value, unit)
 
-    raw, dummy = "raw emulator, one core", "the zoo's DummyVecEnv, 8 environments"
-    play_alone = f"twin: play, {GAMES_A_CALL:,} games a call"
-    play_drawn = f"twin: play and draw, {GAMES_DRAWN} games a call"
-    configs = {
-        dummy: shipped("2.3_zoo"),
-        "TwinVecEnv, coordinates": blocks_config(),
-        "TwinVecEnv, pictures with the aimbot": image_config(),
+    raw, alone = "raw emulator, one core", "PPO, twin, coordinates"
+    measured = {
+        raw: raw_emulator_speed,
+        f"twin: play, {GAMES_A_CALL:,} games a call": rules_speed,
+        f"twin: play and draw, {GAMES_DRAWN} games a call": partial(rules_speed, GAMES_DRAWN, drawn=True),
     }
-    envs = {name: make_vec_env(config) for name, config in configs.items()}
-    for env in envs.values():
-        env.reset()
-    speeds = median_speeds(
-        {
-            raw: raw_emulator_speed,
-            play_alone: rules_speed,
-            play_drawn: partial(rules_speed, GAMES_DRAWN, drawn=True),
-            **{name: partial(env_speed, env) for name, env in envs.items()},
-        }
-    )
-    for env in envs.values():
-        env.close()
+    speeds = median_speeds(measured)
     for name, speed in speeds.items():
-        add(name, speed, STEPS, of=raw if name in (play_alone, play_drawn) else dummy if "Twin" in name else "")
-    add("this core, times the usual one", speeds[raw] / USUAL_SPEED, "ratio")
-
-    zoo, alone = "PPO with the zoo's settings", "PPO, twin, coordinates"
-    trainings = {
-        zoo: lambda: train_apart(shipped("2.3_zoo")),
-        alone: lambda: train_apart(blocks_config()),
-        "PPO, twin, pictures with the aimbot": lambda: train_apart(image_config()),
-        "PPO, twin, coordinates, beside a busy process": lambda: beside_a_busy_process(blocks_config()),
+        add(name, speed, STEPS, of="" if name == raw else raw)
+    config = shipped("3.4_coordinates")
+    trainings: dict[str, Callable[[], float]] = {
+        alone: partial(train_apart, config),
+        f"{alone}, beside a busy process": partial(beside_a_busy_process, config),
     }
     for name, speed in median_speeds(trainings, PPO_ROUNDS).items():
-        add(name, speed, STEPS, of=alone if "busy" in name else zoo if name != zoo else "")
+        add(name, speed, STEPS, of="" if name == alone else alone)
 
     learned = [in_a_process(learn_in_seconds, seed) for seed in range(SEEDS)]
     for mark in MARKS:
@@ -146,7 +116,7 @@ def beside_a_busy_process(config: Config) -> float:
 def learn_in_seconds(seed: int) -> tuple[dict[int, float], str]:
     """Train in the twin, with everything compiled. Returns the seconds from the first agent step to each of MARKS that
     was reached, and the folder of the trained model."""
-    config = blocks_config(seed)
+    config = shipped("3.4_coordinates", seed=seed)
     env = make_vec_env(config)
     env.reset()
     env.step(np.zeros(env.num_envs, dtype=int))
