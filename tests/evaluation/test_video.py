@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import imageio.v3 as imageio
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,13 +21,14 @@ from rlbreakout.evaluation.video import (
     CAPTION_HEIGHT,
     ENLARGED,
     GAP,
+    Film,
     Recording,
     parse_grid,
     record,
     side_by_side,
     write_video,
 )
-from tests.conftest import rlbreakout, run_command, tiny_config
+from tests.conftest import rlbreakout, tiny_config
 
 
 def random_agent() -> Agent:
@@ -148,24 +153,38 @@ def test_an_unknown_ending_is_refused_and_a_broken_recording_leaves_the_old_file
     assert [path.name for path in tmp_path.iterdir()] == ["old.gif"]
 
 
-def test_memory_does_not_grow_with_the_length_of_a_recording(tmp_path: Path) -> None:
-    script = """
-import resource, sys, tracemalloc
-import numpy as np
-from pathlib import Path
-from rlbreakout.evaluation.video import Film, Recording, side_by_side, write_video
-tracemalloc.start()
-for size in (100, 400):
-    film, random = Film(), np.random.default_rng(0)
-    for _ in range(size):
-        film.append(random.integers(0, 2, (100, 150, 3), dtype=np.uint8) * 255)
-    recording = Recording(film, 15.0, [0.0])
-    for ending in (".gif", ".mp4"):
-        write_video(side_by_side([recording, recording]), Path(sys.argv[1] + ending))
-    print(tracemalloc.get_traced_memory()[1], resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-    tracemalloc.reset_peak()
+MEASURE = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[2:]).returncode
+with open(sys.argv[1], "a") as file:
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=file)
+sys.exit(status)
 """
-    done = run_command("-c", script, tmp_path / "noise")
-    short, long = ([float(number) for number in line.split()] for line in done.stdout.splitlines())
-    assert long[0] - short[0] < 10 * 100 * 150 * 3  # of 300 more pictures
-    assert long[1] - short[1] < 10_000  # kB, of ffmpeg: as much as 220 more pictures
+
+
+def test_memory_does_not_grow_with_the_length_of_a_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kilobytes = tmp_path / "ffmpeg"
+    imageio_ffmpeg.get_ffmpeg_exe()  # starts it once
+    started = subprocess.Popen
+
+    def measured(command: list[str], **settings: Any) -> subprocess.Popen[bytes]:
+        """A small process starts ffmpeg: the memory of a child includes what its parent had when it was forked."""
+        return started([sys.executable, "-S", "-c", MEASURE, str(kilobytes), *command], **settings)
+
+    monkeypatch.setattr(subprocess, "Popen", measured)
+    ours = []
+    tracemalloc.start()
+    for size in (50, 200):
+        film, random = Film(), np.random.default_rng(0)
+        for _ in range(size):
+            film.append(random.integers(0, 2, (100, 150, 3), dtype=np.uint8) * 255)
+        recording = Recording(film, 15.0, [0.0])
+        for ending in (".gif", ".mp4"):
+            write_video(side_by_side([recording, recording]), tmp_path / f"noise{ending}")
+        ours.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.reset_peak()
+    tracemalloc.stop()
+    used = [int(line) for line in kilobytes.read_text().split()]
+    assert len(used) == 6  # a palette, a gif and an mp4 of either size
+    assert ours[1] - ours[0] < 10 * 100 * 150 * 3  # bytes: 10 of 150 more pictures
+    assert max(used[3:]) - max(used[:3]) < 8_000  # kB: half of them
