@@ -53,7 +53,7 @@ def measure_twin(add: Add) -> None:
         add(name, value, unit)
 
     raw, alone = "raw emulator, one core", "PPO, twin, coordinates"
-    measured = {
+    measured: dict[str, Callable[[], float]] = {
         raw: raw_emulator_speed,
         f"twin: play, {GAMES_A_CALL:,} games a call": rules_speed,
         f"twin: play and draw, {GAMES_DRAWN} games a call": partial(rules_speed, GAMES_DRAWN, drawn=True),
