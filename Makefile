@@ -41,7 +41,7 @@ test-long: setup  ## what is worth running before a release: long comparisons, t
 
 test-all: $(PYTHONS:%=test-%)  ## installation, a first command and the fast tests on every Python
 
-# Each in a virtual environment of its own, with python3.X from the PATH or the newest that pyenv has.
+# Each in a virtual environment of its own, with python3.X of pyenv, or else of the PATH.
 test-%:
 	@for python in python$* "$$(pyenv root 2>/dev/null)"/versions/$*.*/bin/python; do \
 		if "$$python" -c "import venv" 2>/dev/null; then found=$$python; fi; \

@@ -178,7 +178,7 @@ class Watch(BaseCallback):
 
 
 def long_run(
-    steps: int = 2_000_000, config: Path = ROOT / "configs" / "6.4_champion.yaml", run_dir: Path | None = None
+    steps: int = 6_000_000, config: Path = ROOT / "configs" / "6.4_champion-policy.yaml", run_dir: Path | None = None
 ) -> None:
     """Watch the memory and the speed of a long training.
 

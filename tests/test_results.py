@@ -13,9 +13,9 @@ from results.keep import kept
 from results.markdown import NOT_YET, Across, bold, plays, score, stalled, table
 from results.measure import merged
 from results.schema import RESULTS, Evaluation, Lesson, Row, load, machine, save
-from results.tables import TABLES
+from results.tables import TABLES, seconds_of
 from rlbreakout.common.errors import UserError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SCRIPTS
 
 OF_ANOTHER_FORM = ("long_run", "bench")
 LESSONS = [path.stem for path in sorted(RESULTS.glob("[0-9]*.json")) if path.stem not in OF_ANOTHER_FORM]
@@ -181,6 +181,24 @@ def test_every_promise_names_tests_that_are_there() -> None:
         assert f"def {test}" in found.read_text(encoding="utf-8"), f"{file}::{test}"
     rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| ---", "| promise"))]
     assert rows and all(re.search(r"`(?:\w+/)?test_\w+\.py", row) for row in rows)
+
+
+IN_WORDS = {"half a minute": (20, 40), "a quarter of a minute": (10, 20), "a few minutes": (120, 300)}
+
+
+@pytest.mark.parametrize("name", [name for name in LESSONS if name in SCRIPTS and seconds_of(load(name))])
+def test_a_script_says_how_long_its_defaults_take(name: str) -> None:
+    said = re.search(
+        r"^Time: (?:about )?(?:(\d+)(?: to (\d+))? (second|minute)s|([a-z ]+ minutes?))",
+        SCRIPTS[name].read_text(),
+        re.M,
+    )
+    assert said is not None
+    if said[4]:
+        least, most = IN_WORDS[said[4]]
+    else:
+        least, most = (int(number or said[1]) * {"second": 1, "minute": 60}[said[3]] for number in said.groups()[:2])
+    assert least / 1.5 <= seconds_of(load(name)) <= 1.5 * most
 
 
 @pytest.mark.parametrize(

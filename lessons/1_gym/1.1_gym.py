@@ -2,7 +2,7 @@
 
 You learn: what observation, action, reward, terminated and truncated mean; what a life, a game and a score are.
 Expect: a random agent that scores 1 to 2 points a game, and a gif of it.
-Time: half a minute.
+Time: 15 seconds.
 """
 
 # %%

@@ -3,7 +3,7 @@
 You learn: what a vector environment is, and why PPO wants one: eight games are less alike than eight stretches of one.
 Expect: the same PPO for as many agent steps, with 1 game and with 8, two seeds each. With 8 it learns more, and it is
 faster.
-Time: 5 minutes on two cores.
+Time: 2 minutes on two cores.
 """
 
 # %%

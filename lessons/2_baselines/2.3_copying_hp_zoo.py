@@ -4,7 +4,7 @@ You learn: what each part of AtariWrapper and each hyperparameter is for, and ho
 same as somebody else's.
 Expect: two short trainings, this one and rl_zoo3's own, in which every game has the same score and length. Neither has
 learned much by then: that takes 1,000,000 steps, and about 20 points a game are the reward.
-Time: 4 minutes on two cores. --steps 1000000 --no-zoo takes about two hours.
+Time: 7 minutes on two cores. --steps 1000000 --no-zoo takes about two hours.
 """
 
 # %%

@@ -4,7 +4,7 @@ You learn: how to write an observation wrapper; three that keep what matters and
 the ball tell where it will come down.
 Expect: the same game five times, each as a jpeg, a csv, and a gif of the screen beside what the agent would see; and
 how accurate the aimbot is.
-Time: 15 seconds.
+Time: 25 seconds.
 """
 
 # %%

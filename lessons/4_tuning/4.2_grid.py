@@ -2,7 +2,7 @@
 
 You learn: what n_epochs and batch_size do, how they interact, and why a grid is expensive: its size is a product.
 Expect: 9 trials of five trainings each, and a picture: a square for each trial, and slices through them.
-Time: about six minutes on two cores. You can stop it at any time: run it again, and it continues.
+Time: 3 minutes on two cores. You can stop it at any time: run it again, and it continues.
 
 PPO collects n_steps x n_envs agent steps, and then uses them n_epochs times, batch_size at a time. So after each
 rollout there are n_epochs x n_steps x n_envs / batch_size updates: a few that are sure of their direction, or many

@@ -4,7 +4,7 @@ You learn: Q-learning from the screen: a network that estimates the value of eac
 network, and Bellman's equation as a line of PyTorch.
 Expect: an agent that does not learn, its curve, and a gif of what it does instead of playing. That is the point: lesson
 5.2 finds out why, and 5.3 fixes it.
-Time: 4 minutes on two cores.
+Time: 6 minutes on two cores.
 """
 
 # %%

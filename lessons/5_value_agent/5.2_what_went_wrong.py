@@ -3,7 +3,7 @@
 You learn: how to find out why an agent does not learn: change one thing, leave the rest alone, and measure; then change
 everything.
 Expect: a run folder for each variant, one picture of their curves, and a table of scores. The README explains them.
-Time: 8 minutes on two cores for six of the ten variants. You can stop it at any time: run it again, and it continues.
+Time: 5 minutes on two cores for six of the ten variants. You can stop it at any time: run it again, and it continues.
 """
 
 # %%

@@ -2,10 +2,10 @@
 
 You learn: how to save and restore the state of a game, whether practising the hard parts helps in whole games, and how
 to compare agents when every seed gives another result.
-Expect: three kinds of agents with the same settings and steps. One begins every game at the start, one begins a third
-of them where few bricks are left, and one a third of them shortly before a life was lost. They are compared in the twin
-by whole games from the start; the best one then plays in the emulator.
-Time: about 6 minutes on two cores. You can stop it at any time: run it again, and it continues.
+Expect: three kinds of agents with the same settings and steps. One begins every game at the start, one begins up to a
+third of them where few bricks are left, and one a third of them shortly before a life was lost. They are compared in
+the twin by whole games from the start; the best one then plays in the emulator.
+Time: 10 minutes on two cores. You can stop it at any time: run it again, and it continues.
 """
 
 # %%

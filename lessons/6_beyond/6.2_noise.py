@@ -4,7 +4,7 @@ You learn: where noise can come from, and how to measure whether an agent is rob
 trained with, or to other noise as well.
 Expect: a matrix. Each row is a kind of agent, trained with one noise; each column is a way to play. The agents meet the
 columns only in the evaluation, which is played in the twin; the best agent then plays in the emulator.
-Time: about 8 minutes on two cores. You can stop it at any time: run it again, and it continues.
+Time: 5 minutes on two cores. You can stop it at any time: run it again, and it continues.
 """
 
 # %%

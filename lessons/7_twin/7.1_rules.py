@@ -4,7 +4,7 @@ You learn: how to model a game exactly without seeing its code. Change one thing
 count how often you are wrong.
 Expect: two of 128 bytes move the paddle. Five guesses at how: the data refutes four; the last is wrong in 0 of 20,000
 frames. A picture of the law.
-Time: half a minute.
+Time: 15 seconds.
 """
 
 # %%

@@ -2,8 +2,8 @@
 
 You learn: how to test a model: compare everything, make sure that the test can fail, and know what it has never met.
 Expect: 0 of 20,000 frames differ. Of three twins with a mistake two are caught; the rule that the third lacks matters
-once in a million frames. A gif of emulator, twin and their difference, and a picture of how long to test.
-Time: 1 to 2 minutes.
+once in 1.5 million frames. A gif of emulator, twin and their difference, and a picture of how long to test.
+Time: half a minute.
 """
 
 # %%

@@ -3,7 +3,7 @@
 You learn: what a model of the environment is good for; what sim-to-real means; why this agent loses next to nothing
 between the twin and the emulator.
 Expect: more than 400 points a game, in the twin and in the emulator, which the agent has never seen.
-Time: about 3 minutes on two cores, one of them for the training.
+Time: 2 minutes on two cores, less than one of them for the training.
 """
 
 # %%

@@ -4,7 +4,7 @@ You learn: how an agent that has a model of the game searches for its next actio
 (expectimax); why a value function lets it stay shallow; and how search and value function improve each other.
 Expect: a search that knows nothing but the rules, and then the same one with a value function that it has learned from
 its own games. Both play whole games in the twin, and the second plays the real game, where it sees only screens.
-Time: about 4 minutes on two cores.
+Time: 2 to 3 minutes on two cores.
 """
 
 # %%
