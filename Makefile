@@ -24,7 +24,7 @@ tour: setup  ## every lesson in order, with few steps
 notebooks: setup  ## every lesson as a notebook, in notebooks/
 	$(BIN)/python lessons/notebooks.py
 
-test: setup  ## the tests, 6 to 13 minutes
+test: setup  ## the tests, 4 to 12 minutes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not postgres and not browser and not notebooks and not long"
 
 test-postgres: setup  ## the tests of studies that need a PostgreSQL server's programs
