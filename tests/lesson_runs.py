@@ -18,7 +18,6 @@ from PIL import Image
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
-from lessons.tour import all_lessons
 from rlbreakout.agents import Player, load_agent
 from rlbreakout.config import Config, with_values
 from rlbreakout.evaluation import Evaluation, record
@@ -26,10 +25,8 @@ from rlbreakout.evaluation.evaluate import evaluate_on_the_way, make_env_on_the_
 from rlbreakout.evaluation.plots import read_scalar
 from rlbreakout.lesson import SMOKE
 from rlbreakout.training import recorder, several
-from rlbreakout.training.train import FILM
 from rlbreakout.tuning.study_plots import PICTURES
-
-SCRIPTS = {script.stem: script for script in all_lessons()}
+from tests.conftest import SCRIPTS
 
 
 def run_lesson(name: str, folder: Path, *options: str) -> str:
@@ -55,7 +52,7 @@ def quick(*, compares: bool = False) -> Iterator[None]:
     short = with_settings(record, always={"seconds": 2.0})
     fast = with_settings(PPO.__init__, always={"n_epochs": 1}, by_default={"n_steps": 256})
     with (
-        patch.multiple("rlbreakout.training.train", record=short, record_best=no_gif),
+        patch.multiple("rlbreakout.training.train", record=short),
         patch.multiple(several, processes_at_once=lambda _: 1),
         patch.multiple(recorder, make_env_on_the_way=for_one_game, evaluate_on_the_way=in_one_game),
         patch.multiple("rlbreakout.evaluation", record=short),
@@ -63,12 +60,6 @@ def quick(*, compares: bool = False) -> Iterator[None]:
         patch.object(PPO, "__init__", PPO.__init__ if compares else fast),
     ):
         yield
-
-
-def no_gif(folder: Path) -> Path:
-    """The gif that every training makes of its best model: here of one pixel."""
-    Image.new("L", (1, 1)).save(folder / FILM)
-    return folder / FILM
 
 
 def for_one_game(config: Config) -> VecEnv:

@@ -41,8 +41,8 @@ def compare(
     """Play at least `frames` frames in the emulator, and count those in which the twin differs.
 
     players: names from PLAYERS, all of them by default; each plays the same share of the frames. play, draw: what to
-    compare with the emulator instead of the twin's own. screens_every: compare every N-th screen.
-    report: called with the counts every 100,000 frames.
+    compare with the emulator instead of the twin's own. screens_every: frames from one
+    compared screen to the next. report: called with the counts every 100,000 frames.
     """
     start, random = time.perf_counter(), np.random.default_rng(seed)
     duel = Duel(play, draw, screens_every)

@@ -66,6 +66,7 @@ READINGS = np.array([
 _LADDERS = [range(start % KNOB_STEP, KNOB_MOST + 1, KNOB_STEP) for start in (KNOB_LEAST, KNOB_START, KNOB_MOST)]
 KNOBS = np.unique([knob for ladder in _LADDERS for knob in ladder if knob >= KNOB_LEAST])
 """The 101 resistances that the knob can have, in ohms: ladders of KNOB_STEP from the start and from either end."""
+assert len(KNOBS) == len(READINGS)
 MOST_READING = 188
 """The paddle's target is column `MOST_READING - reading`; it covers half of the distance in every frame."""
 

@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from rlbreakout.breakout.follow import Follower
 from rlbreakout.breakout.rules import NONE
+from rlbreakout.common.errors import UserError
 from rlbreakout.common.random import spawn_seeds
 from rlbreakout.config import ObservationConfig
 from rlbreakout.observation import WHITE, Observation, Observer
@@ -233,11 +234,15 @@ class DroppedScreens(gym.Wrapper, RecordConstructorArgs):
     """Show the previous screen again instead of a new one, with this probability: a camera that loses pictures.
 
     >>> env = DroppedScreens(gym.make("ALE/Breakout-v5"), 0.1)
+
+    Raises UserError for anything but a probability.
     """
 
     def __init__(self, env: gym.Env, probability: float) -> None:
         RecordConstructorArgs.__init__(self, probability=probability)
         gym.Wrapper.__init__(self, env)
+        if not 0 <= probability <= 1:
+            raise UserError(f"probability is {probability}; allowed: 0 to 1")
         self.probability = probability
         self._random = np.random.default_rng()
 

@@ -8,6 +8,7 @@ import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from rlbreakout.breakout.rules import FIRE, NONE, RIGHT
+from rlbreakout.common.errors import UserError
 from rlbreakout.common.random import spawn_seeds
 from rlbreakout.config import Config, EnvConfig, parse_config
 from rlbreakout.envs import TWIN_ID, make_emulator, make_env, make_evaluation_env, make_vec_env
@@ -190,6 +191,8 @@ def test_dropped_screens_are_those_before_as_often_as_wanted_and_the_same_for_a_
 
     one = dropped()
     assert one == dropped() and 0.2 < np.mean(one) < 0.4
+    with pytest.raises(UserError, match=r"probability is 1\.5; allowed: 0 to 1"):
+        DroppedScreens(screens(), 1.5)
 
 
 @pytest.mark.parametrize("grey", [True, False], ids=["grey", "colour"])

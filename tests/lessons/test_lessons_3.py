@@ -67,7 +67,7 @@ def test_3_4_trains_on_numbers_and_on_both(lesson) -> None:
     assert "arrival_column" in output and "108 of them there" in output
     summary = facts(folder)
     assert list(summary["results"]) == ["blocks", "both"] and summary["minutes"]["blocks"][0] > 0
-    assert (folder / "blocks_0" / "agent.gif").is_file()
+    assert_moves(folder / "blocks_0" / "agent.gif")
 
 
 def code_with(text: str) -> dict[str, Any]:

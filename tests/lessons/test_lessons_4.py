@@ -86,7 +86,7 @@ def test_4_1_lets_everybody_play_everywhere(lesson) -> None:
 
 
 def test_4_2_draws_a_square_for_each_trial(lesson) -> None:
-    folder, output = lesson("4.2_grid", "--workers", "1")
+    folder, output = lesson("4.2_grid")
     rows = json.loads((folder / "study.json").read_text())["trials"]
     assert len({tuple(row["params"].values()) for row in rows}) == 2
     assert [len(scores) for scores in facts(folder)["scores_of_seeds"].values()] == [2, 2]
