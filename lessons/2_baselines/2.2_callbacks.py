@@ -112,7 +112,7 @@ TAGS = {
     "score of a training game (sampled, last 100)": "rollout/ep_rew_mean",
     "score of a game in evaluation": "eval/mean",
 }
-LOW = {"lower bound of its 95% interval": "games/score_low"}
+LOW = {"training games: lower bound of the 95% interval": "games/score_low"}
 curves = {name: curve for name, tag in {**TAGS, **LOW}.items() if (curve := find_scalar(folder, tag)) is not None}
 for name, curve in curves.items():
     print(f"{name:46}{curve.y[-1]:6.2f}")
