@@ -125,11 +125,13 @@ def _tune(args: argparse.Namespace) -> None:
 
 
 def _bench(args: argparse.Namespace) -> None:
-    from rlbreakout.bench import PARTS, bench
+    if args.part not in ("speed", "twin"):
+        raise UserError(f"part is {args.part!r}; allowed: speed, twin")
+    from rlbreakout.bench.measure import report
+    from rlbreakout.bench.speed import measure_speed
+    from rlbreakout.bench.twin_speed import measure_twin
 
-    if args.part not in PARTS:
-        raise UserError(f"part is {args.part!r}; allowed: {', '.join(PARTS)}")
-    bench(args.json, args.part)
+    report(measure_speed if args.part == "speed" else measure_twin, args.json)
 
 
 def _watch(args: argparse.Namespace) -> None:

@@ -299,16 +299,16 @@ class AimbotObservation(gym.Wrapper, RecordConstructorArgs):
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         screen, info = self.env.reset(**kwargs)
         self._aimbot.forget(np.array([0]))
-        return self._paint(screen, self._clock.start(info)), info
+        return self._paint(screen), info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         screen, reward, terminated, truncated, info = self.env.step(action)
-        return self._paint(screen, self._clock.elapsed(info)), reward, terminated, truncated, info
+        return self._paint(screen), reward, terminated, truncated, info
 
-    def _paint(self, screen: np.ndarray, elapsed: int) -> np.ndarray:
+    def _paint(self, screen: np.ndarray) -> np.ndarray:
         painted = screen.copy()
         picture = painted.reshape(1, HEIGHT, WIDTH, -1)
-        aim = self._aimbot.watch(one_channel(picture), elapsed)
+        aim = self._aimbot.watch(one_channel(picture), self._clock.elapsed())
         paint_mark(picture, aim)
         if self.counters:
             paint_counters(picture, aim)
@@ -375,17 +375,16 @@ class ConfiguredObservation(gym.Wrapper, RecordConstructorArgs):
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         screen, info = self.env.reset(**kwargs)
         self._observer.forget(np.array([0]))
-        self._observe(screen, self._clock.start(info))
+        self._observe(screen)
         return self._last, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         screen, reward, terminated, truncated, info = self.env.step(action)
-        elapsed = self._clock.elapsed(info)
         if not (truncated or (terminated and lives(self.env) == 0)):
-            self._observe(screen, elapsed)
+            self._observe(screen)
         return self._last, reward, terminated, truncated, info
 
-    def _observe(self, screen: np.ndarray, elapsed: int) -> None:
+    def _observe(self, screen: np.ndarray) -> None:
         screens, states = screen.reshape(self._shape), None
         if self.follower is not None:
             first_screen, sent = self._sent.take()
@@ -394,7 +393,7 @@ class ConfiguredObservation(gym.Wrapper, RecordConstructorArgs):
             if sent:
                 self.follower.update(screens, [sent])
             states = self.follower.states
-        seen = self._observer.observe(screens, elapsed, states=states)
+        seen = self._observer.observe(screens, self._clock.elapsed(), states=states)
         self._last: Any = {name: part[0] for name, part in seen.items()} if isinstance(seen, dict) else seen[0]
 
 
@@ -416,19 +415,12 @@ class _Clock:
     """Counts the frames between two observations, also where an id draws its own frame skip."""
 
     def __init__(self, env: gym.Env) -> None:
-        spec = env.unwrapped.spec
-        held = spec.kwargs.get("frameskip", 4) if spec is not None else 4
-        self._usual = held if isinstance(held, int) else max(held) - 1
         self._game: Any = env.unwrapped
         self._now = 0
 
-    def start(self, info: dict[str, Any]) -> int:
-        # FireResetEnv steps, and forgets the info.
-        self._now = info.get("episode_frame_number", self._game.ale.getEpisodeFrameNumber())
-        return 0
-
-    def elapsed(self, info: dict[str, Any]) -> int:
-        before, self._now = self._now, info.get("episode_frame_number", self._now + self._usual)
+    def elapsed(self) -> int:
+        """Frames since the last call; after a reset it means nothing."""
+        before, self._now = self._now, self._game.ale.getEpisodeFrameNumber()
         return self._now - before
 
 

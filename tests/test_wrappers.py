@@ -67,7 +67,7 @@ def test_without_it_an_agent_that_does_not_fire_waits_for_ever() -> None:
 
 
 def test_it_goes_on_pressing_when_sticky_actions_swallow_the_first_fire() -> None:
-    env = LaunchBall(make_emulator(EnvConfig(id="ALE/Breakout-v5", repeat_action_probability=0.9), render_mode=None))
+    env = LaunchBall(make_emulator(EnvConfig(id="ALE/Breakout-v5", repeat_action_probability=0.9)))
     needed = []
     for seed in range(5):
         env.reset(seed=seed)
@@ -133,7 +133,7 @@ def row_of_bricks(env: gym.Env, number: int) -> None:
 
 
 def single_frames() -> gym.Env:
-    return make_emulator(EnvConfig(id="BreakoutNoFrameskip-v4", frame_skip=1), render_mode=None)
+    return make_emulator(EnvConfig(id="BreakoutNoFrameskip-v4", frame_skip=1))
 
 
 @pytest.mark.parametrize("number", range(len(BRICK_ROWS)), ids=[row.colour for row in BRICK_ROWS])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,14 +23,6 @@ class Player(Protocol):
         episode_start: np.ndarray | None = None,
         deterministic: bool = False,
     ) -> tuple[np.ndarray, Any]: ...
-
-
-@runtime_checkable
-class Reseeded(Protocol):
-    """A player with a random number generator of its own."""
-
-    def reseed(self, seed: int) -> None:
-        """Restart the generator with `seed`."""
 
 
 class RandomPlayer:

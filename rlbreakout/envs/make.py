@@ -46,7 +46,6 @@ from rlbreakout.envs.views import (
     HeldActions,
     IndependentSeeds,
     StopAfterGames,
-    VecObservation,
     negative,
 )
 from rlbreakout.observation import needs_colour
@@ -70,12 +69,7 @@ def register() -> None:
 
 
 def make_emulator(
-    config: EnvConfig,
-    env_id: str | None = None,
-    render_mode: str | None = "rgb_array",
-    *,
-    grey: bool = False,
-    every_frame: bool = False,
+    config: EnvConfig, env_id: str | None = None, *, grey: bool = False, every_frame: bool = False
 ) -> gym.Env:
     """The bare game. An id that draws its own frame skip keeps it; any other shows every frame, unless max_pool is
     off: then ale-py holds the action for frame_skip frames by itself and shows the last one.
@@ -91,7 +85,7 @@ def make_emulator(
         settings["frameskip"] = 1 if every_frame else held
     if config.repeat_action_probability is not None:
         settings["repeat_action_probability"] = config.repeat_action_probability
-    env = gym.make(env_id, render_mode=render_mode, disable_env_checker=True, **settings)
+    env = gym.make(env_id, render_mode="rgb_array", disable_env_checker=True, **settings)
     return EveryFrame(env, held) if every_frame else env
 
 
@@ -133,17 +127,10 @@ def evaluation_game(env: gym.Env, config: EnvConfig, steps_held: int = 1) -> gym
     return StalledGame(game, patience=STALLED_AFTER * steps_held)
 
 
-def _game(
-    config: Config,
-    evaluation: bool,
-    env_id: str | None,
-    render_mode: str | None = "rgb_array",
-    *,
-    every_frame: bool = False,
-) -> gym.Env:
+def _game(config: Config, evaluation: bool, env_id: str | None, *, every_frame: bool = False) -> gym.Env:
     """What Monitor watches."""
     grey = not needs_colour(config.observation)
-    env = make_emulator(config.env, env_id, render_mode, grey=grey, every_frame=every_frame)
+    env = make_emulator(config.env, env_id, grey=grey, every_frame=every_frame)
     if config.observation.has_coordinates:
         env = SentActions(env)
     if not evaluation:
@@ -167,24 +154,20 @@ def _view(env: gym.Env, config: Config, evaluation: bool) -> gym.Env:
 
 
 def make_env(
-    config: Config,
-    *,
-    evaluation: bool = False,
-    env_id: str | None = None,
-    seed: int | None = None,
-    render_mode: str | None = "rgb_array",
+    config: Config, *, evaluation: bool = False, env_id: str | None = None, seed: int | None = None
 ) -> gym.Env:
     """One environment, monitored, without frame stack, seeded with `seed`. Raises UserError for a wrong id."""
-    env = _view(_monitored(config, evaluation, env_id, render_mode=render_mode), config, evaluation)
+    env = _view(_monitored(config, evaluation, env_id), config, evaluation)
     if seed is not None:
         env.reset(seed=seed)
         env.action_space.seed(seed)
     return env
 
 
-def _monitored(config: Config, evaluation: bool, env_id: str | None, **how: Any) -> Monitor:
+def _monitored(config: Config, evaluation: bool, env_id: str | None, *, every_frame: bool = False) -> Monitor:
     """What `_game` makes with the same arguments, in a Monitor."""
-    return Monitor(_game(config, evaluation, env_id, **how), info_keywords=("stalled",) if evaluation else ())
+    game = _game(config, evaluation, env_id, every_frame=every_frame)
+    return Monitor(game, info_keywords=("stalled",) if evaluation else ())
 
 
 def make_vec_env(
@@ -242,11 +225,12 @@ def make_evaluation_env(
         )
 
     def make(place: int) -> gym.Env:
-        return IndependentSeeds(_monitored(config, True, env_id, every_frame=every_frame), place, first)
+        game = _view(_monitored(config, True, env_id, every_frame=every_frame), config, evaluation=True)
+        return IndependentSeeds(game, place, first)
 
     env = DummyVecEnv([partial(make, place) for place in range(n_envs)])
     env.seed(seed)
-    return _stacked(VecObservation(env, config.observation), config)
+    return _stacked(env, config)
 
 
 def _stacked(env: VecEnv, config: Config) -> VecEnv:

@@ -44,8 +44,6 @@ class _Game:
     """What is remembered of a game that is played."""
 
     kind: str
-    score: float
-    """Points when it began."""
     lately: deque[Save]
     bricks: int
     """At the last save of few bricks."""
@@ -70,7 +68,7 @@ class Starts:
     def _new(self, kind: str, score: float) -> _Game:
         # As many as are needed to have one that is FAILURE_STEPS old.
         size = FAILURE_STEPS // SAVE_EVERY + 1
-        return _Game(kind, score, deque(maxlen=size), LATE_BRICKS + 1, score >= WALL_POINTS)
+        return _Game(kind, deque(maxlen=size), LATE_BRICKS + 1, score >= WALL_POINTS)
 
     def draw(self, game: int, random: np.random.Generator) -> Save | None:
         """Where `game` begins anew: a saved state, or None for the start."""
@@ -90,10 +88,6 @@ class Starts:
     def kind(self, game: int) -> str:
         """How `game` began."""
         return self._games[game].kind
-
-    def points(self, game: int, score: float) -> float:
-        """Points that `game` has made since it began; `score` counts those before, too."""
-        return score - self._games[game].score
 
     def due(self) -> bool:
         """Whether states are to be kept after this step. Call it once a step."""

@@ -12,7 +12,6 @@ SubprocVecEnv starts, finds the environment as "rlbreakout.envs:rlbreakout/Break
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import gymnasium as gym
@@ -104,13 +103,9 @@ class TwinAtariEnv(AtariEnv):
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, Any]:
         """Hold an action: 0 none, 1 fire, 2 right, 3 left. Raises UserError for any other."""
-        try:
-            number = operator.index(action)
-        except TypeError:
-            number = -1
-        if not 0 <= number < N_ACTIONS:
+        if action not in self.action_space:
             raise UserError(f"action is {action!r}; allowed: 0 none, 1 fire, 2 right, 3 left")
-        return super().step(number)
+        return super().step(int(action))
 
 
 def _check_settings(settings: dict[str, Any]) -> None:

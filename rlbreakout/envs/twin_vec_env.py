@@ -171,8 +171,8 @@ class TwinVecEnv(GamesTogether):
         if self._saves_starts:
             self._save(lost & ~over)
 
-        # Of a complete game training environments of the emulator show the last screen, a ball is still in play.
-        seen = self._observe(frames, over if self.evaluation else over & ~(ended & (lives > 0)))
+        # Of a complete game the environments of the emulator show the last screen: a ball is still in play.
+        seen = self._observe(frames, over & ~(ended & (lives > 0)))
         infos = self._infos(truncated)
         ending = np.flatnonzero(dones)
         for game in ending.tolist():

@@ -1,8 +1,7 @@
-"""Views of games that configs need: what agents see of many games at once, held actions, dropped screens, seeds."""
+"""Views of games that configs need: held actions, dropped screens, seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +12,9 @@ from gymnasium.utils import RecordConstructorArgs
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from rlbreakout.breakout.follow import Follower
 from rlbreakout.breakout.rules import NONE
-from rlbreakout.common.errors import UserError
 from rlbreakout.common.random import spawn_seeds
-from rlbreakout.config import ObservationConfig
-from rlbreakout.observation import WHITE, Observation, Observer
+from rlbreakout.observation import WHITE, Observation
 
 
 def take_game(observations: Observation, game: int) -> Any:
@@ -36,62 +32,6 @@ def put_games(observations: Observation, games: np.ndarray, new: Observation) ->
             part[games] = new[name]
     else:
         observations[games] = new
-
-
-class VecObservation(VecEnvWrapper):
-    """Show what an ObservationConfig says, of all games of `venv` at once: of each what ConfiguredObservation shows.
-
-    `venv` has one game of ale-py in each of its environments, and shows whole screens. Ten screens at once take hardly
-    longer than one.
-    """
-
-    def __init__(self, venv: VecEnv, config: ObservationConfig) -> None:
-        self._observer = Observer(config, venv.num_envs)
-        self._follower = Follower(venv.num_envs) if config.has_coordinates else None
-        super().__init__(venv, observation_space=self._observer.space)
-
-    def reset(self) -> Any:
-        screens = self.venv.reset()
-        assert isinstance(screens, np.ndarray)
-        self._now = _frame_numbers(self.venv.reset_infos)
-        everyone = np.arange(self.num_envs)
-        self._observer.forget(everyone)
-        self._last_seen = self._observer.observe(screens, 0, states=self._follow(screens, everyone))
-        return self._last_seen
-
-    def _follow(self, screens: np.ndarray, games: np.ndarray) -> np.ndarray | None:
-        """The states of `games`, of which `screens` are shown; None where nothing needs them."""
-        if self._follower is None:
-            return None
-        noted = self.venv.env_method("take", indices=games.tolist())
-        begun = [number for number, (first_screen, _) in enumerate(noted) if first_screen is not None]
-        if begun:
-            self._follower.begin(np.stack([noted[number][0] for number in begun]), games[begun])
-        played = [number for number, (_, sent) in enumerate(noted) if sent]
-        if played:
-            self._follower.update(screens[played], [noted[number][1] for number in played], games[played])
-        return self._follower.states[games]
-
-    def step_async(self, actions: np.ndarray) -> None:
-        self.venv.step_async(actions)
-
-    def step_wait(self) -> VecEnvStepReturn:
-        screens, rewards, dones, infos = self.venv.step_wait()
-        assert isinstance(screens, np.ndarray)
-        now = _frame_numbers(infos)
-        # When a game is over its last observation stays; its screen is that of the next game already.
-        over = np.flatnonzero(dones)
-        states = self._follow(screens, np.arange(self.num_envs))
-        seen = self._observer.observe(screens, now - self._now, states=states)
-        if len(over):
-            for game in over.tolist():
-                infos[game]["terminal_observation"] = take_game(self._last_seen, game)
-            now[over] = _frame_numbers([self.venv.reset_infos[game] for game in over])
-            self._observer.forget(over)
-            first = self._observer.observe(screens[over], 0, over, None if states is None else states[over])
-            put_games(seen, over, first)
-        self._now, self._last_seen = now, seen
-        return seen, rewards, dones, infos
 
 
 class HeldActions(VecEnvWrapper):
@@ -138,11 +78,6 @@ class HeldActions(VecEnvWrapper):
 
     def _after(self, game: int, picture: np.ndarray) -> np.ndarray:
         return np.concatenate([self._stack[game, ..., self._channels :], picture], axis=-1)
-
-
-def _frame_numbers(infos: Sequence[dict[str, Any]]) -> np.ndarray:
-    """Frames of the emulator since each game began."""
-    return np.array([info["episode_frame_number"] for info in infos])
 
 
 class EveryFrame(gym.Wrapper, RecordConstructorArgs):
@@ -234,15 +169,11 @@ class DroppedScreens(gym.Wrapper, RecordConstructorArgs):
     """Show the previous screen again instead of a new one, with this probability: a camera that loses pictures.
 
     >>> env = DroppedScreens(gym.make("ALE/Breakout-v5"), 0.1)
-
-    Raises UserError for anything but a probability.
     """
 
     def __init__(self, env: gym.Env, probability: float) -> None:
         RecordConstructorArgs.__init__(self, probability=probability)
         gym.Wrapper.__init__(self, env)
-        if not 0 <= probability <= 1:
-            raise UserError(f"probability is {probability}; allowed: 0 to 1")
         self.probability = probability
         self._random = np.random.default_rng()
 

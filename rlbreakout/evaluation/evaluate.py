@@ -24,7 +24,7 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 from tqdm.auto import tqdm
 
-from rlbreakout.agents.players import Agent, Player, Reseeded
+from rlbreakout.agents.players import Agent, Player
 from rlbreakout.agents.save_load import load_agent, trained_steps
 from rlbreakout.breakout.guard import check_twin
 from rlbreakout.common.errors import UserError
@@ -257,7 +257,7 @@ def _play_share(
     """Play some games of an evaluation side by side, the first of which has the number `first`, on one thread of torch:
     the networks are small, and the other cores play other games."""
     (own_seed,) = spawn_seeds(seed, 1, first)
-    if isinstance(agent.player, Reseeded):
+    if hasattr(agent.player, "reseed"):  # it has a random number generator of its own
         agent.player.reseed(own_seed)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -3,17 +3,7 @@
 `Observer` puts them together as a config says; `observation_space` tells the shape without playing anything.
 """
 
-from rlbreakout.observation.observer import Observation, Observer, needs_colour, observation_space, single_space
-from rlbreakout.observation.pictures import WHITE, halve, mono, trim
+from rlbreakout.observation.observer import Observation, Observer, needs_colour, observation_space
+from rlbreakout.observation.pictures import WHITE
 
-__all__ = [
-    "WHITE",
-    "Observation",
-    "Observer",
-    "halve",
-    "mono",
-    "needs_colour",
-    "observation_space",
-    "single_space",
-    "trim",
-]
+__all__ = ["WHITE", "Observation", "Observer", "needs_colour", "observation_space"]

@@ -10,8 +10,9 @@ from rlbreakout.breakout.draw import draw_grey, draw_rgb
 from rlbreakout.breakout.rules import FIRE, new_games, play
 from rlbreakout.config import Config, ObservationConfig, parse_config
 from rlbreakout.envs import make_evaluation_env, make_vec_env
-from rlbreakout.observation import Observer, needs_colour, observation_space, single_space
+from rlbreakout.observation import Observer, needs_colour, observation_space
 from rlbreakout.observation.blocks import Blocks
+from rlbreakout.observation.observer import single_space
 
 KINDS: dict[str, dict[str, Any]] = {
     "rgb": {"kind": "rgb", "frame_stack": 1},

@@ -8,15 +8,17 @@ from stable_baselines3.common.atari_wrappers import WarpFrame
 from rlbreakout.breakout.screen import find_ball, find_paddle
 from rlbreakout.common.errors import UserError
 from rlbreakout.config import MONO_MODES, TRIM_MODES
-from rlbreakout.observation import halve, mono, trim
 from rlbreakout.observation.aimbot import Aim
 from rlbreakout.observation.pictures import (
     COUNTER_COLUMNS,
     COUNTERS_ROW,
+    halve,
     image_shape,
+    mono,
     one_channel,
     paint_counters,
     paint_mark,
+    trim,
     warp,
 )
 from tests.breakout.real_game import RealGame
