@@ -192,7 +192,6 @@ def test_dropped_screens_are_those_before_as_often_as_wanted_and_the_same_for_a_
     assert one == dropped() and 0.2 < np.mean(one) < 0.4
 
 
-
 @pytest.mark.parametrize("grey", [True, False], ids=["grey", "colour"])
 def test_other_colours_keep_black_black_and_change_all_else(grey: bool) -> None:
     screen = make_emulator(EnvConfig(id="BreakoutNoFrameskip-v4"), grey=grey).reset(seed=0)[0]
