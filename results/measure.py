@@ -124,6 +124,7 @@ def runs(
     run: Annotated[tuple[Path, ...], tyro.conf.Positional],
     games: int = 100,
     env_ids: tuple[str, ...] = (),
+    greedy: bool = True,
 ) -> None:
     """Let trained agents play, sampled and greedy, and keep their scores and the curves of their training.
 
@@ -132,10 +133,12 @@ def runs(
         run: Run folders, called after the agent and the seed: coordinates_0.
         games: Whole games for each. 0: only the curves.
         env_ids: Where they play (default: where they were trained).
+        greedy: Whether they play greedy games, too.
     """
     name = name.removesuffix(".json")
     command = " ".join(["python results/measure.py runs", name, "RUN ...", f"--games {games}"])
     command += f" --env-ids {' '.join(env_ids)}" if env_ids else ""
+    command += "" if greedy else " --no-greedy"
     lesson = load(name) if (RESULTS / f"{name}.json").exists() else Lesson(lesson=name, command=command, **machine())
     for folder in run:
         row = next((row for row in lesson.rows if row.run == folder.name), None)
@@ -144,11 +147,12 @@ def runs(
             lesson.rows.append(row)
         lesson.curves[folder.name] = curves_of(folder)
         agent = load_agent(folder / "last")
-        wanted = [(env_id, greedy) for env_id in env_ids or (agent.config.env.id,) for greedy in (False, True)]
-        for env_id, greedy in wanted if games else ():
-            if any((one.env_id, one.greedy, one.games) == (env_id, greedy, games) for one in row.evaluations):
+        how = (False, True) if greedy else (False,)
+        wanted = [(env_id, likeliest) for env_id in env_ids or (agent.config.env.id,) for likeliest in how]
+        for env_id, likeliest in wanted if games else ():
+            if any((one.env_id, one.greedy, one.games) == (env_id, likeliest, games) for one in row.evaluations):
                 continue
-            result = evaluate(agent, env_id=env_id, games=games, seed=0, greedy=greedy, progress_bar=True)
+            result = evaluate(agent, env_id=env_id, games=games, seed=0, greedy=likeliest, progress_bar=True)
             print(folder.name, result)
             facts = asdict(result)
             row.evaluations.append(Evaluation(score=facts.pop("mean"), **facts))

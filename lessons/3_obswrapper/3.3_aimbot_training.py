@@ -3,7 +3,7 @@
 You learn: how to compare observations fairly: the same algorithm, steps and seeds, one change at a time, and bands over
 seeds instead of one lucky run.
 Expect: a run folder for each agent, all of their curves in one TensorBoard and one picture, and a table of scores.
-Time: 29 minutes on two cores. You can stop it at any time: run it again, and it continues.
+Time: 6 minutes on two cores. You can stop it at any time: run it again, and it continues.
 """
 
 # %%

@@ -4,7 +4,7 @@ You learn: how to give an agent numbers: as a vector, as pixels of a picture, or
 policy takes which; what it is worth to look ahead.
 Expect: agents whose numbers look ahead score hundreds of points after a minute, more than ten times as much as those of
 lesson 3.3. Those whose numbers only say what is there score tens.
-Time: 11 minutes on two cores. You can stop it at any time: run it again, and it continues.
+Time: 3 minutes on two cores. You can stop it at any time: run it again, and it continues.
 """
 
 # %%

@@ -3,7 +3,7 @@
 You learn: constant, linear and exponential schedules of the learning rate; what a study of short trials cannot know.
 Expect: with a constant or an exponential schedule the short run is the beginning of the long one, game for game. With a
 linear one it is a different run. And the settings that lesson 4.0's studies found, beside those of lesson 3.4.
-Time: 10 to 13 minutes on two cores. You can stop it at any time: run it again, and it continues.
+Time: 4 minutes on two cores. You can stop it at any time: run it again, and it continues.
 """
 
 # %%

@@ -3,7 +3,7 @@
 You learn: to read an agent's Q-values: what it expects, when it is surprised, and where no action matters.
 Expect: an agent that plays Breakout from the screen, its curve, and a gif of a game with the agent's view and the value
 of each action beside it.
-Time: 15 minutes on two cores. Ctrl-C saves it: run it again, and it continues.
+Time: 5 minutes on two cores. Ctrl-C saves it: run it again, and it continues.
 """
 
 # %%
