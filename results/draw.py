@@ -81,16 +81,6 @@ def by_frames(lesson: str) -> dict[str, list[Curve]]:
     }
 
 
-def by_environment() -> dict[str, list[Curve]]:
-    """Lesson 4.1: one training, whose checkpoints play in three environments, sampled."""
-    found: dict[str, list[tuple[int, float]]] = {}
-    for row in load("4.1_pictures").rows:
-        for one in row.evaluations:
-            if not one.greedy:
-                found.setdefault(f"plays in {one.game}", []).append((row.steps or 0, one.score))
-    return {name: [Curve(*np.array(points, dtype=float).T)] for name, points in found.items()}
-
-
 def draw(file: str, title: str, curves: dict[str, list[Curve]], dashed: tuple[str, ...] = (), **labels: str) -> Path:
     """A picture of the curves: one line for each name and a band for its seeds, or dashed lines on top."""
     path, labels = RESULTS / f"{file}.png", {"y_label": "training games, mean of the last 100 (points)", **labels}
@@ -128,12 +118,6 @@ def draw_pictures() -> Iterator[Path]:
         by_frames("5.2_what_went_wrong"),
         dashed=("as published",),
         x_label="frames",
-    )
-    yield draw(
-        "4.1_pictures",
-        "Lesson 4.1: a picture agent, trained in the deterministic game",
-        by_environment(),
-        y_label="mean of 20 games in the twin (points)",
     )
     yield draw("5.3_dqn_curve", "Lesson 5.3: the fixed agent", training("5.3_dqn"))
     yield draw(

@@ -3,7 +3,6 @@ README."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ from results.markdown import Across, bold, each, markdown, mean, median, reached
 from results.schema import RESULTS, Lesson, load
 from rlbreakout.breakout.screen import MOST_POINTS, WALL_POINTS
 from rlbreakout.config import load_config
-from rlbreakout.evaluation.seeds import across_seeds
+from rlbreakout.evaluation.seeds import across_seeds, interquartile_mean
 
 STICKY = {"": "without sticky actions", "sticky": "with sticky actions"}
 ALGORITHMS = {
@@ -34,6 +33,17 @@ ALONE = {
     "aimbot": "lesson 3.3: picture with the mark",
     "counters": "lesson 3.3: picture with the mark and five numbers",
 }
+WHAT_DECIDES = {
+    lesson: {env_id: f"{who}: `{env_id}`" for env_id in ("BreakoutNoFrameskip-v4", "ALE/Breakout-v5")}
+    for lesson, who in {
+        "4.1_env_comparison": "numbers, with the bonus",
+        "4.1_numbers_no_bonus": "numbers, without it",
+        "4.1_pictures_bonus": "pictures, with the bonus",
+        "4.1_pictures_no_bonus": "pictures, without it",
+    }.items()
+    if (RESULTS / f"{lesson}.json").exists()
+}
+"""Lesson 4.1: what the agents of each file are called, if it is there."""
 NAMES = {
     "1.1_gym": {"1.1_gym": "random"},
     "1.3_train": {"1.3_train": "PPO, SB3's defaults, 10,240 agent steps"},
@@ -133,10 +143,10 @@ TABLES: dict[str, Callable[[], str]] = {
         {"trained in": "{agent}"},
         {"plays in {}": Across("{game}", lambda line: md.middle(line) if len(line) > 1 else score(line))},
     ),
-    "one_picture_agent": lambda: table(
-        plays("4.1_pictures", where=lambda play: play.row.steps != 200_000),
-        {"agent steps": "{row.steps:,}", "actions": "{actions}"},
-        {"plays in {}": Across("{game}", lambda line: mean(line).removesuffix(" in the twin"))},
+    "what_decides": lambda: table(
+        plays(*WHAT_DECIDES, names=WHAT_DECIDES, where=lambda play: play.row.seed is not None),
+        {"agents, and where they trained": "{agent}"},
+        {"plays in {}": Across("{evaluation.env_id}", md.middle)},
     ),
     "grid": lambda: grid(),
     "short_and_long": lambda: table(
@@ -349,7 +359,11 @@ def credits() -> str:
             if one.env_id == "Breakout-v4" and not one.greedy:
                 aimbot.setdefault(row.steps, []).append(one.score)
     ours = [f"{' and '.join(f'{score:.0f}' for score in scores)} there (two seeds)" for scores in aimbot.values()]
-    greedy = [one for row in load("4.1_pictures").rows for one in row.evaluations if one.greedy][-3:]
+    scores: dict[str, list[float]] = {}
+    for row in load("4.1_pictures_bonus").rows:
+        for one in row.evaluations if row.agent == "BreakoutNoFrameskip-v4" else ():
+            scores.setdefault(one.env_id, []).append(one.score)
+    elsewhere = (f"{interquartile_mean(of_seeds)[0]:.0f} on `{env_id}`" for env_id, of_seeds in scores.items())
     plain, sticky = load("5.3_dqn").rows[0].evaluations
     rows = [
         ["PPO on pictures with the aimbot, 1,000,000 agent steps", "60 to 80 on `Breakout-v4`", ours[0]],
@@ -357,7 +371,7 @@ def credits() -> str:
         [
             "trained on one deterministic game, on pictures",
             "355 there, 40 elsewhere",
-            ", ".join(f"{one.score:.0f} on `{one.env_id}`" for one in greedy) + " (300,000 agent steps, in the twin)",
+            f"{', '.join(elsewhere)} (300,000 agent steps, five seeds)",
         ],
         [
             "value-based agent on pictures",

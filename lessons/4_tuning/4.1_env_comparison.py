@@ -4,8 +4,8 @@ You learn: what overfitting is in reinforcement learning, and why a score means 
 Expect: a picture of agents that train in the deterministic game and are measured in three environments on the way, a
 table of who scores what where, and a gif: nine games that are all the same, beside nine of the same player in a game
 that sometimes disobeys.
-Time: 3 minutes on two cores. The long run with pictures, which its page describes, takes 5 minutes on one core for
-each of ten agents. You can stop it at any time: run it again, and it continues.
+Time: 3 minutes on two cores. With pictures, as its page describes, a quarter of an hour. You can stop it at any time:
+run it again, and it continues.
 """
 
 # %%
