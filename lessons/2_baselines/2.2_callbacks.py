@@ -3,7 +3,7 @@
 You learn: what a callback is; how to show metrics of your own in TensorBoard; why the reward of a life is not a score;
 why evaluation needs its own environment; why a greedy game may never end.
 Expect: three numbers for the same agent. All of them look like "reward", and one is the score.
-Time: 1 minute on two cores.
+Time: 1 to 2 minutes on two cores.
 """
 
 # %%
