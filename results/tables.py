@@ -41,9 +41,8 @@ WHAT_DECIDES = {
         "4.1_pictures_bonus": "pictures, with the bonus",
         "4.1_pictures_no_bonus": "pictures, without it",
     }.items()
-    if (RESULTS / f"{lesson}.json").exists()
 }
-"""Lesson 4.1: what the agents of each file are called, if it is there."""
+"""Lesson 4.1: what the agents of each file are called."""
 NAMES = {
     "1.1_gym": {"1.1_gym": "random"},
     "1.3_train": {"1.3_train": "PPO, SB3's defaults, 10,240 agent steps"},
@@ -126,7 +125,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "pictures": lambda: table(plays("3.3_aimbot_training"), {"what it sees": "{agent}"}, OF_SEEDS),
     "five_seeds": lambda: table(plays("3.3_five_seeds"), {"what it sees": "{agent}"}, OF_SEEDS),
     "tutorial_length": lambda: table(
-        plays("3.3_tutorial_length", where=lambda play: not play.evaluation.greedy),
+        plays("3.3_tutorial_length"),
         {"agent steps": "{row.steps:,}", "seed": "{row.seed}", "games": "{evaluation.games}"},
         {"{}": Across("{evaluation.env_id}", score)},
     ),
@@ -356,7 +355,7 @@ def credits() -> str:
     aimbot: dict[int | None, list[float]] = {}
     for row in load("3.3_tutorial_length").rows:
         for one in row.evaluations:
-            if one.env_id == "Breakout-v4" and not one.greedy:
+            if one.env_id == "Breakout-v4":
                 aimbot.setdefault(row.steps, []).append(one.score)
     ours = [f"{' and '.join(f'{score:.0f}' for score in scores)} there (two seeds)" for scores in aimbot.values()]
     scores: dict[str, list[float]] = {}
