@@ -4,7 +4,8 @@ You learn: imitation learning from a privileged teacher; distribution shift, the
 corrected in its own games (DAgger); and why that takes so much less than learning from reward alone.
 Expect: three agents with the same convolutional network, which see four small pictures and nothing else. One imitates
 the games of its teacher, one is corrected in its own, and one learns from reward, with PPO. They play in the twin, and
-the best of them in the emulator, beside pixel-champion, which was corrected for longer, on a GPU.
+the best of them in the emulator, beside pixel-champion, which was corrected for two hours and then
+learned from reward.
 Time: about 9 minutes on two cores.
 """
 
@@ -34,7 +35,7 @@ STUDENTS = {
     "DAgger": "is corrected in its own games",
     "PPO": "learns from reward",
 }
-SHIPPED = "pixel-champion"  # comes with rlbreakout: the DAgger student after a longer training
+SHIPPED = "pixel-champion"  # comes with rlbreakout: a DAgger student after a longer training, and PPO
 
 
 @dataclass
