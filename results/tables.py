@@ -75,7 +75,7 @@ NAMES = {
     },
     "6.3_other_models": ALGORITHMS,
     "6.3_many_seeds": ALGORITHMS,
-    "6.4_champion_everywhere": {"champion-policy": "50,000,000 agent steps, two seeds"},
+    "6.4_champion_everywhere": {"champion-policy": "60,000,000 agent steps, two seeds"},
 }
 """What tables and pictures call the agents and games of a lesson, where its own labels do not say enough."""
 
@@ -204,6 +204,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "ablations": lambda: table(
         plays("6.4_ablations"),
         {"left out": "{agent}", "seed": "{row.seed}"},
+        {"{}": Across("{evaluation.env_id}", score)},
+    ),
+    "settings": lambda: table(
+        plays("6.4_settings"),
+        {"settings": "{agent}", "seed": "{row.seed}"},
         {"{}": Across("{evaluation.env_id}", score)},
     ),
     "pixels": lambda: table(

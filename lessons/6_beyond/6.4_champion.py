@@ -42,7 +42,7 @@ ROWS: dict[str, dict[str, Any]] = {
 @dataclass
 class Options:
     steps: int = 1_000_000
-    """Agent steps to train the short agent for. champion-policy had 50,000,000."""
+    """Agent steps to train the short agent for. champion-policy had 60,000,000."""
     seed: int = 0
     """Decides the training."""
     agents: tuple[str, ...] = ("champion-policy", "short")

@@ -105,5 +105,5 @@ finish(
     steps=config.steps,
     training_seconds=round(seconds, 1),
     training_cpu_seconds=round(cpu_seconds, 1),
-    look_at="the gif; then rlbreakout evaluate champion-policy: the same kind of agent after 50,000,000 agent steps",
+    look_at="the gif; then rlbreakout evaluate champion-policy: the same kind of agent after 60,000,000 agent steps",
 )
