@@ -5,7 +5,7 @@ good as the hardest test that you put it to.
 Expect: champion-policy, which comes with rlbreakout, plays whole games in the emulator, beside an agent that you train
 for a minute with the same settings. With --rows both also play where things are different from their training: other
 sticky actions, frame skips, starts and colours, and lost screens.
-Time: 2 minutes on two cores. You can stop it at any time: run it again, and it continues.
+Time: 1 to 2 minutes on two cores. You can stop it at any time: run it again, and it continues.
 """
 
 # %%

@@ -6,7 +6,7 @@ Expect: three agents with the same convolutional network, which see four small p
 the games of its teacher, one is corrected in its own, and one learns from reward, with PPO. They play in the twin, and
 the best of them in the emulator, beside pixel-champion, which was corrected for two hours and
 then learned from reward.
-Time: about 9 minutes on two cores.
+Time: 7 to 9 minutes on two cores.
 """
 
 # %%
