@@ -149,7 +149,8 @@ def test_a_study_whose_workers_were_all_killed_goes_on(tmp_path: Path, monkeypat
 
 @pytest.mark.postgres
 def test_a_study_whose_database_is_lost_ends_in_one_line_and_goes_on(postgres: Postgres, tmp_path: Path) -> None:
-    options = ("--study", "lost", "--trials", "3")
+    longer = sets("steps=8192", "evaluation.every=4096")  # or the second trial may have ended before it is seen
+    options = ("--study", "lost", "--trials", "3", *longer)
     process = tune_in_background(tmp_path, *options, storage=postgres.url)
     wait_for(lambda: 1 in dict(find_running(postgres.url, tmp_path, "lost")), lambda: process.poll() is None)
     process.send_signal(signal.SIGSTOP)  # or the trial might end before the database does
