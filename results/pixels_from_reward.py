@@ -81,7 +81,7 @@ def main() -> None:
     both = with_values(
         config, {"network.cnn": "nature", "observation": {**seen.model_dump(), "kind": "both", "blocks": blocks}}
     )
-    student = build_algorithm(config, make_vec_env(with_values(config, {"env.n_envs": 1})))
+    student = build_algorithm(config, make_vec_env(config))
     policy: Any = student.policy
     policy.load_state_dict(agent.player.state_dict())  # type: ignore[attr-defined]
     adviser: Any = teacher.player
