@@ -5,7 +5,8 @@
 The critic is needed in training only, so it may see what the student may not (asymmetric actor-critic, Pinto et al.
 2017, https://arxiv.org/abs/1710.06542). pixel-champion was trained so in two processes of 128 games and 512 steps a
 minibatch, whose gradients were averaged, with a small weight for DAgger's auxiliary loss: 7,782,400 steps with the
-defaults, then 2,736,128 with `--share 0.8 --stalled-after 200 --advice 0.05 --sharper 1`.
+defaults, then 2,736,128 with `--share 0.8 --stalled-after 200 --advice 0.05 --sharper 1`. Its teacher was an
+earlier champion-policy.
 """
 
 from __future__ import annotations

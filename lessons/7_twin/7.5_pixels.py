@@ -4,8 +4,7 @@ You learn: imitation learning from a privileged teacher; distribution shift, the
 corrected in its own games (DAgger); and why that takes so much less than learning from reward alone.
 Expect: three agents with the same convolutional network, which see four small pictures and nothing else. One imitates
 the games of its teacher, one is corrected in its own, and one learns from reward, with PPO. They play in the twin, and
-the best of them in the emulator, beside pixel-champion, which was corrected for two hours and
-then learned from reward.
+the best of them in the emulator, beside pixel-champion, which was corrected for two hours and then learned from reward.
 Time: 7 to 9 minutes on two cores.
 """
 
