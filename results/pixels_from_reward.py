@@ -3,10 +3,12 @@
     python results/pixels_from_reward.py --model runs/7_twin/7.5_pixels/DAgger --folder runs/7_twin/from_reward
 
 The critic is needed in training only, so it may see what the student may not (asymmetric actor-critic, Pinto et al.
-2017, https://arxiv.org/abs/1710.06542). pixel-champion was trained so in two processes of 128 games and 512 steps a
-minibatch, whose gradients were averaged, with a small weight for DAgger's auxiliary loss: 7,782,400 steps with the
-defaults, then 2,736,128 with `--share 0.8 --stalled-after 200 --advice 0.05 --sharper 1`. Its teacher was an
-earlier champion-policy.
+2017, https://arxiv.org/abs/1710.06542). pixel-champion was trained so in two processes, whose gradients were averaged:
+7,782,400 steps with the defaults, then 2,736,128 with `--share 0.8 --stalled-after 200 --advice 0.05 --sharper 1`, both
+with 128 games and 512 steps a minibatch in each process and a small weight for DAgger's auxiliary loss. In the last
+950,272 steps four games in five were `BreakoutNoFrameskip-v4`, with `--share 0.1 --learning-rate 1e-4` and otherwise
+the same options, 256 games and 256 steps a minibatch in each process. Its teacher was an earlier champion-policy, and
+in these last steps today's.
 """
 
 from __future__ import annotations
