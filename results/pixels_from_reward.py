@@ -7,8 +7,8 @@ The critic is needed in training only, so it may see what the student may not (a
 7,782,400 steps with the defaults, then 2,736,128 with `--share 0.8 --stalled-after 200 --advice 0.05 --sharper 1`, both
 with 128 games and 512 steps a minibatch in each process and a small weight for DAgger's auxiliary loss. In the last
 950,272 steps four games in five were `BreakoutNoFrameskip-v4`, with `--share 0.1 --learning-rate 1e-4` and otherwise
-the same options, 256 games and 256 steps a minibatch in each process. Its teacher was an earlier champion-policy, and
-in these last steps today's.
+the same options, 256 games and 256 steps a minibatch in each process, a critic that learned alone for 15% of them, and
+16 bits. Its teacher was an earlier champion-policy, and in these last steps today's.
 """
 
 from __future__ import annotations
